@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/ipfs/go-cid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/pflag"
+
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/sandbox"
+	"github.com/whypfs/whypfs/internal/dirlock"
+	"github.com/whypfs/whypfs/internal/seal"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/node"
+	"github.com/whypfs/whypfs/queue"
+)
+
+// app is an open data directory with everything on it, connected.
+type app struct {
+	cfg     config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+
+	lock     *dirlock.Lock
+	store    kv.Store
+	box      *seal.Box
+	accounts *accounts.Accounts
+	queue    *queue.Queue
+	node     *node.Node
+	deals    *deals.Deals
+	buckets  *buckets.Buckets
+	sandbox  *sandbox.Network // nil without --sandbox
+}
+
+// openApp opens the data directory. It starts no job and listens nowhere,
+// except that the libp2p host does when cfg has addresses for it, and the
+// sandbox when cfg asks for it.
+func openApp(ctx context.Context, cfg config, log *slog.Logger) (a *app, err error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	a = &app{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if a.lock, err = dirlock.Acquire(cfg.Data); err != nil {
+		return a, err
+	}
+	if a.store, err = kv.OpenBolt(ctx, filepath.Join(cfg.Data, "meta.db"), kv.BoltOptions{}); err != nil {
+		return a, err
+	}
+	if a.box, err = seal.Open(filepath.Join(cfg.Data, "master.key")); err != nil {
+		return a, err
+	}
+	if cfg.Sandbox {
+		if a.sandbox, err = a.openSandbox(ctx); err != nil {
+			return a, err
+		}
+	}
+	if err := a.connect(ctx); err != nil {
+		return a, err
+	}
+	return a, nil
+}
+
+// connect makes the packages and ties those of one layer together.
+func (a *app) connect(ctx context.Context) error {
+	var err error
+	a.accounts = accounts.New(a.store, a.box)
+	a.queue = queue.New(a.store, queue.Options{Log: a.log.With("pkg", "queue"), Metrics: a.metrics})
+	a.node, err = node.Open(ctx, node.Config{
+		Dir:         a.cfg.Data,
+		ListenAddrs: a.cfg.Libp2pAddrs,
+		Bootstrap:   a.cfg.Bootstrap,
+		DHT:         a.cfg.DHT,
+		Restore:     func(ctx context.Context, root cid.Cid) error { return a.buckets.Restore(ctx, root) },
+		Log:         a.log.With("pkg", "node"),
+		Metrics:     a.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	a.deals = deals.New(a.store, a.node, a.queue, a.box, a.dealOptions())
+	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
+		Dealer:  dealer{a.deals},
+		Policy:  a.policy(),
+		Log:     a.log.With("pkg", "buckets"),
+		Metrics: a.metrics,
+	})
+	if a.sandbox == nil {
+		return nil
+	}
+	address, err := a.deals.Address(ctx)
+	if err != nil {
+		return err
+	}
+	return a.sandbox.Fund(address)
+}
+
+func (a *app) policy() buckets.Policy {
+	c := a.cfg
+	return buckets.Policy{Threshold: int64(c.Threshold), MaxAge: c.MaxAge, Replication: c.Replication,
+		Publish: c.DefaultPublish, MaxPiece: int64(c.MaxPiece)}
+}
+
+func (a *app) dealOptions() deals.Options {
+	c := a.cfg
+	opt := deals.Options{
+		RPC:       c.RPC,
+		RPCToken:  c.RPCToken.reveal(),
+		Poll:      c.RPCPoll,
+		PieceURL:  c.apiURL(),
+		Providers: c.Providers,
+		MaxPrice:  c.MaxPrice,
+		Changed: func(zone uint64) {
+			if err := a.buckets.DealsChanged(context.Background(), zone); err != nil {
+				a.log.Error("tell the zone that its deals moved", "zone", zone, "err", err)
+			}
+		},
+		Log:     a.log.With("pkg", "deals"),
+		Metrics: a.metrics,
+	}
+	if a.sandbox != nil {
+		opt.RPC = a.sandbox.RPC()
+		opt.Providers = a.sandbox.Providers()
+		if opt.Poll == 0 {
+			opt.Poll = c.SandboxEpoch
+		}
+	}
+	return opt
+}
+
+func (a *app) openSandbox(ctx context.Context) (*sandbox.Network, error) {
+	opt := sandbox.Options{
+		Dir:       filepath.Join(a.cfg.Data, "sandbox"),
+		Providers: a.cfg.SandboxProviders,
+		Epoch:     a.cfg.SandboxEpoch,
+		Log:       a.log.With("pkg", "sandbox"),
+	}
+	if a.cfg.TLSCert != "" {
+		// The sandbox's providers fetch pieces from us, under a certificate
+		// that is often made for the occasion.
+		pem, err := os.ReadFile(a.cfg.TLSCert)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-cert: %w", err)
+		}
+		opt.RootCAs = x509.NewCertPool()
+		opt.RootCAs.AppendCertsFromPEM(pem)
+	}
+	return sandbox.Open(ctx, opt)
+}
+
+// apiURL is the base URL of the API address for others.
+func (c config) apiURL() string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	return c.scheme() + "://" + c.APIAddr
+}
+
+func (c config) scheme() string {
+	if c.TLSCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// Close closes what is open, users before what they use.
+func (a *app) Close() error {
+	var errs []error
+	if a.sandbox != nil {
+		errs = append(errs, a.sandbox.Close())
+	}
+	if a.node != nil {
+		errs = append(errs, a.node.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Release())
+	}
+	return errors.Join(errs...)
+}
+
+// stored completes the settings of a command that opens the data itself: it
+// needs no network, and takes the rest from the environment and file.
+func stored(c config) (config, error) {
+	fs := pflag.NewFlagSet("stored", pflag.ContinueOnError)
+	full := c
+	full.flags(fs)
+	full.Data, full.File = c.Data, c.File
+	if err := full.load(fs, os.LookupEnv); err != nil {
+		return c, usageError{err}
+	}
+	full.Libp2pAddrs, full.Sandbox = nil, false
+	return full, nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/whypfs/whypfs/buckets"
+)
+
+func (c *cli) bucketCommand() *cobra.Command {
+	ls := c.listing(&cobra.Command{
+		Use:   "ls",
+		Short: "list buckets",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			list, err := a.buckets.ListBuckets(ctx, 0)
+			if err != nil {
+				return err
+			}
+			t := newTable("name", "owner", "threshold", "max age", "replication", "publish", "created")
+			for _, b := range list {
+				p := b.Policy
+				t.row(b.Name, b.Owner, bytesText(p.Threshold), p.MaxAge, p.Replication, p.Publish, stamp(b.Created))
+			}
+			return c.print(out, t, list)
+		}),
+	})
+	show := &cobra.Command{
+		Use:   "show NAME",
+		Short: "show a bucket and its newest zones",
+		Args:  nArgs(1),
+		RunE:  c.on(showBucket),
+	}
+	return group("bucket", "buckets and their policies", ls, show, c.policyCommand())
+}
+
+func showBucket(ctx context.Context, a *app, out io.Writer, args []string) error {
+	b, err := a.buckets.Bucket(ctx, args[0])
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", args[0], err)
+	}
+	zones, err := a.buckets.Zones(ctx, 0, b.UUID, 20, 0)
+	if err != nil {
+		return err
+	}
+	return printJSON(out, struct {
+		buckets.Bucket
+		Zones []buckets.Zone
+	}{b, zones})
+}
+
+func (c *cli) policyCommand() *cobra.Command {
+	var threshold, maxPiece size
+	var maxAge time.Duration
+	var replication int
+	var publish bool
+	cmd := &cobra.Command{Use: "policy NAME", Short: "show or change a bucket's policy", Args: nArgs(1)}
+	fs := cmd.Flags()
+	fs.Var(&threshold, "threshold", "size at which a zone is sealed")
+	fs.DurationVar(&maxAge, "max-age", 0, "age at which a zone is sealed")
+	fs.IntVar(&replication, "replication", 0, "deals per piece, each with a provider of its own")
+	fs.Var(&maxPiece, "max-piece", "largest piece, padded; a power of two")
+	fs.BoolVar(&publish, "publish", true, "publish the contents over IPFS; can change only while the bucket is empty")
+	cmd.RunE = c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+		b, err := a.buckets.Bucket(ctx, args[0])
+		if err == nil && fs.NFlag() > 0 && anyChanged(cmd, "threshold", "max-age", "replication", "max-piece", "publish") {
+			b, err = a.buckets.SetPolicy(ctx, args[0], func(p *buckets.Policy) {
+				set(cmd, "threshold", &p.Threshold, int64(threshold))
+				set(cmd, "max-age", &p.MaxAge, maxAge)
+				set(cmd, "replication", &p.Replication, replication)
+				set(cmd, "max-piece", &p.MaxPiece, int64(maxPiece))
+				set(cmd, "publish", &p.Publish, publish)
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("bucket %s: %w", args[0], err)
+		}
+		return printJSON(out, b.Policy)
+	})
+	return cmd
+}
+
+func anyChanged(cmd *cobra.Command, names ...string) bool {
+	for _, n := range names {
+		if cmd.Flags().Changed(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func set[T any](cmd *cobra.Command, flag string, field *T, v T) {
+	if cmd.Flags().Changed(flag) {
+		*field = v
+	}
+}
+
+func (c *cli) zoneCommand() *cobra.Command {
+	ls := c.listing(&cobra.Command{
+		Use:   "ls",
+		Short: "list the newest zones",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			zones, err := a.buckets.Zones(ctx, 0, "", 200, 0)
+			if err != nil {
+				return err
+			}
+			t := newTable("id", "state", "size", "contents", "sealed by", "changed", "reason")
+			for _, z := range zones {
+				t.row(z.ID, z.State, bytesText(z.Size), z.Count, z.SealedBy, stamp(z.Changed), z.Reason)
+			}
+			return c.print(out, t, zones)
+		}),
+	})
+	seal := &cobra.Command{
+		Use:   "seal ID",
+		Short: "seal an open zone now",
+		Args:  nArgs(1),
+		RunE: c.on(func(ctx context.Context, a *app, _ io.Writer, args []string) error {
+			id, err := strconv.ParseUint(args[0], 10, 64)
+			if err != nil {
+				return usageError{fmt.Errorf("%q is not a zone id; `whypfs zone ls` lists them", args[0])}
+			}
+			if err := a.buckets.SealZone(ctx, id); err != nil {
+				return fmt.Errorf("seal zone %d: %w", id, err)
+			}
+			return nil
+		}),
+	}
+	return group("zone", "zones: contents gathered for the next piece", ls, seal)
+}
+
+func (c *cli) gcCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "gc",
+		Short: "remove blocks that nothing names any more",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			res, err := a.node.Sweep(ctx, a.buckets.Roots)
+			if err != nil {
+				return fmt.Errorf("sweep: %w", err)
+			}
+			_, err = fmt.Fprintf(out, "removed %d blocks, gave back %s, kept %d blocks\n", res.Blocks, bytesText(res.Bytes), res.Kept)
+			return err
+		}),
+	}
+}

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/pflag"
+)
+
+// config is every setting of a node. Each is declared once, in flags: the flag
+// --s3-addr, the variable WHYPFS_S3_ADDR and the line "s3-addr = …" of the
+// file are the same setting.
+type config struct {
+	Data string
+	File string
+
+	S3Addr      string
+	APIAddr     string
+	GatewayAddr string
+	Libp2pAddrs []string
+	Roles       []string
+	TLSCert     string
+	TLSKey      string
+	PublicURL   string
+
+	Sandbox          bool
+	SandboxEpoch     time.Duration
+	SandboxProviders int
+
+	Bootstrap []string
+	DHT       string
+
+	S3Region string
+	S3Domain string
+
+	DefaultPublish bool
+	Threshold      size
+	MaxAge         time.Duration
+	Replication    int
+	MaxPiece       size
+
+	RPC       string
+	RPCToken  secret
+	RPCPoll   time.Duration
+	Providers []string
+	MaxPrice  string
+
+	RootAccessKey string
+	RootSecretKey secret
+
+	LogLevel  string
+	LogFormat string
+}
+
+// flags declares the settings of a node on fs.
+func (c *config) flags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.S3Addr, "s3-addr", "127.0.0.1:9000", "address of the S3 API")
+	fs.StringVar(&c.APIAddr, "api-addr", "127.0.0.1:3004", "address of the Estuary API, web UI, pieces, health and metrics")
+	fs.StringVar(&c.GatewayAddr, "gateway-addr", "127.0.0.1:8080", "address of the IPFS gateway")
+	fs.StringSliceVar(&c.Libp2pAddrs, "libp2p-addr", []string{"/ip4/127.0.0.1/tcp/4001"}, "multiaddr the libp2p host listens on; repeatable")
+	fs.StringSliceVar(&c.Roles, "role", []string{"api", "core"}, "what this process does: api serves clients, core runs jobs and deals")
+	fs.StringVar(&c.TLSCert, "tls-cert", "", "PEM certificate chain; with it the three HTTP addresses speak HTTPS")
+	fs.StringVar(&c.TLSKey, "tls-key", "", "PEM private key of --tls-cert")
+	fs.StringVar(&c.PublicURL, "public-url", "", "URL under which others reach --api-addr; storage providers fetch pieces from it")
+	fs.BoolVar(&c.Sandbox, "sandbox", false, "add a Filecoin network on loopback: a chain and storage providers")
+	fs.DurationVar(&c.SandboxEpoch, "sandbox-epoch", 250*time.Millisecond, "duration of one epoch of the sandbox")
+	fs.IntVar(&c.SandboxProviders, "sandbox-providers", 8, "storage providers of the sandbox")
+	fs.StringSliceVar(&c.Bootstrap, "bootstrap", nil, "multiaddr, with /p2p/, of a peer to stay connected to; repeatable")
+	fs.StringVar(&c.DHT, "dht", "off", "part in the DHT: off, client or server")
+	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
+	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
+	fs.BoolVar(&c.DefaultPublish, "default-publish", true, "publish the contents of new buckets over IPFS")
+	c.Threshold, c.MaxPiece = 16<<30, 32<<30
+	fs.Var(&c.Threshold, "threshold", "size at which a zone of a new bucket is sealed")
+	fs.DurationVar(&c.MaxAge, "max-age", 48*time.Hour, "age of its oldest content at which a zone of a new bucket is sealed")
+	fs.IntVar(&c.Replication, "replication", 6, "deals per piece of a new bucket, each with a provider of its own")
+	fs.Var(&c.MaxPiece, "max-piece", "largest piece of a new bucket, padded; a power of two")
+	fs.StringVar(&c.RPC, "rpc", "", "JSON-RPC URL of a Filecoin node; empty: no deals are made")
+	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc; better given as WHYPFS_RPC_TOKEN")
+	fs.DurationVar(&c.RPCPoll, "rpc-poll", 0, "how often the chain head is asked for; 0: 15s, in the sandbox the epoch")
+	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider (f0…) to choose from; repeatable")
+	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
+	fs.StringVar(&c.RootAccessKey, "root-access-key", "", "access key of the root S3 user; empty: the first start makes one and prints it")
+	fs.Var(&c.RootSecretKey, "root-secret-key", "its secret key; better given as WHYPFS_ROOT_SECRET_KEY")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")
+}
+
+// common declares the settings that every command takes.
+func (c *config) common(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Data, "data", defaultData(), "data directory")
+	fs.StringVar(&c.File, "config", "", "file with lines `name = value`")
+}
+
+func defaultData() string {
+	if d := os.Getenv("XDG_DATA_HOME"); d != "" {
+		return filepath.Join(d, "whypfs")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "share", "whypfs")
+	}
+	return "whypfs-data"
+}
+
+// load completes the flags of fs that were not given from the environment
+// and then from the file. All faults are reported together.
+func (c *config) load(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var faults []error
+	given := map[string]bool{}
+	fs.VisitAll(func(f *pflag.Flag) {
+		given[f.Name] = f.Changed
+		if v, ok := lookup(envName(f.Name)); ok && !f.Changed {
+			if err := fs.Set(f.Name, v); err != nil {
+				faults = append(faults, fmt.Errorf("environment %s: %w", envName(f.Name), setError(err)))
+			}
+			given[f.Name] = true
+		}
+	})
+	if c.File != "" {
+		faults = append(faults, c.loadFile(fs, given)...)
+	}
+	return errors.Join(faults...)
+}
+
+func (c *config) loadFile(fs *pflag.FlagSet, given map[string]bool) (faults []error) {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return []error{fmt.Errorf("config file: %w", err)}
+	}
+	defer f.Close()
+	lines, err := parseFile(f)
+	if err != nil {
+		return []error{fmt.Errorf("config file %s: %w", c.File, err)}
+	}
+	known := settings()
+	for _, l := range lines {
+		switch {
+		case known.Lookup(l.name) == nil || l.name == "config":
+			faults = append(faults, fmt.Errorf("config file %s: line %d: unknown setting %q", c.File, l.number, l.name))
+		case fs.Lookup(l.name) == nil || given[l.name]:
+			// A setting of another command, or one that a flag or variable overrides.
+		default:
+			if err := fs.Set(l.name, l.value); err != nil {
+				faults = append(faults, fmt.Errorf("config file %s: line %d: %w", c.File, l.number, setError(err)))
+			}
+		}
+	}
+	return faults
+}
+
+// settings is the flag set of all settings, for checking names and for the documentation.
+func settings() *pflag.FlagSet {
+	var c config
+	fs := pflag.NewFlagSet("settings", pflag.ContinueOnError)
+	c.common(fs)
+	c.flags(fs)
+	fs.SortFlags = false
+	return fs
+}
+
+// setError drops nothing but pflag's repetition of secret values.
+func setError(err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "secret" {
+		return fmt.Errorf("invalid value for --%s", invalid.GetFlag().Name)
+	}
+	return err
+}
+
+func envName(flag string) string {
+	return "WHYPFS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+type line struct {
+	number      int
+	name, value string
+}
+
+// parseFile reads `name = value` lines; # starts a comment line.
+func parseFile(r io.Reader) ([]line, error) {
+	var out []line
+	sc := bufio.NewScanner(r)
+	for n := 1; sc.Scan(); n++ {
+		text := strings.TrimSpace(sc.Text())
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		name, value, ok := strings.Cut(text, "=")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return nil, fmt.Errorf("line %d: want `name = value`", n)
+		}
+		out = append(out, line{n, name, strings.TrimSpace(value)})
+	}
+	return out, sc.Err()
+}
+
+// check refuses values that parse but cannot work, all of them together.
+func (c *config) check() error {
+	var faults []error
+	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	for _, r := range c.Roles {
+		if r != "api" && r != "core" {
+			bad("--role: %q is not api or core", r)
+		}
+	}
+	if len(c.Roles) == 0 {
+		bad("--role: at least one of api, core")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		bad("--tls-cert and --tls-key go together")
+	}
+	if c.DHT != "off" && c.DHT != "client" && c.DHT != "server" {
+		bad("--dht: %q is not off, client or server", c.DHT)
+	}
+	if (c.RootAccessKey == "") != c.RootSecretKey.empty() {
+		bad("--root-access-key and --root-secret-key go together")
+	}
+	if c.Sandbox && c.RPC != "" {
+		bad("--sandbox brings a chain of its own: leave out --rpc")
+	}
+	if c.Sandbox && (c.SandboxProviders < 1 || c.SandboxProviders > 100 || c.SandboxEpoch < 10*time.Millisecond) {
+		bad("--sandbox-providers is 1 to 100 and --sandbox-epoch at least 10ms")
+	}
+	if _, err := logLevel(c.LogLevel); err != nil {
+		bad("--log-level: %q is not debug, info, warn or error", c.LogLevel)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		bad("--log-format: %q is not text or json", c.LogFormat)
+	}
+	return errors.Join(faults...)
+}
+
+func (c *config) role(name string) bool {
+	for _, r := range c.Roles {
+		if r == name {
+			return true
+		}
+	}
+	return false
+}
+
+// size is a number of bytes, written 16MiB.
+type size int64
+
+func (s *size) Set(v string) error {
+	n, err := humanize.ParseBytes(v)
+	if err != nil || n > 1<<62 {
+		return fmt.Errorf("%q is not a size such as 16MiB", v)
+	}
+	*s = size(n)
+	return nil
+}
+func (s *size) String() string { return strings.ReplaceAll(humanize.IBytes(uint64(*s)), " ", "") }
+func (s *size) Type() string   { return "size" }
+
+// secret is a setting that no printer can reach.
+type secret struct{ p *string }
+
+func (s *secret) Set(v string) error { s.p = &v; return nil }
+func (s *secret) String() string     { return "" }
+func (s *secret) Type() string       { return "secret" }
+func (s *secret) empty() bool        { return s.p == nil || *s.p == "" }
+func (s *secret) reveal() string {
+	if s.p == nil {
+		return ""
+	}
+	return *s.p
+}
+
+// writeSettings prints the reference of all settings (docs/config.md).
+func writeSettings(w io.Writer) {
+	fmt.Fprint(w, "# Settings\n\n"+
+		"Generated from the flags by `whypfs settings`; a test fails if it differs.\n\n"+
+		"A setting is a flag, a variable in the environment and a line `name = value` in the file that `--config` names.\n"+
+		"The flag wins over the variable, the variable over the file. An unknown name or a bad value ends the start with exit code 2.\n\n"+
+		"| flag | variable | default | meaning |\n|---|---|---|---|\n")
+	var rows []string
+	settings().VisitAll(func(f *pflag.Flag) {
+		def := "`" + f.DefValue + "`"
+		if f.Name == "data" {
+			def = "`$XDG_DATA_HOME/whypfs`, `~/.local/share/whypfs`"
+		}
+		if f.DefValue == "" {
+			def = ""
+		}
+		_, usage := pflag.UnquoteUsage(f)
+		rows = append(rows, fmt.Sprintf("| `--%s` | `%s` | %s | %s |\n", f.Name, envName(f.Name), def, usage))
+	})
+	sort.Strings(rows)
+	for _, r := range rows {
+		io.WriteString(w, r)
+	}
+}

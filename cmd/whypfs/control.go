@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// errNoNode says that no node serves the data directory.
+var errNoNode = errors.New("no node is running")
+
+const socketName = "whypfs.sock"
+
+// socket gives a path for the control socket that fits sockaddr_un (108
+// bytes) however deep the data directory is: /proc/self/fd/N names the open directory.
+func socket(data string) (path string, release func(), err error) {
+	dir, err := os.Open(data)
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketName), func() { dir.Close() }, nil
+}
+
+type controlRequest struct {
+	Args []string `json:"args"`
+}
+
+type controlAnswer struct {
+	Stdout string `json:"stdout"`
+	Stderr string `json:"stderr"`
+	Code   int    `json:"code"`
+}
+
+// forward lets the node that serves data run the command line, and prints what it printed.
+func forward(ctx context.Context, data string, args []string, stdout, stderr io.Writer) (code int, err error) {
+	path, release, err := socket(data)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, errNoNode
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	client := http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+	}}
+	body, err := json.Marshal(controlRequest{args})
+	if err != nil {
+		return 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://node/run", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	res, err := client.Do(req)
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
+		return 0, errNoNode
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask the running node: %w", err)
+	}
+	defer res.Body.Close()
+	var a controlAnswer
+	if err := json.NewDecoder(res.Body).Decode(&a); err != nil {
+		return 0, fmt.Errorf("answer of the running node: %w", err)
+	}
+	io.WriteString(stdout, a.Stdout)
+	io.WriteString(stderr, a.Stderr)
+	return a.Code, nil
+}
+
+// serveControl runs the command lines of other processes on a until ctx ends.
+// Only the owner of the data directory can connect: the socket has mode 0600.
+func serveControl(ctx context.Context, a *app) error {
+	// The directory lock is held, so a socket that exists is left over from a crash.
+	if err := os.Remove(filepath.Join(a.cfg.Data, socketName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	path, release, err := socket(a.cfg.Data)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	defer release()
+	old := syscall.Umask(0o177)
+	l, err := net.Listen("unix", path)
+	syscall.Umask(old)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(a.control), ReadHeaderTimeout: 10 * time.Second}
+	stopped := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stopped()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return nil
+}
+
+func (a *app) control(w http.ResponseWriter, r *http.Request) {
+	var req controlRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&req); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	var out, errs bytes.Buffer
+	code := execute(r.Context(), &cli{live: a}, req.Args, &out, &errs)
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(controlAnswer{out.String(), errs.String(), code}); err != nil {
+		a.log.Warn("answer on control socket", "err", err)
+	}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/whypfs/whypfs/deals/sandbox"
+)
+
+func (c *cli) dealCommand() *cobra.Command {
+	ls := c.listing(&cobra.Command{
+		Use:   "ls",
+		Short: "list the newest deals",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			list, err := a.deals.Deals(ctx, 0, "", 1000, 0)
+			if err != nil {
+				return err
+			}
+			t := newTable("uuid", "zone", "provider", "state", "chain id", "changed", "reason")
+			for _, d := range list {
+				t.row(d.UUID, d.Zone, d.Provider, d.State, d.ChainID, stamp(d.Changed), d.Reason)
+			}
+			return c.print(out, t, list)
+		}),
+	})
+	show := &cobra.Command{
+		Use:   "show UUID",
+		Short: "show a deal",
+		Args:  nArgs(1),
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+			d, err := a.deals.Deal(ctx, args[0])
+			if err != nil {
+				return fmt.Errorf("deal %s: %w", args[0], err)
+			}
+			return printJSON(out, d)
+		}),
+	}
+	return group("deal", "deals with storage providers", ls, show, c.providerListCommand())
+}
+
+func (c *cli) providerListCommand() *cobra.Command {
+	return c.listing(&cobra.Command{
+		Use:   "providers",
+		Short: "list the storage providers to choose from",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			list, err := a.deals.Providers(ctx)
+			if err != nil {
+				return err
+			}
+			t := newTable("address", "proposed", "accepted", "active", "failed", "not before", "reason")
+			for _, p := range list {
+				t.row(p.Address, p.Proposed, p.Accepted, p.Active, p.Failed, stamp(p.CoolUntil), p.Reason)
+			}
+			return c.print(out, t, list)
+		}),
+	})
+}
+
+func (c *cli) jobCommand() *cobra.Command {
+	ls := c.listing(&cobra.Command{
+		Use:   "ls",
+		Short: "list jobs, with what they wait for",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			jobs, err := a.queue.List(ctx, "")
+			if err != nil {
+				return err
+			}
+			t := newTable("kind", "id", "running", "tries", "due", "reason")
+			for _, j := range jobs {
+				t.row(j.Kind, j.ID, j.Running, j.Tries, stamp(j.Due), j.Reason)
+			}
+			return c.print(out, t, jobs)
+		}),
+	})
+	run := &cobra.Command{
+		Use:   "run NAME",
+		Short: "make the waiting jobs of a kind due now",
+		Args:  nArgs(1),
+		RunE: c.on(func(ctx context.Context, a *app, _ io.Writer, args []string) error {
+			for _, k := range a.queue.Kinds() {
+				if k == args[0] {
+					return a.queue.Wake(ctx, k)
+				}
+			}
+			return usageError{fmt.Errorf("no job %q; there are %v", args[0], a.queue.Kinds())}
+		}),
+	}
+	return group("job", "durable jobs", ls, run)
+}
+
+func (c *cli) sandboxCommand() *cobra.Command {
+	advance := &cobra.Command{
+		Use:   "advance EPOCHS",
+		Short: "move the sandbox's clock",
+		Args:  nArgs(1),
+		RunE: c.onSandbox(func(ctx context.Context, n *sandbox.Network, _ io.Writer, args []string) error {
+			epochs, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil || epochs < 1 {
+				return usageError{fmt.Errorf("%q is not a number of epochs", args[0])}
+			}
+			return n.Advance(ctx, epochs)
+		}),
+	}
+	fail := &cobra.Command{
+		Use:   "fail NAME MODE",
+		Short: "make a storage provider misbehave; mode none heals it",
+		Args:  nArgs(2),
+		RunE: c.onSandbox(func(_ context.Context, n *sandbox.Network, _ io.Writer, args []string) error {
+			return n.Fail(args[0], args[1])
+		}),
+	}
+	modes := &cobra.Command{
+		Use:   "modes",
+		Short: "list the ways to misbehave",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t := newTable("mode", "what happens")
+			for mode, what := range sandbox.Modes() {
+				t.row(mode, what)
+			}
+			sort.Slice(t.rows, func(i, j int) bool { return t.rows[i][0] < t.rows[j][0] })
+			return t.write(cmd.OutOrStdout())
+		},
+	}
+	return group("sandbox", "the Filecoin network on loopback of `up --sandbox`", advance,
+		group("provider", "storage providers of the sandbox", fail, modes))
+}
+
+func (c *cli) onSandbox(act func(context.Context, *sandbox.Network, io.Writer, []string) error) func(*cobra.Command, []string) error {
+	return c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+		if a.sandbox == nil {
+			return errors.New("no sandbox is running here; start one with `whypfs up --sandbox`")
+		}
+		return act(ctx, a.sandbox, out, args)
+	})
+}

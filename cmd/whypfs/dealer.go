@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/deals"
+)
+
+// dealer is what buckets needs of deals.
+type dealer struct{ d *deals.Deals }
+
+func (x dealer) Pack(ctx context.Context, z buckets.Zone, members []buckets.Content) ([]string, error) {
+	req := deals.PackRequest{Zone: z.ID, Bucket: z.Bucket, Replication: z.Policy.Replication,
+		MaxPiece: z.Policy.MaxPiece, Private: !z.Policy.Publish}
+	for _, m := range members {
+		req.Members = append(req.Members, deals.Member{Content: m.ID, Root: m.CID, Size: m.Size})
+	}
+	pieces, err := x.d.Pack(ctx, req)
+	var cids []string
+	for _, p := range pieces {
+		cids = append(cids, p.CID)
+	}
+	return cids, err
+}
+
+func (x dealer) Deal(ctx context.Context, z buckets.Zone) error { return x.d.Start(ctx, z.ID) }
+
+func (x dealer) Progress(ctx context.Context, z buckets.Zone) (buckets.Progress, error) {
+	wanted, active, reason, err := x.d.Progress(ctx, z.ID)
+	return buckets.Progress{Wanted: wanted, Active: active, Reason: reason}, err
+}
+
+func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
+	return x.d.Restore(ctx, c.Zone, c.ID, c.CID)
+}
+
+func (x dealer) Forget(ctx context.Context, z buckets.Zone) error { return x.d.Forget(ctx, z.ID) }

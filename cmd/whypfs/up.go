@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/estuaryapi"
+	"github.com/whypfs/whypfs/internal/reqstat"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/s3"
+	"github.com/whypfs/whypfs/web"
+)
+
+func (c *cli) upCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "run the node",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.live != nil {
+				return usageError{errors.New("this node is up already")}
+			}
+			err := c.cfg.load(cmd.Flags(), os.LookupEnv)
+			if err = errors.Join(err, c.cfg.check()); err != nil {
+				return usageError{err}
+			}
+			return up(cmd.Context(), c.cfg, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	c.cfg.flags(cmd.Flags())
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+func logLevel(s string) (l slog.Level, err error) { return l, l.UnmarshalText([]byte(s)) }
+
+func newLogger(cfg config, w io.Writer) (*slog.Logger, error) {
+	level, err := logLevel(cfg.LogLevel)
+	if err != nil {
+		return nil, err
+	}
+	opt := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opt)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, opt)), nil
+}
+
+// up runs the node until ctx ends, then stops in order: no new requests, the
+// running ones end, the jobs end, the stores close.
+func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
+	log, err := newLogger(cfg, stderr)
+	if err != nil {
+		return usageError{err}
+	}
+	listeners, err := listen(&cfg)
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	a, err := openApp(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if err := a.rootKey(ctx, stdout); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	a.serve(ctx, g, listeners)
+	g.Go(func() error { return serveControl(ctx, a) })
+	if cfg.role("core") {
+		g.Go(func() error { return a.queue.Run(ctx) })
+		g.Go(func() error { return a.deals.Run(ctx) })
+	}
+	if a.sandbox != nil {
+		g.Go(func() error { return a.sandbox.Run(ctx) })
+	}
+	fmt.Fprintln(stdout, a.readyLine())
+	return g.Wait()
+}
+
+// ports are the node's listening addresses.
+type ports struct{ s3, api, gateway net.Listener }
+
+func (p ports) close() {
+	for _, l := range []net.Listener{p.s3, p.api, p.gateway} {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+// listen takes the addresses before anything else happens, so that a port in
+// use ends the start at once, and writes the real ports of ":0" back to cfg.
+func listen(cfg *config) (p ports, err error) {
+	var certs *tls.Config
+	if cfg.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
+		if err != nil {
+			return p, usageError{fmt.Errorf("--tls-cert: %w", err)}
+		}
+		certs = &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}
+	}
+	take := func(addr *string, into *net.Listener) {
+		if err != nil {
+			return
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", *addr); err != nil {
+			err = fmt.Errorf("listen: %w", err)
+			return
+		}
+		*addr = l.Addr().String()
+		if certs != nil {
+			l = tls.NewListener(l, certs)
+		}
+		*into = l
+	}
+	take(&cfg.APIAddr, &p.api)
+	if cfg.role("api") {
+		take(&cfg.S3Addr, &p.s3)
+		take(&cfg.GatewayAddr, &p.gateway)
+	}
+	if err != nil {
+		p.close()
+	}
+	return p, err
+}
+
+func (a *app) serve(ctx context.Context, g *errgroup.Group, p ports) {
+	stats := reqstat.New(a.metrics)
+	serve := func(l net.Listener, h http.Handler) {
+		g.Go(func() error { return serveHTTP(ctx, l, h, a.log) })
+	}
+	serve(p.api, a.apiHandler(stats))
+	if p.s3 != nil {
+		api := s3.New(a.buckets, a.accounts, s3.Options{Region: a.cfg.S3Region, Domain: a.cfg.S3Domain,
+			Log: a.log.With("pkg", "s3"), Metrics: a.metrics})
+		serve(p.s3, stats.Wrap("s3", api))
+	}
+	if p.gateway != nil {
+		serve(p.gateway, stats.Wrap("gateway", a.node.Gateway()))
+	}
+}
+
+// apiHandler is what the API address serves.
+func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/piece/", stats.Wrap("piece", a.deals.PieceHandler()))
+	mux.Handle("/metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("/readyz", a.readyz)
+	if a.cfg.role("api") {
+		ui := web.New(a.buckets, a.deals, a.accounts, a.node, a.queue, web.Options{
+			Version: version, Requests: stats.Snapshot, Log: a.log.With("pkg", "web")})
+		v1 := estuaryapi.New(a.buckets, a.deals, a.accounts, a.node, estuaryapi.Options{
+			PublicURL: a.cfg.PublicURL, Version: version, Log: a.log.With("pkg", "estuaryapi")})
+		mux.Handle("/ui/", stats.Wrap("web", ui))
+		mux.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusFound))
+		mux.Handle("/", stats.Wrap("estuary", v1))
+	}
+	return mux
+}
+
+// readyz says whether the node can do its work: the metadata store answers.
+func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := a.store.View(r.Context(), func(kv.Tx) error { return nil }); err != nil {
+		a.log.Error("readiness", "err", err)
+		http.Error(w, "metadata store does not answer; see the log", http.StatusServiceUnavailable)
+		return
+	}
+	io.WriteString(w, "ready\n")
+}
+
+// serveHTTP serves l until ctx ends, then lets running requests end for a while.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 20 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err := srv.Shutdown(grace); err != nil {
+			srv.Close()
+		}
+	})
+	err := srv.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		<-done
+		return nil
+	}
+	stop()
+	return err
+}
+
+// rootKey makes sure that the root S3 key exists; it prints one that it chose itself.
+func (a *app) rootKey(ctx context.Context, stdout io.Writer) error {
+	root, err := a.accounts.UserByName(ctx, "root")
+	if errors.Is(err, accounts.ErrNoUser) {
+		root, err = a.accounts.CreateUser(ctx, "root", "", accounts.LevelAdmin)
+	}
+	if err != nil {
+		return fmt.Errorf("root user: %w", err)
+	}
+	keys, err := a.accounts.Keys(ctx, root.ID)
+	if err != nil {
+		return fmt.Errorf("root key: %w", err)
+	}
+	access, secret := a.cfg.RootAccessKey, a.cfg.RootSecretKey.reveal()
+	switch {
+	case access == "" && len(keys) > 0:
+		return nil
+	case access != "":
+		return a.ensureKey(ctx, root.ID, access, secret)
+	}
+	key, secret, err := a.accounts.CreateKey(ctx, root.ID, "", "")
+	if err != nil {
+		return fmt.Errorf("root key: %w", err)
+	}
+	fmt.Fprintf(stdout, "root S3 key (shown once)  AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", key.Access, secret)
+	return nil
+}
+
+// ensureKey makes the user's key have this secret.
+func (a *app) ensureKey(ctx context.Context, user uint64, access, secret string) error {
+	owner, have, err := a.accounts.Secret(ctx, access)
+	switch {
+	case errors.Is(err, accounts.ErrNoKey):
+	case err != nil:
+		return fmt.Errorf("root key: %w", err)
+	case owner.ID != user:
+		return usageError{fmt.Errorf("--root-access-key: %s is a key of user %s", access, owner.Name)}
+	case have == secret:
+		return nil
+	default:
+		if err := a.accounts.DeleteKey(ctx, user, access); err != nil {
+			return fmt.Errorf("root key: %w", err)
+		}
+	}
+	if _, _, err := a.accounts.CreateKey(ctx, user, access, secret); err != nil {
+		return fmt.Errorf("root key: %w", err)
+	}
+	return nil
+}
+
+// readyLine tells every address in one line that a script can read.
+func (a *app) readyLine() string {
+	c := a.cfg
+	parts := []string{"ready"}
+	if c.role("api") {
+		parts = append(parts, "s3="+c.scheme()+"://"+c.S3Addr)
+	}
+	parts = append(parts, "api="+c.scheme()+"://"+c.APIAddr)
+	if c.role("api") {
+		parts = append(parts, "gateway="+c.scheme()+"://"+c.GatewayAddr, "web="+c.scheme()+"://"+c.APIAddr+"/ui/")
+	}
+	for _, addr := range a.node.Addrs() {
+		parts = append(parts, "libp2p="+addr)
+	}
+	if a.sandbox != nil {
+		parts = append(parts, "sandbox="+a.sandbox.RPC())
+	}
+	return strings.Join(append(parts, "data="+c.Data), " ")
+}
