@@ -1,0 +1,150 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipfs/boxo/blockservice"
+	"github.com/ipfs/boxo/blockstore"
+	"github.com/ipfs/boxo/gateway"
+	"github.com/ipfs/boxo/path"
+	blocks "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
+	format "github.com/ipfs/go-ipld-format"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// A request holds up to some ten blocks of 1 MiB read ahead, so this
+	// bounds the gateway's memory, slow readers included. More are answered 429.
+	maxGatewayRequests = 512
+	// A big file over a thin line takes hours; this only ends what hangs.
+	maxGatewayDuration = 24 * time.Hour
+	// How long a request waits for a DAG that is being brought back, before
+	// it is answered 503 with Retry-After.
+	restoreWait  = 20 * time.Second
+	restoreRetry = 30 * time.Second
+)
+
+// errUnreadable replaces the store's errors, whose texts are not for strangers.
+var errUnreadable = gateway.NewErrorStatusCode(errors.New("a block of this content cannot be read"), http.StatusInternalServerError)
+
+// Gateway serves GET and HEAD of /ipfs/{cid}[/path] of public local content:
+// files with ranges, directories, raw blocks, CARs, as the IPFS path gateway
+// and trustless gateway specifications say. It never fetches from the network.
+// On a miss it calls Config.Restore once per request with the CID of the path,
+// unless the block is here but private. Names (/ipns/) are not served.
+func (n *Node) Gateway() http.Handler { return n.host.gateway }
+
+// newGateway makes the handler over blocks, which holds the public blocks only.
+func newGateway(cfg Config, blocks blockstore.Blockstore, restore *restorer) (http.Handler, error) {
+	own := blockstore.NewIdStore(gatewayBlocks{blocks, restore, cfg.Log})
+	// Without an exchange a missing block is missing.
+	backend, err := gateway.NewBlocksBackend(blockservice.New(own, nil))
+	if err != nil {
+		return nil, err
+	}
+	metrics := cfg.Metrics
+	if metrics == nil {
+		// A nil registerer would mean the process-wide default one.
+		metrics = prometheus.NewRegistry()
+	}
+	handler := gateway.NewHandler(gateway.Config{
+		DeserializedResponses: true,
+		DeprecatedXIpfsPath:   true,
+		// boxo's error page sends the reader to other hosts.
+		DisableHTMLErrors:     true,
+		MaxConcurrentRequests: maxGatewayRequests,
+		MaxRequestDuration:    maxGatewayDuration,
+		// There is no RetrievalTimeout because nothing is retrieved here. It
+		// would count a slow reader as a stalled retrieval, and end the body
+		// with a message inside it.
+		RetrievalTimeout: 0,
+		MetricsRegistry:  metrics,
+	}, backend)
+	handler = gateway.NewHeaders(nil).WithDeprecatedXIpfsPath().ApplyCors().Wrap(handler)
+	// No ServeMux: it redirects paths that it would write differently, and
+	// names inside a DAG are not ours to tidy.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/ipfs/") {
+			http.NotFound(w, r)
+			return
+		}
+		handler.ServeHTTP(w, r.WithContext(withMiss(r)))
+	}), nil
+}
+
+// gatewayBlocks are the public blocks with Restore behind them, which no other
+// reader has: a stranger's bitswap request must not start a retrieval.
+type gatewayBlocks struct {
+	blockstore.Blockstore
+	restore *restorer
+	log     *slog.Logger
+}
+
+func (b gatewayBlocks) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
+	blk, err := b.get(ctx, c)
+	m, ok := ctx.Value(missKey{}).(*miss)
+	if !ok || !format.IsNotFound(err) {
+		return blk, err
+	}
+	m.once.Do(func() { m.err = b.restore.run(ctx, m.root, c) })
+	if m.err != nil {
+		return nil, b.answer(ctx, c, m.err)
+	}
+	return b.get(ctx, c)
+}
+
+func (b gatewayBlocks) get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
+	blk, err := b.Blockstore.Get(ctx, c)
+	if err != nil {
+		return nil, b.answer(ctx, c, err)
+	}
+	return blk, nil
+}
+
+// answer maps an error of the store or of a restore to one that boxo maps to a status.
+func (b gatewayBlocks) answer(ctx context.Context, c cid.Cid, err error) error {
+	switch {
+	case format.IsNotFound(err), errors.Is(err, ErrNotFound):
+		return format.ErrNotFound{Cid: c}
+	case errors.Is(err, errRestoring):
+		return gateway.NewErrorRetryAfter(gateway.NewErrorStatusCode(err, http.StatusServiceUnavailable), restoreRetry)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	b.log.ErrorContext(ctx, "read block for gateway", "cid", c.String(), "err", err)
+	return errUnreadable
+}
+
+// miss is the one restore that a request may cause.
+type miss struct {
+	root cid.Cid
+	once sync.Once
+	err  error // set by once
+}
+
+type missKey struct{}
+
+// withMiss lets the request restore the root of its path, if it has one and
+// did not ask for what is cached only.
+func withMiss(r *http.Request) context.Context {
+	ctx := r.Context()
+	if strings.Contains(r.Header.Get("Cache-Control"), "only-if-cached") {
+		return ctx
+	}
+	p, err := path.NewPath(r.URL.Path)
+	if err != nil {
+		return ctx // the handler answers 400
+	}
+	im, err := path.NewImmutablePath(p)
+	if err != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, missKey{}, &miss{root: im.RootCid()})
+}

@@ -1,0 +1,142 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ipfs/go-cid"
+)
+
+const (
+	// maxRestores bounds the restores that strangers keep going at once.
+	maxRestores = 16
+	// A root whose restore failed is not tried again for a while.
+	restoreRest = 30 * time.Second
+	// maxResting bounds the memory of failures.
+	maxResting = 4096
+)
+
+// errRestoring says that a DAG is not here now but may be soon.
+var errRestoring = errors.New("content is being brought back")
+
+// restorer runs Config.Restore for the gateway: one at a time for a root,
+// few at once, and none for a while after one failed.
+type restorer struct {
+	restore func(context.Context, cid.Cid) error // nil: nothing is ever restored
+	local   func(context.Context, cid.Cid) bool
+	log     *slog.Logger
+	wg      sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	running map[cid.Cid]*restoration
+	resting map[cid.Cid]time.Time // until when
+	closed  bool
+}
+
+// restoration is one call of Config.Restore.
+type restoration struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // readable once done is closed
+}
+
+func newRestorer(restore func(context.Context, cid.Cid) error, local func(context.Context, cid.Cid) bool, log *slog.Logger) *restorer {
+	return &restorer{
+		restore: restore,
+		local:   local,
+		log:     log,
+		running: map[cid.Cid]*restoration{},
+		resting: map[cid.Cid]time.Time{},
+	}
+}
+
+// run restores the DAG under root because its block missed is not public here.
+// nil means: look again. ErrNotFound: the miss stands. errRestoring: come back later.
+func (r *restorer) run(ctx context.Context, root, missed cid.Cid) error {
+	// A block that is here and yet missed is private. Restoring would not help,
+	// and would let strangers start work on what is not theirs.
+	if r.restore == nil || r.local(ctx, missed) {
+		return ErrNotFound
+	}
+	job, err := r.job(ctx, root)
+	if err != nil {
+		return err
+	}
+	wait := time.NewTimer(restoreWait)
+	defer wait.Stop()
+	select {
+	case <-job.done:
+	case <-wait.C:
+		return errRestoring
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	switch {
+	case job.err == nil, errors.Is(job.err, ErrNotFound):
+		return job.err
+	default:
+		return errRestoring
+	}
+}
+
+// job returns the running restoration of root, or starts it.
+func (r *restorer) job(ctx context.Context, root cid.Cid) (*restoration, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if job, ok := r.running[root]; ok {
+		return job, nil
+	}
+	if r.closed || len(r.running) >= maxRestores || time.Now().Before(r.resting[root]) {
+		return nil, errRestoring
+	}
+	// The reader may give up waiting long before a provider has delivered; the
+	// next one then finds the content here.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	job := &restoration{cancel: cancel, done: make(chan struct{})}
+	r.running[root] = job
+	r.wg.Go(func() {
+		defer cancel()
+		job.err = r.restore(ctx, root)
+		r.finish(ctx, root, job)
+	})
+	return job, nil
+}
+
+func (r *restorer) finish(ctx context.Context, root cid.Cid, job *restoration) {
+	failed := job.err != nil && !errors.Is(job.err, ErrNotFound)
+	if failed && ctx.Err() == nil {
+		r.log.WarnContext(ctx, "restore for gateway", "cid", root.String(), "err", job.err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.running, root)
+	delete(r.resting, root)
+	if failed {
+		now := time.Now()
+		if len(r.resting) >= maxResting {
+			for c, until := range r.resting {
+				if now.After(until) {
+					delete(r.resting, c)
+				}
+			}
+		}
+		if len(r.resting) < maxResting {
+			r.resting[root] = now.Add(restoreRest)
+		}
+	}
+	close(job.done)
+}
+
+// close ends the running restores and waits for them; later ones do not start.
+func (r *restorer) close() {
+	r.mu.Lock()
+	r.closed = true
+	for _, job := range r.running {
+		job.cancel()
+	}
+	r.mu.Unlock()
+	r.wg.Wait()
+}
