@@ -1,0 +1,41 @@
+package node
+
+import (
+	"context"
+	"hash"
+	"io"
+
+	"github.com/ipfs/go-cid"
+)
+
+// File is a stored UnixFS file.
+type File struct {
+	Root cid.Cid
+	Size int64
+}
+
+// ImportOptions says how a file is stored.
+type ImportOptions struct {
+	// Private keeps the blocks from bitswap and the gateway until they are
+	// also stored without it.
+	Private bool
+	// Hashes are fed with all bytes of the file, in order, each on a goroutine
+	// of its own beside the block hashing. They are complete when Import returns nil.
+	Hashes []hash.Hash
+}
+
+// Import reads r to its end and stores it as a UnixFS file, profile
+// unixfs-v1-2025. When it returns nil every block is durable. If r fails, its
+// error is returned wrapped and the blocks stored so far are garbage. The
+// caller holds a lease from before Import until the root is referenced.
+// Memory is bounded whatever the size.
+func (n *Node) Import(ctx context.Context, r io.Reader, opt ImportOptions) (File, error) {
+	panic("unwritten")
+}
+
+// Concat joins files into one. If all but the last are multiples of the chunk
+// size the result is the very DAG that Import would have made of all bytes,
+// and joined is false; otherwise the parts' DAGs are linked under join nodes and joined is true.
+func (n *Node) Concat(ctx context.Context, parts []File, private bool) (f File, joined bool, err error) {
+	panic("unwritten")
+}
