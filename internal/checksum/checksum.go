@@ -1,9 +1,22 @@
 package checksum
 
 import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"hash"
+	"hash/crc32"
 	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/minio/crc64nvme"
+	"github.com/zeebo/xxh3"
 )
 
 // Names of the algorithms, as in x-amz-checksum-algorithm.
@@ -20,16 +33,6 @@ const (
 	XXHash128 = "XXHASH128"
 )
 
-// Type says how the checksum of a multipart object is formed, as in
-// x-amz-checksum-type.
-type Type string
-
-// Types of checksums.
-const (
-	TypeFullObject Type = "FULL_OBJECT"
-	TypeComposite  Type = "COMPOSITE"
-)
-
 // Errors of this package.
 var (
 	ErrUnknown = errors.New("unknown checksum algorithm")
@@ -38,42 +41,144 @@ var (
 	ErrType    = errors.New("checksum type not possible for this algorithm")
 )
 
-// A Part is what the checksum of a whole object needs of one part.
-type Part struct {
-	Sum  string // base64
-	Size int64  // bytes
+type algorithm struct {
+	name      string
+	size      int // bytes of a sum
+	make      func() hash.Hash
+	byDefault Type
+	also      Type   // a second possible type, or ""
+	poly      uint64 // reversed, of the CRCs; their width is size
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// algorithms in the order of Names. A digest that is not a CRC cannot be
+// combined, so its multipart objects have composite sums only.
+var algorithms = []algorithm{
+	{CRC32, 4, func() hash.Hash { return crc32.NewIEEE() }, TypeComposite, TypeFullObject, crc32.IEEE},
+	{CRC32C, 4, func() hash.Hash { return crc32.New(castagnoli) }, TypeComposite, TypeFullObject, crc32.Castagnoli},
+	{CRC64NVME, 8, func() hash.Hash { return crc64nvme.New() }, TypeFullObject, "", 0x9a6c9329ac4bc9b5},
+	{SHA1, sha1.Size, sha1.New, TypeComposite, "", 0},
+	{SHA256, sha256.Size, sha256.New, TypeComposite, "", 0},
+	{SHA512, sha512.Size, sha512.New, TypeComposite, "", 0},
+	{MD5, md5.Size, md5.New, TypeComposite, "", 0},
+	{XXHash64, 8, func() hash.Hash { return xxhash.New() }, TypeComposite, "", 0},
+	{XXHash3, 8, func() hash.Hash { return xxh3.New() }, TypeComposite, "", 0},
+	{XXHash128, 16, func() hash.Hash { return xxh3.New128() }, TypeComposite, "", 0},
+}
+
+func find(name string) *algorithm {
+	for i := range algorithms {
+		if strings.EqualFold(algorithms[i].name, name) {
+			return &algorithms[i]
+		}
+	}
+	return nil
 }
 
 // New returns a fresh hash for the algorithm called name (any case).
-func New(name string) (hash.Hash, bool) { panic("unwritten") }
+func New(name string) (hash.Hash, bool) {
+	if a := find(name); a != nil {
+		return a.make(), true
+	}
+	return nil, false
+}
+
+const headerPrefix = "x-amz-checksum-"
 
 // Header returns the header that carries name's sum, in lower case, or "".
-func Header(name string) string { panic("unwritten") }
+func Header(name string) string {
+	if a := find(name); a != nil {
+		return headerPrefix + strings.ToLower(a.name)
+	}
+	return ""
+}
 
 // Names returns all algorithms, the commonest first.
-func Names() []string { panic("unwritten") }
+func Names() []string {
+	names := make([]string, len(algorithms))
+	for i, a := range algorithms {
+		names[i] = a.name
+	}
+	return names
+}
 
 // Canonical returns the upper case name of an algorithm given in any case.
-func Canonical(name string) (string, bool) { panic("unwritten") }
+func Canonical(name string) (string, bool) {
+	if a := find(name); a != nil {
+		return a.name, true
+	}
+	return "", false
+}
 
 // FromHeader finds the one x-amz-checksum-* value in h, which may be request
 // headers or a trailer. No such header gives "", "", nil.
-func FromHeader(h http.Header) (name, value string, err error) { panic("unwritten") }
+func FromHeader(h http.Header) (name, value string, err error) {
+	if name, value, err = fromHeader(h); err != nil || name == "" {
+		return "", "", err
+	}
+	if err := Valid(name, value); err != nil {
+		return "", "", err
+	}
+	return name, value, nil
+}
+
+// FromComplete is FromHeader for CompleteMultipartUpload, where the value may
+// also be composite.
+func FromComplete(h http.Header) (name, value string, err error) {
+	if name, value, err = fromHeader(h); err != nil || name == "" {
+		return "", "", err
+	}
+	sum := value
+	if base, parts, ok := strings.Cut(value, "-"); ok {
+		if n, err := strconv.ParseUint(parts, 10, 16); err != nil || n == 0 {
+			return "", "", fmt.Errorf("%s %q: %w", name, value, ErrValue)
+		}
+		sum = base
+	}
+	if err := Valid(name, sum); err != nil {
+		return "", "", err
+	}
+	return name, value, nil
+}
+
+func fromHeader(h http.Header) (name, value string, err error) {
+	for key, values := range h {
+		suffix, ok := strings.CutPrefix(strings.ToLower(key), headerPrefix)
+		if !ok || suffix == "algorithm" || suffix == "type" || suffix == "mode" {
+			continue
+		}
+		a := find(suffix)
+		switch {
+		case a == nil:
+			return "", "", fmt.Errorf("%s: %w", strings.ToLower(key), ErrUnknown)
+		case name != "" || len(values) != 1:
+			return "", "", ErrMany
+		}
+		name, value = a.name, values[0]
+	}
+	return name, value, nil
+}
 
 // Encode returns the base64 form of sum.
-func Encode(sum []byte) string { panic("unwritten") }
+func Encode(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
 
 // Valid reports (as ErrUnknown or ErrValue) whether value can be a sum of name.
-func Valid(name, value string) error { panic("unwritten") }
+func Valid(name, value string) error {
+	a := find(name)
+	if a == nil {
+		return fmt.Errorf("%s: %w", name, ErrUnknown)
+	}
+	_, err := a.decode(value)
+	return err
+}
 
-// DefaultType is the type that S3 uses for a multipart upload that names none.
-func DefaultType(name string) Type { panic("unwritten") }
-
-// Allows reports whether a multipart object can have a checksum of type t.
-func Allows(name string, t Type) bool { panic("unwritten") }
-
-// Composite returns the composite checksum, "base64-N", of parts in order.
-func Composite(name string, partSums []string) (string, error) { panic("unwritten") }
-
-// FullObject returns the checksum of the concatenated parts.
-func FullObject(name string, parts []Part) (string, error) { panic("unwritten") }
+// decode also refuses encodings that would not come out again as they are:
+// sums are compared as strings.
+func (a *algorithm) decode(value string) ([]byte, error) {
+	sum, err := base64.StdEncoding.Strict().DecodeString(value)
+	if err != nil || len(sum) != a.size || Encode(sum) != value {
+		return nil, fmt.Errorf("%s %q: %w", a.name, value, ErrValue)
+	}
+	return sum, nil
+}

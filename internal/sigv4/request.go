@@ -1,18 +1,11 @@
 package sigv4
 
-import "net/http"
-
-// Mode says how a payload is protected, as x-amz-content-sha256 declares it.
-type Mode int
-
-// Modes of a payload.
-const (
-	ModeNone                     Mode = iota // anonymous, nothing declared
-	ModeUnsigned                             // UNSIGNED-PAYLOAD, or presigned with nothing declared
-	ModeSigned                               // SHA-256 of the whole payload
-	ModeStreamingSigned                      // aws-chunked, every chunk signed
-	ModeStreamingSignedTrailer               // the same, with signed trailers
-	ModeStreamingUnsignedTrailer             // aws-chunked with trailers, unsigned
+import (
+	"crypto/sha256"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 // A Request is an authenticated request.
@@ -21,9 +14,66 @@ type Request struct {
 	Anonymous bool   // presented no credentials
 	Presigned bool   // signed in the query
 	Mode      Mode
+
+	sum   []byte // of the payload, if ModeSigned
+	chain *chain // of chunk signatures, in the modes that have them
 }
 
 // Body returns the decoded payload of r, the request that q was made from. It
-// replaces r.Body, which must not be read by anybody else. Malformed length or
-// trailer headers are an *Error.
-func (q *Request) Body(r *http.Request) (*Body, error) { panic("unwritten") }
+// replaces r.Body, which must not be read by anybody else, and may be called
+// once. Malformed length or trailer headers are an *Error.
+func (q *Request) Body(r *http.Request) (*Body, error) {
+	src := r.Body
+	if src == nil {
+		src = http.NoBody
+	}
+	if !q.Mode.streaming() {
+		// Both headers describe a framing that this mode does not have. Guessing
+		// which half of the request is wrong could store framing as data.
+		if framingHeaders(r.Header) {
+			return nil, refuse("InvalidRequest", "x-amz-trailer and x-amz-decoded-content-length need a streaming x-amz-content-sha256")
+		}
+		b := &Body{src: src, size: r.ContentLength}
+		if q.Mode == ModeSigned {
+			b.hash, b.want = sha256.New(), q.sum
+		}
+		return b, nil
+	}
+	size, err := decodedLength(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	announced, err := announcedTrailers(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	c := newChunked(src, size, q.Mode, q.chain)
+	c.announced = announced
+	return &Body{src: c, size: size, chunks: c}, nil
+}
+
+func decodedLength(h http.Header) (int64, error) {
+	v := h["X-Amz-Decoded-Content-Length"]
+	if len(v) == 0 {
+		return -1, nil
+	}
+	n, err := strconv.ParseUint(v[0], 10, 63)
+	if err != nil || len(v) > 1 {
+		return 0, refuse("InvalidArgument", "x-amz-decoded-content-length is not a length")
+	}
+	return int64(n), nil
+}
+
+func announcedTrailers(h http.Header) ([]string, error) {
+	var names []string
+	for _, v := range h["X-Amz-Trailer"] {
+		for name := range strings.SplitSeq(v, ",") {
+			name = strings.ToLower(strings.TrimSpace(name))
+			if !trailerName(name) || name == trailerSignature || slices.Contains(names, name) || len(names) == maxTrailers {
+				return nil, refuse("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
+			}
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
