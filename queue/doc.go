@@ -1,0 +1,24 @@
+// Package queue keeps durable jobs and runs them: at their time, again after a
+// failure, and again after a crash.
+//
+// A job is a kind and an id; a kind has a handler. A job waits until it is due,
+// runs, and then is gone (nil), waits for a time the handler named (Later), or
+// waits for a back-off that doubles with each failure in a row. Why it waits and
+// until when can be read at any time.
+//
+// Adding a job that exists makes it due earlier; adding one that is running
+// makes it run once more afterwards, so an Add that commits is always followed
+// by a whole run that starts after it.
+//
+// A job never runs twice at once, and its outcome is durable before it runs
+// again. A crash repeats the runs it interrupted, and those whose outcome was
+// not durable yet: handlers are idempotent. A stop cancels the handlers, waits
+// for them, and leaves the unfinished jobs due; it does not count as a failure.
+//
+// The rows in the store are the truth. In memory is only which jobs run now; no
+// list of waiting jobs, and no tick: a kind sleeps until a commit, a finished run
+// or the due time of its first job wakes it. Kinds have workers of their own and
+// never wait for each other.
+//
+// One process runs the jobs of a store.
+package queue
