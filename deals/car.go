@@ -1,0 +1,77 @@
+package deals
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
+	"github.com/multiformats/go-varint"
+)
+
+// sectionSize is the size of a block in a CARv1.
+func sectionSize(c cid.Cid, size int) int64 {
+	n := c.ByteLen() + size
+	return int64(varint.UvarintSize(uint64(n)) + n)
+}
+
+// sectionHead is what stands before the bytes of a block in a CARv1.
+func sectionHead(c cid.Cid, size int) []byte {
+	head := binaryUvarint(nil, uint64(c.ByteLen()+size))
+	return append(head, c.Bytes()...)
+}
+
+// carHeader is the header of a CARv1 with one root. DAG-CBOR of
+// {"roots": [root], "version": 1} is short enough to be written by hand.
+func carHeader(root cid.Cid) []byte {
+	id := root.Bytes()
+	var b bytes.Buffer
+	b.WriteString("\xa2\x65roots\x81\xd8\x2a\x58")
+	b.WriteByte(byte(len(id) + 1))
+	b.WriteByte(0)
+	b.Write(id)
+	b.WriteString("\x67version\x01")
+	return append(binaryUvarint(nil, uint64(b.Len())), b.Bytes()...)
+}
+
+// A link is a named entry of a directory.
+type link struct {
+	name string
+	cid  cid.Cid
+	size uint64
+}
+
+// maxLinks keeps a directory well below the 1 MiB and 2 MiB limits of peers.
+const maxLinks = 8192
+
+// linkSize is the number of bytes that a link adds to a directory.
+func linkSize(l link) int64 { return int64(len(appendLink(nil, l))) }
+
+// directory makes a UnixFS directory as a dag-pb block.
+func directory(links []link) (cid.Cid, []byte, error) {
+	// dag-pb demands this order; equal names do not occur.
+	links = slices.SortedFunc(slices.Values(links), func(a, b link) int { return strings.Compare(a.name, b.name) })
+	var data []byte
+	for _, l := range links {
+		data = appendLink(data, l)
+	}
+	data = append(data, "\x0a\x02\x08\x01"...) // Data: UnixFS type Directory
+	sum, err := multihash.Sum(data, multihash.SHA2_256, -1)
+	if err != nil {
+		return cid.Undef, nil, fmt.Errorf("hash a directory: %w", err)
+	}
+	return cid.NewCidV1(cid.DagProtobuf, sum), data, nil
+}
+
+func appendLink(b []byte, l link) []byte {
+	id := l.cid.Bytes()
+	var in []byte
+	in = append(binaryUvarint(append(in, 0x0a), uint64(len(id))), id...)
+	in = append(binaryUvarint(append(in, 0x12), uint64(len(l.name))), l.name...)
+	in = binaryUvarint(append(in, 0x18), l.size)
+	return append(binaryUvarint(append(b, 0x12), uint64(len(in))), in...)
+}
+
+func binaryUvarint(b []byte, v uint64) []byte { return append(b, varint.ToUvarint(v)...) }

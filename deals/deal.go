@@ -1,0 +1,190 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/whypfs/whypfs/kv"
+)
+
+// DealState is a step in a deal's life.
+type DealState string
+
+const (
+	DealProposed  DealState = "proposed"  // stored, being sent or sent
+	DealAccepted  DealState = "accepted"  // the provider took it and pulls the data
+	DealPublished DealState = "published" // on chain, not yet in a sector
+	DealActive    DealState = "active"    // sealed, seen on chain
+	DealRejected  DealState = "rejected"  // the provider said no
+	DealFailed    DealState = "failed"    // slashed, vanished, not sealed in time …
+	DealExpired   DealState = "expired"   // reached its end
+)
+
+// Pending says that the deal is under way to active.
+func (s DealState) Pending() bool {
+	return s == DealProposed || s == DealAccepted || s == DealPublished
+}
+
+// Over says that the deal is worth nothing any more.
+func (s DealState) Over() bool { return !s.Pending() && s != DealActive }
+
+// Deal is one replica of one piece with one provider.
+type Deal struct {
+	UUID       string
+	ID         uint64 // a number of ours for V1's API
+	Piece      string
+	Zone       uint64
+	Provider   string // f0…
+	State      DealState
+	Reason     string // why it is in this state and what it waits for, for a person
+	ChainID    uint64 // deal id on chain, 0: none yet
+	StartEpoch int64
+	EndEpoch   int64
+	Proposal   string // CID of the signed proposal
+	Created    time.Time
+	Changed    time.Time
+	ActiveAt   time.Time
+	Times      map[DealState]time.Time
+}
+
+// dealRow is a deal as stored.
+type dealRow struct {
+	Deal
+	Signed    []byte `json:",omitempty"` // CBOR of the ClientDealProposal
+	Token     []byte `json:",omitempty"` // bearer token, sealed
+	TokenHash []byte `json:",omitempty"` // its SHA-256, what a request is checked against
+	Sent      bool   `json:",omitempty"` // the provider may have heard of it
+	Publish   string `json:",omitempty"` // message that published it, as the provider says
+	Tries     int    `json:",omitempty"` // failed talks with the provider in a row
+	Missing   int64  `json:",omitempty"` // epoch at which the chain first no longer knew it
+	Expiring  bool   `json:",omitempty"` // near its end: no longer counted as a replica to keep
+}
+
+// Deal returns one deal, or ErrNoDeal.
+func (d *Deals) Deal(ctx context.Context, uuid string) (Deal, error) {
+	row, err := d.dealRow(ctx, uuid)
+	return row.Deal, err
+}
+
+func (d *Deals) dealRow(ctx context.Context, uuid string) (row dealRow, err error) {
+	err = d.store.View(ctx, func(tx kv.Tx) error {
+		row, err = getDeal(tx, uuid)
+		return err
+	})
+	return row, err
+}
+
+func getDeal(tx kv.Tx, uuid string) (dealRow, error) {
+	row, err := kv.GetJSON[dealRow](tx, keyDeal(uuid))
+	if errors.Is(err, kv.ErrNotFound) {
+		err = ErrNoDeal
+	}
+	return row, err
+}
+
+// Deals returns deals newest first; zone 0 and piece "" mean any, limit 0 means all.
+func (d *Deals) Deals(ctx context.Context, zone uint64, piece string, limit, offset int) ([]Deal, error) {
+	var out []Deal
+	err := d.store.View(ctx, func(tx kv.Tx) error {
+		out = nil
+		skip := offset
+		for row, err := range scanDeals(tx, zone, piece) {
+			if err != nil {
+				return err
+			}
+			if skip > 0 {
+				skip--
+				continue
+			}
+			out = append(out, row.Deal)
+			if limit > 0 && len(out) == limit {
+				break
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// scanDeals yields deals newest first.
+func scanDeals(tx kv.Tx, zone uint64, piece string) func(yield func(dealRow, error) bool) {
+	return func(yield func(dealRow, error) bool) {
+		from, to := kv.Range(prefix, "byid")
+		switch {
+		case piece != "":
+			from, to = kv.Range(prefix, "bypiece", piece)
+		case zone != 0:
+			from, to = kv.Range(prefix, "byzone", zone)
+		}
+		for r, err := range tx.Scan(from, to) {
+			var row dealRow
+			if err == nil {
+				row, err = getDeal(tx, string(r.Value))
+			}
+			if err == nil && zone != 0 && row.Zone != zone {
+				continue
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func dealsOf(tx kv.Tx, zone uint64) ([]dealRow, error) {
+	var out []dealRow
+	for row, err := range scanDeals(tx, zone, "") {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// newDeal stores a deal under a number of its own.
+func newDeal(tx kv.Tx, row dealRow) (dealRow, error) {
+	last, err := kv.GetJSON[uint64](tx, keyLastID())
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return row, err
+	}
+	row.ID = last + 1
+	if err := kv.PutJSON(tx, keyLastID(), row.ID); err != nil {
+		return row, err
+	}
+	for _, k := range dealIndexes(row.Deal) {
+		if err := tx.Put(k, []byte(row.UUID)); err != nil {
+			return row, err
+		}
+	}
+	return row, putDeal(tx, row)
+}
+
+func dealIndexes(d Deal) [][]byte {
+	return [][]byte{keyByID(d.ID), keyByZone(d.Zone, d.ID), keyByPiece(d.Piece, d.ID)}
+}
+
+// putDeal stores a deal that exists, and keeps the list of pending deals.
+func putDeal(tx kv.Tx, row dealRow) error {
+	var err error
+	if row.State.Pending() {
+		err = tx.Put(keyPending(row.UUID), nil)
+	} else {
+		err = tx.Delete(keyPending(row.UUID))
+	}
+	if err != nil {
+		return err
+	}
+	return kv.PutJSON(tx, keyDeal(row.UUID), row)
+}
+
+func dropDeal(tx kv.Tx, row dealRow) error {
+	for _, k := range append(dealIndexes(row.Deal), keyPending(row.UUID), keyDeal(row.UUID)) {
+		if err := tx.Delete(k); err != nil {
+			return fmt.Errorf("drop deal %s: %w", row.UUID, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/whypfs/whypfs/internal/seal"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/node"
+	"github.com/whypfs/whypfs/queue"
+)
+
+var (
+	ErrNoDeal  = errors.New("no such deal")
+	ErrNoPiece = errors.New("no such piece")
+	// ErrNoReplica says that no provider could give verified bytes back; it is wrapped with each one's reason.
+	ErrNoReplica = errors.New("no provider returned the data")
+	// ErrTooSmall says that a block does not fit into the largest piece allowed.
+	ErrTooSmall = errors.New("largest piece is too small")
+)
+
+// Options of Deals. Store-independent settings come as values from cmd.
+type Options struct {
+	RPC       string        // chain JSON-RPC URL; "" : no dealing, zones wait with that reason
+	RPCToken  string        // bearer token for RPC, may be empty
+	Poll      time.Duration // how often the chain head is asked for; default 15 s
+	PieceURL  string        // public base URL under which PieceHandler is reachable, without a slash at the end
+	Providers []string      // f0… addresses to choose from
+	MaxPrice  string        // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
+	Duration  int64         // epochs a deal lasts; default 1494720 (Estuary's 519 days)
+	StartLead int64         // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
+	// Changed is called after the deals of a zone moved. It must not block.
+	Changed func(zone uint64)
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+func (o Options) withDefaults() Options {
+	if o.Poll <= 0 {
+		o.Poll = 15 * time.Second
+	}
+	if o.MaxPrice == "" {
+		o.MaxPrice = "50000000"
+	}
+	if o.Duration <= 0 {
+		o.Duration = 1494720
+	}
+	if o.StartLead <= 0 {
+		o.StartLead = 8640
+	}
+	if o.Changed == nil {
+		o.Changed = func(uint64) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.PieceURL = strings.TrimRight(o.PieceURL, "/")
+	return o
+}
+
+// Deals keeps pieces, providers and deals. It is safe for concurrent use.
+type Deals struct {
+	store kv.Store
+	node  *node.Node
+	queue *queue.Queue
+	box   *seal.Box
+	opt   Options
+	log   *slog.Logger
+	met   *metrics
+
+	chain    *chain
+	maxPrice *big.Int // nil: Options.MaxPrice is no number
+	web      *http.Client
+
+	packing keyLock // by zone
+	wallet  wallet
+	miners  minerCache
+
+	mu   sync.Mutex
+	head int64 // guarded by mu; the newest epoch Run saw, 0 before the first
+}
+
+// New returns the deals in store and registers its jobs with q. box seals the wallet's key.
+func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Options) *Deals {
+	opt = opt.withDefaults()
+	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
+		met: newMetrics(opt.Metrics), web: newWebClient()}
+	if opt.RPC != "" {
+		d.chain = newChain(opt.RPC, opt.RPCToken)
+	}
+	d.maxPrice, _ = new(big.Int).SetString(opt.MaxPrice, 10)
+	q.Handle(kindReplicate, replicateWorkers, d.replicate)
+	q.Handle(kindDeal, dealWorkers, d.follow)
+	return d
+}
+
+// A keyLock lets one holder at a time work on a key.
+type keyLock struct {
+	mu   sync.Mutex
+	held map[uint64]chan struct{} // guarded by mu
+}
+
+func (l *keyLock) lock(ctx context.Context, key uint64) (unlock func(), err error) {
+	for {
+		l.mu.Lock()
+		wait, busy := l.held[key]
+		if !busy {
+			if l.held == nil {
+				l.held = make(map[uint64]chan struct{})
+			}
+			mine := make(chan struct{})
+			l.held[key] = mine
+			l.mu.Unlock()
+			return func() {
+				l.mu.Lock()
+				delete(l.held, key)
+				l.mu.Unlock()
+				close(mine)
+			}, nil
+		}
+		l.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,26 @@
+// Package deals lays the contents of a zone out as Filecoin pieces, keeps each
+// piece stored with enough providers, and brings data back from them.
+//
+// A piece is an FRC-0058 aggregate of shards; a shard is a CARv1. Neither is
+// ever written to disk: a layout row per thousand blocks says what stands
+// where, and piece bytes are made from it and the block store whenever they
+// are read. Hashing a shard reads it through the very code that serves it
+// later, so the commitment holds for what providers pull, also after a restart.
+//
+// A deal is one replica of one piece with one provider. It moves from proposed
+// through accepted and published to active, or ends as rejected, failed or
+// expired. It is stored, with its UUID, token and signed proposal, before the
+// provider hears of it; a crash at any point repeats the last step with the
+// same UUID. Two kinds of queue jobs do the work: "replicate", one per piece,
+// chooses providers until enough deals are under way; "deal", one per deal,
+// sends it and then follows it. A deal that ends wakes its piece's replicate job.
+//
+// The chain decides what a deal is worth. What a provider says is a hint: a
+// deal counts as published only when the chain holds it with our client,
+// provider, piece and epochs, and as active only when the chain saw its sector.
+//
+// Bytes from providers are used only after they were checked against the CID
+// that was asked for. Pieces are served to holders of a running deal's token
+// and to nobody else. Deals never deletes blocks, and never moves money: escrow
+// is the operator's.
+package deals

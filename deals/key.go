@@ -1,0 +1,33 @@
+package deals
+
+import (
+	"math"
+
+	"github.com/whypfs/whypfs/kv"
+)
+
+// Every row of this package starts with prefix. Numbers in keys that end in
+// "newest first" are stored as their complement, because scans only ascend.
+const prefix = "deal"
+
+func keyZone(zone uint64) []byte             { return kv.Key(prefix, "zone", zone) }
+func keyPiece(c string) []byte               { return kv.Key(prefix, "piece", c) }
+func keyShard(zone, ord uint64) []byte       { return kv.Key(prefix, "shard", zone, ord) }
+func keyPrefix(zone, ord uint64) []byte      { return kv.Key(prefix, "prefix", zone, ord) }
+func keyLayout(zone, ord, off uint64) []byte { return kv.Key(prefix, "layout", zone, ord, off) }
+func keySpans(zone, content, n uint64) []byte {
+	return kv.Key(prefix, "span", zone, content, n)
+}
+
+func keyDeal(uuid string) []byte            { return kv.Key(prefix, "deal", uuid) }
+func keyLastID() []byte                     { return kv.Key(prefix, "lastid") }
+func keyByID(id uint64) []byte              { return kv.Key(prefix, "byid", math.MaxUint64-id) }
+func keyByZone(zone, id uint64) []byte      { return kv.Key(prefix, "byzone", zone, math.MaxUint64-id) }
+func keyByPiece(p string, id uint64) []byte { return kv.Key(prefix, "bypiece", p, math.MaxUint64-id) }
+func keyPending(uuid string) []byte         { return kv.Key(prefix, "pending", uuid) }
+func keyProvider(addr string) []byte        { return kv.Key(prefix, "provider", addr) }
+func keyRefusal(piece, addr string) []byte  { return kv.Key(prefix, "refusal", piece, addr) }
+func keyWallet() []byte                     { return kv.Key(prefix, "wallet") }
+func keyFailure(nano uint64, u []byte) []byte {
+	return kv.Key(prefix, "failure", math.MaxUint64-nano, u)
+}

@@ -1,0 +1,112 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/kv"
+)
+
+// Member is one content of a zone.
+type Member struct {
+	Content uint64
+	Root    cid.Cid
+	Size    int64
+}
+
+// PackRequest asks for the pieces of a zone.
+type PackRequest struct {
+	Zone        uint64
+	Bucket      string
+	Replication int
+	MaxPiece    int64 // bytes, padded; 0 means 32 GiB
+	Private     bool  // nothing of the pieces is published; restored blocks stay private
+	Members     []Member
+}
+
+// Piece is an FRC-0058 aggregate of shards.
+type Piece struct {
+	CID         string // piece CID v1 (baga6ea4sea…)
+	Zone        uint64
+	PaddedSize  int64
+	Size        int64 // unpadded bytes served: PaddedSize*127/128
+	Shards      []Shard
+	Replication int
+	Private     bool
+	Created     time.Time
+	Reason      string // what its deals wait for, for a person
+}
+
+// Shard is one CARv1 in a piece.
+type Shard struct {
+	CID    string // its own piece CID
+	Root   string // CAR root: a directory of the contents whose root block is in the shard
+	Offset int64  // in the piece, bytes
+	Size   int64  // CAR bytes
+	Padded int64
+}
+
+// pieceRow is a piece as stored.
+type pieceRow struct {
+	Piece
+	First uint64 // number, in the zone, of the first shard
+}
+
+// zoneRow exists from the moment a zone is packed.
+type zoneRow struct {
+	Bucket string
+	Pieces []string
+	Shards uint64
+}
+
+// Piece returns one piece, or ErrNoPiece.
+func (d *Deals) Piece(ctx context.Context, pieceCID string) (Piece, error) {
+	row, err := d.pieceRow(ctx, pieceCID)
+	return row.Piece, err
+}
+
+func (d *Deals) pieceRow(ctx context.Context, pieceCID string) (row pieceRow, err error) {
+	err = d.store.View(ctx, func(tx kv.Tx) error {
+		row, err = kv.GetJSON[pieceRow](tx, keyPiece(pieceCID))
+		return err
+	})
+	if errors.Is(err, kv.ErrNotFound) {
+		err = ErrNoPiece
+	}
+	return row, err
+}
+
+// Pieces returns the pieces of a zone in the order of their contents; none if it is not packed.
+func (d *Deals) Pieces(ctx context.Context, zone uint64) ([]Piece, error) {
+	rows, err := d.pieceRows(ctx, zone)
+	var out []Piece
+	for _, r := range rows {
+		out = append(out, r.Piece)
+	}
+	return out, err
+}
+
+func (d *Deals) pieceRows(ctx context.Context, zone uint64) ([]pieceRow, error) {
+	var rows []pieceRow
+	err := d.store.View(ctx, func(tx kv.Tx) error {
+		rows = nil
+		z, err := kv.GetJSON[zoneRow](tx, keyZone(zone))
+		if errors.Is(err, kv.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, c := range z.Pieces {
+			row, err := kv.GetJSON[pieceRow](tx, keyPiece(c))
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		return nil
+	})
+	return rows, err
+}

@@ -1,0 +1,195 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+
+	"github.com/whypfs/whypfs/node"
+)
+
+// OpenPiece reads the bytes of a piece from its layout and the block store. A
+// block that is gone here is read from an active replica, and checked. The
+// reader uses ctx until it is closed, and is not safe for concurrent use.
+func (d *Deals) OpenPiece(ctx context.Context, pieceCID string) (io.ReadSeekCloser, int64, error) {
+	row, err := d.pieceRow(ctx, pieceCID)
+	if err != nil {
+		return nil, 0, err
+	}
+	index, off, err := indexBytes(row.Piece)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &pieceReader{ctx: ctx, d: d, row: row, index: index, indexOff: off}, row.Size, nil
+}
+
+// pieceReader makes the bytes of a piece.
+type pieceReader struct {
+	ctx      context.Context // of OpenPiece: Read and Seek have no place for one
+	d        *Deals
+	row      pieceRow
+	index    []byte
+	indexOff int64
+
+	off   int64
+	n     int // the shard that sr reads
+	sr    *shardReader
+	close bool
+}
+
+func (r *pieceReader) Close() error {
+	r.close, r.sr = true, nil
+	return nil
+}
+
+func (r *pieceReader) Seek(off int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		off += r.off
+	case io.SeekEnd:
+		off += r.row.Size
+	}
+	if off < 0 {
+		return 0, fmt.Errorf("seek to %d in piece %s: negative offset", off, r.row.CID)
+	}
+	r.off = off
+	return off, nil
+}
+
+func (r *pieceReader) Read(p []byte) (int, error) {
+	if r.close {
+		return 0, errors.New("piece reader is closed")
+	}
+	total := 0
+	for len(p) > 0 {
+		if r.off >= r.row.Size {
+			if total == 0 {
+				return 0, io.EOF
+			}
+			break
+		}
+		n, err := r.readSome(p)
+		total, r.off, p = total+n, r.off+int64(n), p[n:]
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// readSome reads at least a byte: from one block, or a run of zeros, or the index.
+func (r *pieceReader) readSome(p []byte) (int, error) {
+	next := r.row.Size // where the zeros at r.off end
+	shards := r.row.Shards
+	i := sort.Search(len(shards), func(i int) bool { return shards[i].Offset > r.off })
+	if i > 0 && r.off < shards[i-1].Offset+shards[i-1].Size {
+		return r.readShard(i-1, p)
+	}
+	if i < len(shards) {
+		next = shards[i].Offset
+	}
+	if end := r.indexOff + int64(len(r.index)); r.off >= r.indexOff && r.off < end {
+		return copy(p, r.index[r.off-r.indexOff:]), nil
+	}
+	if r.indexOff > r.off {
+		next = min(next, r.indexOff)
+	}
+	n := int(min(int64(len(p)), next-r.off))
+	clear(p[:n])
+	return n, nil
+}
+
+func (r *pieceReader) readShard(i int, p []byte) (int, error) {
+	if r.sr == nil || r.n != i {
+		sr, err := r.d.openShard(r.ctx, r.row.Zone, r.row.First+uint64(i))
+		if err != nil {
+			return 0, err
+		}
+		sr.piece = &r.row
+		r.sr, r.n = sr, i
+	}
+	b, err := r.sr.at(r.ctx, r.off-r.row.Shards[i].Offset)
+	return copy(p, b), err
+}
+
+// shardReader makes the bytes of a shard's CAR.
+type shardReader struct {
+	d         *Deals
+	zone, ord uint64
+	row       shardRow
+	prefix    []byte
+	piece     *pieceRow // whose replicas may stand in for missing blocks; nil while packing
+
+	ch    *chunk
+	data  []byte // of the block at data's index in ch
+	block int    // -1: none
+}
+
+func (d *Deals) openShard(ctx context.Context, zone, ord uint64) (*shardReader, error) {
+	row, prefix, err := d.shard(ctx, zone, ord)
+	if err != nil {
+		return nil, err
+	}
+	return &shardReader{d: d, zone: zone, ord: ord, row: row, prefix: prefix, block: -1}, nil
+}
+
+// at returns some bytes from off on, at least one. They are valid until the next call.
+func (s *shardReader) at(ctx context.Context, off int64) ([]byte, error) {
+	if off < int64(len(s.prefix)) {
+		return s.prefix[off:], nil
+	}
+	if s.ch == nil || !s.ch.covers(off) {
+		ch, err := s.d.loadChunk(ctx, s.zone, s.ord, &s.row, off)
+		if err != nil {
+			return nil, err
+		}
+		s.ch, s.block, s.data = ch, -1, nil
+	}
+	i := s.ch.find(off)
+	e := s.ch.entries[i]
+	head := sectionHead(e.cid, e.size)
+	in := off - s.ch.starts[i]
+	if in < int64(len(head)) {
+		return head[in:], nil
+	}
+	if s.block != i {
+		data, err := s.read(ctx, e, s.ch.starts[i]+int64(len(head)))
+		if err != nil {
+			return nil, err
+		}
+		s.data, s.block = data, i
+	}
+	return s.data[in-int64(len(head)):], nil
+}
+
+// read returns the bytes of a block that stands at off in the shard.
+func (s *shardReader) read(ctx context.Context, e entry, off int64) ([]byte, error) {
+	data, err := s.d.node.Block(ctx, e.cid)
+	if s.piece != nil && (errors.Is(err, node.ErrNotFound) || errors.Is(err, node.ErrDamaged)) {
+		data, err = s.d.fetchBlock(ctx, s.piece, e, s.piece.Shards[s.ord-s.piece.First].Offset+off)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("shard %d of zone %d: %w", s.ord, s.zone, err)
+	}
+	if len(data) != e.size {
+		return nil, fmt.Errorf("block %s has %d bytes, laid out as %d: %w", e.cid, len(data), e.size, errLayout)
+	}
+	return data, nil
+}
+
+// writeTo writes the whole shard, in the blocks it is made of.
+func (s *shardReader) writeTo(ctx context.Context, w io.Writer, size int64) error {
+	for off := int64(0); off < size; {
+		b, err := s.at(ctx, off)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+		off += int64(len(b))
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package deals
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/internal/commp"
+	"github.com/whypfs/whypfs/kv"
+)
+
+const (
+	fixedPrefix = 59 + 2 + 36 + 4 // CAR header, head of the directory's section, empty directory
+	fixedLink   = 80              // more than any link takes, and its share of longer length prefixes
+	flushBytes  = 1 << 20
+)
+
+// A shardBuilder collects the blocks of a shard until it is full. It holds
+// their names only.
+type shardBuilder struct {
+	room    int64 // bytes
+	entries []entry
+	body    int64 // bytes of sections
+	links   []link
+	linked  int64 // bytes of links
+}
+
+func newShardBuilder(room int64) *shardBuilder {
+	return &shardBuilder{room: room - fixedPrefix - fixedLink}
+}
+
+// takes says whether n more bytes fit. The first block always does.
+func (b *shardBuilder) takes(n int64) bool {
+	return len(b.entries) == 0 || b.body+b.linked+n <= b.room && len(b.links) < maxLinks
+}
+
+func (b *shardBuilder) add(e entry) {
+	b.entries = append(b.entries, e)
+	b.body += sectionSize(e.cid, e.size)
+}
+
+func (b *shardBuilder) link(l link) {
+	if len(b.links) < maxLinks {
+		b.links = append(b.links, l)
+		b.linked += linkSize(l)
+	}
+}
+
+// prefix makes what stands before the blocks: the CAR header, and as its root
+// the directory of the contents that begin in this shard. A shard in the
+// middle of a content links its first block, under a name that is the shard's
+// alone, so that no two zones ever make the same shard.
+func (b *shardBuilder) prefix(zone, ord uint64) (root cid.Cid, head []byte, err error) {
+	links := b.links
+	if len(links) == 0 {
+		first := b.entries[0]
+		links = []link{{name: fmt.Sprintf("zone-%d-shard-%d", zone, ord), cid: first.cid, size: uint64(first.size)}}
+	}
+	root, dir, err := directory(links)
+	if err != nil {
+		return cid.Undef, nil, err
+	}
+	head = append(carHeader(root), sectionHead(root, len(dir))...)
+	return root, append(head, dir...), nil
+}
+
+// closeShard writes the layout of the shard being built, and then hashes it
+// through the reader that will serve it.
+func (p *packer) closeShard(ctx context.Context) error {
+	b := p.shard
+	if b == nil {
+		return nil
+	}
+	root, head, err := b.prefix(p.req.Zone, p.ord)
+	if err != nil {
+		return err
+	}
+	row := shardRow{Root: root.String(), Prefix: int64(len(head)), Size: int64(len(head)) + b.body}
+	off := row.Prefix
+	for rest := b.entries; len(rest) > 0; {
+		n := min(layoutRow, len(rest))
+		row.Chunks = append(row.Chunks, off)
+		p.row(keyLayout(p.req.Zone, p.ord, uint64(off)), encodeEntries(rest[:n]))
+		for _, e := range rest[:n] {
+			off += sectionSize(e.cid, e.size)
+		}
+		rest = rest[n:]
+	}
+	p.row(keyPrefix(p.req.Zone, p.ord), head)
+	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	sr := &shardReader{d: p.d, zone: p.req.Zone, ord: p.ord, row: row, prefix: head, block: -1}
+	sum, err := sr.commit(ctx)
+	if err != nil {
+		return err
+	}
+	row.CID, row.Padded = sum.CID.String(), sum.Padded
+	value, err := json.Marshal(row)
+	if err != nil {
+		return err
+	}
+	p.row(keyShard(p.req.Zone, p.ord), value)
+	p.shards = append(p.shards, Shard{CID: row.CID, Root: row.Root, Size: row.Size, Padded: row.Padded})
+	p.taken = align(p.taken, row.Padded) + row.Padded
+	p.shard, p.ord = nil, p.ord+1
+	return nil
+}
+
+// commit computes the shard's commitment.
+func (s *shardReader) commit(ctx context.Context) (commp.Sum, error) {
+	w := new(commp.Writer)
+	if err := s.writeTo(ctx, w, s.row.Size); err != nil {
+		return commp.Sum{}, err
+	}
+	return w.Sum()
+}
+
+// row keeps a row for the next flush.
+func (p *packer) row(key, value []byte) {
+	p.rows = append(p.rows, kv.Row{Key: key, Value: value})
+	p.rowBytes += len(key) + len(value)
+}
+
+// flush writes the kept rows, in transactions of bounded size.
+func (p *packer) flush(ctx context.Context) error {
+	for len(p.rows) > 0 {
+		n, size := 0, 0
+		for n < len(p.rows) && (n == 0 || size < flushBytes) {
+			size += len(p.rows[n].Key) + len(p.rows[n].Value)
+			n++
+		}
+		batch := p.rows[:n]
+		err := p.d.store.Update(ctx, func(tx kv.Tx) error {
+			for _, r := range batch {
+				if err := tx.Put(r.Key, r.Value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		p.rows = p.rows[n:]
+	}
+	p.rows, p.rowBytes = nil, 0
+	return nil
+}
