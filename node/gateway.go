@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -12,10 +13,12 @@ import (
 	"github.com/ipfs/boxo/blockservice"
 	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/boxo/gateway"
+	"github.com/ipfs/boxo/namesys"
 	"github.com/ipfs/boxo/path"
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	format "github.com/ipfs/go-ipld-format"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -45,7 +48,7 @@ func (n *Node) Gateway() http.Handler { return n.host.gateway }
 func newGateway(cfg Config, blocks blockstore.Blockstore, restore *restorer) (http.Handler, error) {
 	own := blockstore.NewIdStore(gatewayBlocks{blocks, restore, cfg.Log})
 	// Without an exchange a missing block is missing.
-	backend, err := gateway.NewBlocksBackend(blockservice.New(own, nil))
+	backend, err := gateway.NewBlocksBackend(blockservice.New(own, nil), gateway.WithNameSystem(noNames{}))
 	if err != nil {
 		return nil, err
 	}
@@ -66,17 +69,71 @@ func newGateway(cfg Config, blocks blockstore.Blockstore, restore *restorer) (ht
 		// with a message inside it.
 		RetrievalTimeout: 0,
 		MetricsRegistry:  metrics,
-	}, backend)
-	handler = gateway.NewHeaders(nil).WithDeprecatedXIpfsPath().ApplyCors().Wrap(handler)
-	// No ServeMux: it redirects paths that it would write differently, and
-	// names inside a DAG are not ours to tidy.
+	}, gatewayBackend{backend, own})
+	headers := gateway.NewHeaders(nil).WithDeprecatedXIpfsPath().ApplyCors()
+	return serveGateway(headers.Wrap(handler)), nil
+}
+
+// serveGateway passes paths of /ipfs/ on. There is no ServeMux in front: it
+// redirects paths that it would write differently, and names inside a DAG are
+// not ours to tidy.
+func serveGateway(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/ipfs/") {
 			http.NotFound(w, r)
 			return
 		}
-		handler.ServeHTTP(w, r.WithContext(withMiss(r)))
-	}), nil
+		ctx := r.Context()
+		if p, err := path.NewPath(r.URL.Path); err == nil { // else the handler answers 400
+			im, err := path.NewImmutablePath(p)
+			if err != nil { // "/ipfs/../ipns/name"
+				http.NotFound(w, r)
+				return
+			}
+			if !strings.Contains(r.Header.Get("Cache-Control"), "only-if-cached") {
+				ctx = context.WithValue(ctx, missKey{}, &miss{root: im.RootCid()})
+			}
+		}
+		handler.ServeHTTP(w, r.WithContext(ctx))
+		if w.Header().Get("X-Stream-Error") != "" {
+			// A CAR or TAR that broke off must not end like a whole one.
+			panic(http.ErrAbortHandler)
+		}
+	})
+}
+
+// gatewayBackend answers for a CAR of absent content with an error, where
+// boxo would send an empty CAR with status 200.
+type gatewayBackend struct {
+	*gateway.BlocksBackend
+	own blockstore.Blockstore
+}
+
+func (b gatewayBackend) GetCAR(ctx context.Context, p path.ImmutablePath, params gateway.CarParams) (gateway.ContentPathMetadata, io.ReadCloser, error) {
+	if _, err := b.own.Get(ctx, p.RootCid()); err != nil {
+		return gateway.ContentPathMetadata{}, nil, err
+	}
+	return b.BlocksBackend.GetCAR(ctx, p, params)
+}
+
+// noNames resolves nothing: boxo's default would ask the DNS.
+type noNames struct{}
+
+var errNoNames = gateway.NewErrorStatusCode(errors.New("this gateway serves no names"), http.StatusNotImplemented)
+
+func (noNames) Resolve(context.Context, path.Path, ...namesys.ResolveOption) (namesys.Result, error) {
+	return namesys.Result{}, errNoNames
+}
+
+func (noNames) ResolveAsync(context.Context, path.Path, ...namesys.ResolveOption) <-chan namesys.AsyncResult {
+	ch := make(chan namesys.AsyncResult, 1)
+	ch <- namesys.AsyncResult{Err: errNoNames}
+	close(ch)
+	return ch
+}
+
+func (noNames) Publish(context.Context, crypto.PrivKey, path.Path, ...namesys.PublishOption) error {
+	return errNoNames
 }
 
 // gatewayBlocks are the public blocks with Restore behind them, which no other
@@ -130,21 +187,3 @@ type miss struct {
 }
 
 type missKey struct{}
-
-// withMiss lets the request restore the root of its path, if it has one and
-// did not ask for what is cached only.
-func withMiss(r *http.Request) context.Context {
-	ctx := r.Context()
-	if strings.Contains(r.Header.Get("Cache-Control"), "only-if-cached") {
-		return ctx
-	}
-	p, err := path.NewPath(r.URL.Path)
-	if err != nil {
-		return ctx // the handler answers 400
-	}
-	im, err := path.NewImmutablePath(p)
-	if err != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, missKey{}, &miss{root: im.RootCid()})
-}
