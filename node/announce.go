@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/go-cid"
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 )
@@ -29,15 +30,19 @@ func (n *Node) Announce(ctx context.Context, root cid.Cid) error {
 	if n.host.dht == nil {
 		return nil
 	}
-	ok, err := n.publicBlocks().Has(ctx, root)
-	if err != nil {
-		return fmt.Errorf("announce %s: %w", root, err)
-	}
-	if !ok {
-		return fmt.Errorf("announce %s: %w", root, ErrNotFound)
-	}
-	if err := n.host.dht.Provide(ctx, root, true); err != nil {
+	if err := n.host.announce(ctx, n.publicBlocks(), root); err != nil {
 		return fmt.Errorf("announce %s: %w", root, err)
 	}
 	return nil
+}
+
+func (h *host) announce(ctx context.Context, blocks blockstore.Blockstore, root cid.Cid) error {
+	ok, err := blocks.Has(ctx, root)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrNotFound
+	}
+	return h.dht.Provide(ctx, root, true)
 }
