@@ -1,13 +1,21 @@
 package buckets
 
 import (
+	"bytes"
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
+	"slices"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -18,13 +26,16 @@ var (
 	ErrDigest       = errors.New("body does not match its Content-MD5")
 )
 
+// maxKey is the length of the longest object key in bytes.
+const maxKey = 1024
+
 // Attributes are what travels with an object besides its bytes.
 type Attributes struct {
-	Headers   map[string]string // canonical storage header -> value: Content-Type, Cache-Control, …
-	Meta      map[string]string // user metadata, lower-case names without x-amz-meta-
-	Checksums map[string]string // algorithm in upper case ("CRC64NVME") -> base64
+	Headers   map[string]string `json:",omitempty"` // canonical storage header -> value: Content-Type, Cache-Control, …
+	Meta      map[string]string `json:",omitempty"` // user metadata, lower-case names without x-amz-meta-
+	Checksums map[string]string `json:",omitempty"` // algorithm in upper case ("CRC64NVME") -> base64
 	// ChecksumType is FULL_OBJECT or COMPOSITE when Checksums is not empty.
-	ChecksumType string
+	ChecksumType string `json:",omitempty"`
 }
 
 // Object is the current version of a key in a bucket.
@@ -36,8 +47,8 @@ type Object struct {
 	Size     int64
 	ETag     string // without quotes: md5, or md5-N
 	Modified time.Time
-	Joined   bool    // the DAG is joined parts, not the profile's (DESIGN: layout joined)
-	Parts    []int64 // sizes of the parts of a multipart object
+	Joined   bool    `json:",omitempty"` // the DAG is joined parts, not the profile's (DESIGN: layout joined)
+	Parts    []int64 `json:",omitempty"` // sizes of the parts of a multipart object
 	Attributes
 }
 
@@ -56,6 +67,8 @@ type Upload struct {
 }
 
 // Conditions on the object that is replaced; ETags without quotes, "*" for any.
+// IfMatch on a key without an object is ErrNoObject, all else that does not
+// hold is ErrPrecondition.
 type Conditions struct {
 	IfMatch, IfNoneMatch string
 }
@@ -63,50 +76,197 @@ type Conditions struct {
 // Put stores an object. When it returns nil, blocks and metadata are durable;
 // otherwise nothing of it is visible. Errors of Body are returned wrapped.
 func (b *Buckets) Put(ctx context.Context, bucket Bucket, key string, up Upload, attr Attributes, cond Conditions) (Object, error) {
-	panic("unwritten")
-}
-
-// Head returns the object at key, or ErrNoObject.
-func (b *Buckets) Head(ctx context.Context, bucket Bucket, key string) (Object, error) {
-	panic("unwritten")
-}
-
-// Open returns a reader of an object's bytes, which brings them back from a provider if they are not local.
-func (b *Buckets) Open(ctx context.Context, root cid.Cid) (*node.FileReader, error) {
-	panic("unwritten")
-}
-
-// Delete removes the object at key, if there is one. Its cost does not depend on its size.
-func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, cond Conditions) error {
-	panic("unwritten")
-}
-
-// Copy stores src's bytes, by reference, as bucket/key with attr.
-func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key string, attr Attributes, cond Conditions) (Object, error) {
-	panic("unwritten")
-}
-
-// Query asks for a page of a listing, in byte order of keys.
-type Query struct {
-	Prefix, Delimiter string
-	After             string // list keys greater than this
-	Max               int    // objects plus prefixes
-}
-
-// Page is part of a listing. Objects and Prefixes are each sorted.
-type Page struct {
-	Objects  []Object
-	Prefixes []string // keys up to and including the delimiter, once each
-	More     bool
-	Next     string // the last key or prefix of the page: the next page's After. After a common prefix the whole of it is skipped.
-}
-
-// List returns a page. It costs what the page holds, with a delimiter too.
-func (b *Buckets) List(ctx context.Context, bucket Bucket, q Query) (Page, error) {
-	panic("unwritten")
+	if !validKey(key) {
+		return Object{}, ErrKey
+	}
+	return b.put(ctx, bucket, key, key, up, attr, cond)
 }
 
 // Add stores an upload that has no key of its own, under "<content id>/<name>".
 func (b *Buckets) Add(ctx context.Context, bucket Bucket, name string, up Upload, attr Attributes) (Object, error) {
-	panic("unwritten")
+	if !validKey("9007199254740991/" + name) {
+		return Object{}, ErrKey
+	}
+	return b.put(ctx, bucket, "", name, up, attr, Conditions{})
+}
+
+// put stores a body under key, or, if that is empty, under a key made of the content's id.
+func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, up Upload, attr Attributes, cond Conditions) (Object, error) {
+	if err := b.precheck(ctx, bucket, key, cond); err != nil {
+		return Object{}, err
+	}
+	lease := b.node.Lease()
+	defer lease.Release()
+	file, sum, err := b.importBody(ctx, bucket, up, &attr)
+	if err != nil {
+		return Object{}, err
+	}
+	o := Object{Bucket: bucket.UUID, Key: key, CID: file.Root, Size: file.Size, ETag: hex.EncodeToString(sum), Attributes: attr}
+	if o, err = b.commit(ctx, o, name, cond, nil); err != nil {
+		return Object{}, fmt.Errorf("put %q: %w", name, err)
+	}
+	b.metrics.objects.WithLabelValues("put").Inc()
+	return o, nil
+}
+
+// precheck spares the upload of a body that will be refused anyway.
+func (b *Buckets) precheck(ctx context.Context, bucket Bucket, key string, cond Conditions) error {
+	return b.view(ctx, func(tx kv.Tx) error {
+		if _, err := bucketRow(tx, bucket.UUID); err != nil {
+			return err
+		}
+		_, _, err := current(tx, bucket.UUID, key, cond)
+		return err
+	})
+}
+
+// importBody stores one body and checks it. The caller holds a lease.
+func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr *Attributes) (node.File, []byte, error) {
+	sum := md5.New()
+	file, err := b.node.Import(ctx, up.Body, node.ImportOptions{
+		Private: !bucket.Policy.Publish,
+		Hashes:  append(slices.Clip(up.Hashes), sum),
+	})
+	if err != nil {
+		return node.File{}, nil, err
+	}
+	if up.Check != nil {
+		if err := up.Check(attr); err != nil {
+			return node.File{}, nil, err
+		}
+	}
+	digest := sum.Sum(nil)
+	if up.ContentMD5 != nil && !bytes.Equal(up.ContentMD5, digest) {
+		return node.File{}, nil, ErrDigest
+	}
+	return file, digest, nil
+}
+
+// commit makes an object visible whose blocks are stored, and releases the one
+// it replaces. The same bytes again stay the same content: what is dealt
+// already, or about to be, is not dealt a second time. extra, if not nil, is part of the same transaction, and has the
+// last word before the object is written.
+func (b *Buckets) commit(ctx context.Context, o Object, name string, cond Conditions, extra func(kv.Tx, Object) error) (Object, error) {
+	candidate := b.newID()
+	key := o.Key
+	err := b.update(ctx, func(tx kv.Tx) error {
+		bucket, err := bucketRow(tx, o.Bucket)
+		if err != nil {
+			return err
+		}
+		old, found, err := current(tx, o.Bucket, key, cond)
+		if err != nil {
+			return err
+		}
+		o.Modified = idTime(candidate)
+		if found && old.CID.Equals(o.CID) {
+			o.Content, err = old.Content, b.keepContent(tx, old.Content)
+		} else {
+			o.Content, err = freeID(tx, candidate, keyContent)
+		}
+		if err != nil {
+			return err
+		}
+		if o.Key = key; key == "" {
+			o.Key = strconv.FormatUint(o.Content, 10) + "/" + name
+		}
+		if extra != nil {
+			if err := extra(tx, o); err != nil {
+				return err
+			}
+		}
+		if err := kv.PutJSON(tx, keyObject(o.Bucket, o.Key), o); err != nil {
+			return err
+		}
+		if found && old.Content == o.Content {
+			return nil
+		}
+		if found {
+			if err := b.releaseContent(tx, old.Content); err != nil {
+				return err
+			}
+		}
+		return b.insertContent(tx, Content{
+			ID: o.Content, Owner: bucket.Owner, Bucket: o.Bucket, Name: name, Key: o.Key,
+			CID: o.CID, Size: o.Size, Created: idTime(o.Content),
+		})
+	})
+	return o, err
+}
+
+// Head returns the object at key, or ErrNoObject.
+func (b *Buckets) Head(ctx context.Context, bucket Bucket, key string) (Object, error) {
+	var o Object
+	err := b.view(ctx, func(tx kv.Tx) (err error) {
+		o, err = objectRow(tx, bucket.UUID, key)
+		return err
+	})
+	if err != nil {
+		return Object{}, fmt.Errorf("head %q: %w", key, err)
+	}
+	return o, nil
+}
+
+// Open returns a reader of an object's bytes, which brings them back from a provider if they are not local.
+func (b *Buckets) Open(ctx context.Context, root cid.Cid) (*node.FileReader, error) {
+	return b.node.OpenFile(ctx, root)
+}
+
+// Delete removes the object at key, if there is one. Its cost does not depend on its size.
+func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, cond Conditions) error {
+	deleted := false
+	err := b.update(ctx, func(tx kv.Tx) error {
+		if _, err := bucketRow(tx, bucket.UUID); err != nil {
+			return err
+		}
+		var o Object
+		var err error
+		o, deleted, err = current(tx, bucket.UUID, key, cond)
+		if err != nil || !deleted {
+			return err
+		}
+		return errors.Join(
+			tx.Delete(keyObject(bucket.UUID, key)),
+			b.releaseContent(tx, o.Content))
+	})
+	if err != nil {
+		return fmt.Errorf("delete %q: %w", key, err)
+	}
+	if deleted {
+		b.metrics.objects.WithLabelValues("delete").Inc()
+	}
+	return nil
+}
+
+// objectRow returns the object at key, or ErrNoObject.
+func objectRow(tx kv.Tx, bucket, key string) (Object, error) {
+	o, err := kv.GetJSON[Object](tx, keyObject(bucket, key))
+	if errors.Is(err, kv.ErrNotFound) {
+		return Object{}, ErrNoObject
+	}
+	return o, err
+}
+
+// current returns the object at key, if there is one, when the conditions on it hold.
+func current(tx kv.Tx, bucket, key string, cond Conditions) (o Object, found bool, err error) {
+	if o, err = objectRow(tx, bucket, key); err != nil && !errors.Is(err, ErrNoObject) {
+		return Object{}, false, err
+	}
+	found = err == nil
+	if cond.IfMatch != "" {
+		if !found {
+			return Object{}, false, ErrNoObject
+		}
+		if cond.IfMatch != "*" && cond.IfMatch != o.ETag {
+			return Object{}, false, ErrPrecondition
+		}
+	}
+	if found && (cond.IfNoneMatch == "*" || cond.IfNoneMatch == o.ETag) {
+		return Object{}, false, ErrPrecondition
+	}
+	return o, found, nil
+}
+
+func validKey(key string) bool {
+	return key != "" && len(key) <= maxKey && utf8.ValidString(key)
 }

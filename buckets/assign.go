@@ -1,0 +1,245 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/queue"
+)
+
+const (
+	// assignBatch bounds the contents one transaction puts into zones.
+	assignBatch = 500
+	// maxMembers bounds the members of a zone, because empty files add nothing to its size.
+	maxMembers = 1 << 16
+)
+
+// assign puts a bucket's unassigned contents into its open zone, oldest first.
+func (b *Buckets) assign(ctx context.Context, bucket string) error {
+	for {
+		more, err := b.assignSome(ctx, bucket)
+		if err != nil {
+			return fmt.Errorf("assign contents of bucket %s: %w", bucket, err)
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// assignSome does one batch in one transaction and says whether more is left.
+func (b *Buckets) assignSome(ctx context.Context, uuid string) (more bool, err error) {
+	candidate, now := b.newID(), time.Now().UTC()
+	err = b.update(ctx, func(tx kv.Tx) error {
+		bucket, err := bucketRow(tx, uuid)
+		if errors.Is(err, ErrNoBucket) {
+			return nil // only empty buckets are deleted
+		}
+		if err != nil {
+			return err
+		}
+		var ids []uint64
+		if ids, more, err = unassigned(tx, uuid, assignBatch); err != nil || len(ids) == 0 {
+			return err
+		}
+		z, found, err := openZone(tx, uuid)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if !found {
+				if z, err = newZone(tx, bucket, candidate, now); err != nil {
+					return err
+				}
+			}
+			if err := enterZone(tx, &z, id); err != nil {
+				return err
+			}
+			found = true
+			if by := full(z.Zone, bucket.Policy); by != "" {
+				if err := b.seal(tx, z, bucket.Policy, by, now); err != nil {
+					return err
+				}
+				found = false
+			}
+		}
+		if !found {
+			return nil
+		}
+		// Its reason has changed, and it may have become the oldest of all waiting.
+		return errors.Join(putZone(tx, z), b.queue.Add(tx, jobSeal, zoneJobID(z.ID), time.Time{}))
+	})
+	return more, err
+}
+
+// unassigned returns the ids of up to max contents without a zone, oldest first.
+func unassigned(tx kv.Tx, bucket string, max int) (ids []uint64, more bool, err error) {
+	for row, err := range tx.Scan(kv.Range(tabNew, bucket)) {
+		if err != nil {
+			return nil, false, err
+		}
+		if len(ids) == max {
+			return ids, true, nil
+		}
+		var id uint64
+		if err := kv.Unkey(row.Key, nil, nil, &id); err != nil {
+			return nil, false, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, false, nil
+}
+
+// newZone opens a zone for the bucket.
+func newZone(tx kv.Tx, bucket Bucket, candidate uint64, now time.Time) (zoneRow, error) {
+	id, err := freeID(tx, candidate, keyZone)
+	if err != nil {
+		return zoneRow{}, err
+	}
+	z := zoneRow{Zone: Zone{ID: id, Bucket: bucket.UUID, Owner: bucket.Owner, State: ZoneOpen, Opened: now, Changed: now}}
+	return z, errors.Join(putZone(tx, z), kv.PutJSON(tx, keyOpen(bucket.UUID), id))
+}
+
+// enterZone makes an unassigned content a member of an open zone.
+func enterZone(tx kv.Tx, z *zoneRow, id uint64) error {
+	c, err := contentRow(tx, id)
+	if err != nil {
+		return err
+	}
+	c.Zone = z.ID
+	z.Size += c.Size
+	z.Count++
+	// Not always the last to come: ids of uploads that end together cross.
+	if t := idTime(id); z.Count == 1 || t.Before(z.Oldest) {
+		z.Oldest = t
+	}
+	return errors.Join(
+		kv.PutJSON(tx, keyContent(id), c),
+		tx.Delete(keyNew(c.Bucket, id)),
+		tx.Put(keyMember(z.ID, id), present))
+}
+
+// full says by what an open zone has to be sealed whatever its age, or "".
+func full(z Zone, p Policy) string {
+	switch {
+	case z.Size >= p.Threshold:
+		return "size"
+	case z.Count >= maxMembers:
+		return "count"
+	}
+	return ""
+}
+
+// seal closes an open zone: its members are fixed from here on.
+func (b *Buckets) seal(tx kv.Tx, z zoneRow, p Policy, by string, now time.Time) error {
+	z.State, z.SealedBy, z.Changed, z.Policy = ZoneSealed, by, now, p
+	z.Reason = "waiting to be packed"
+	return errors.Join(
+		putZone(tx, z),
+		tx.Delete(keyOpen(z.Bucket)),
+		b.queue.Add(tx, jobZone, zoneJobID(z.ID), time.Time{}))
+}
+
+// sealIfDue seals an open zone that is full or old enough, or waits until it will be.
+func (b *Buckets) sealIfDue(ctx context.Context, id string) error {
+	zone, err := parseZoneJobID(id)
+	if err != nil {
+		return err
+	}
+	var wait error
+	now := time.Now().UTC()
+	err = b.update(ctx, func(tx kv.Tx) error {
+		wait = nil
+		z, err := zoneAt(tx, zone)
+		if errors.Is(err, ErrNoZone) {
+			return nil
+		}
+		if err != nil || z.State != ZoneOpen {
+			return err
+		}
+		bucket, err := bucketRow(tx, z.Bucket)
+		if err != nil {
+			return err
+		}
+		by := full(z.Zone, bucket.Policy)
+		due := z.Oldest.Add(bucket.Policy.MaxAge)
+		if by == "" && !now.Before(due) {
+			by = "age"
+		}
+		if by != "" {
+			return b.seal(tx, z, bucket.Policy, by, now)
+		}
+		z.Policy = bucket.Policy
+		wait = queue.Later(due, waitingFor(z.Zone, now))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("seal zone %s: %w", id, err)
+	}
+	return wait
+}
+
+// SealZone closes an open zone now. A zone that is past open stays as it is.
+func (b *Buckets) SealZone(ctx context.Context, id uint64) error {
+	now := time.Now().UTC()
+	err := b.update(ctx, func(tx kv.Tx) error {
+		z, err := zoneAt(tx, id)
+		if err != nil || z.State != ZoneOpen {
+			return err
+		}
+		bucket, err := bucketRow(tx, z.Bucket)
+		if err != nil {
+			return err
+		}
+		return b.seal(tx, z, bucket.Policy, "request", now)
+	})
+	if err != nil {
+		return fmt.Errorf("seal zone %d: %w", id, err)
+	}
+	return nil
+}
+
+// recheckZone looks at the bucket's open zone again, under a new policy.
+func (b *Buckets) recheckZone(tx kv.Tx, bucket string) error {
+	z, found, err := openZone(tx, bucket)
+	if err != nil || !found {
+		return err
+	}
+	return b.queue.Add(tx, jobSeal, zoneJobID(z.ID), time.Time{})
+}
+
+// waitingFor says what an open zone, with its bucket's policy, waits for.
+func waitingFor(z Zone, now time.Time) string {
+	missing := max(z.Policy.Threshold-z.Size, 0)
+	left := max(z.Oldest.Add(z.Policy.MaxAge).Sub(now), 0)
+	return fmt.Sprintf("waiting for %s more or %s", humanize.IBytes(uint64(missing)), humanDuration(left))
+}
+
+// humanDuration is a duration in its largest fitting unit, rounded up.
+func humanDuration(d time.Duration) string {
+	up := func(unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
+	switch {
+	case d <= time.Minute:
+		return fmt.Sprintf("%d s", up(time.Second))
+	case d <= time.Hour:
+		return fmt.Sprintf("%d min", up(time.Minute))
+	case d <= 72*time.Hour:
+		return fmt.Sprintf("%d h", up(time.Hour))
+	}
+	return fmt.Sprintf("%d d", up(24*time.Hour))
+}
+
+func zoneJobID(zone uint64) string { return strconv.FormatUint(zone, 10) }
+
+func parseZoneJobID(id string) (uint64, error) {
+	zone, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("job of zone %q: %w", id, err)
+	}
+	return zone, nil
+}

@@ -1,0 +1,71 @@
+package buckets
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/node"
+	"github.com/whypfs/whypfs/queue"
+)
+
+// Options of Buckets; the zero value works, except that nothing is dealt without a Dealer.
+type Options struct {
+	Dealer  Dealer
+	Policy  Policy // of new buckets; zero fields take the defaults named at Policy (Publish too: false means false)
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// Buckets keeps the namespace, contents and zones. It is safe for concurrent use.
+type Buckets struct {
+	store   kv.Store
+	node    *node.Node
+	queue   *queue.Queue
+	dealer  Dealer
+	policy  Policy
+	log     *slog.Logger
+	metrics metrics
+
+	seq      atomic.Uint64 // low bits of the next id
+	restores flights
+	totals   totalsCache
+}
+
+// New returns the buckets in store and registers the zone jobs with q.
+func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
+	b := &Buckets{
+		store:  store,
+		node:   n,
+		queue:  q,
+		dealer: opt.Dealer,
+		policy: opt.Policy.withDefaults(),
+		log:    opt.Log,
+	}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	// A random start keeps two processes on one store from trying the same ids.
+	b.seq.Store(rand.Uint64())
+	b.metrics = newMetrics(opt.Metrics, b)
+	b.handleJobs()
+	return b
+}
+
+// newID is a candidate for freeID. It is taken before a transaction, whose
+// function may run again.
+func (b *Buckets) newID() uint64 { return makeID(time.Now(), b.seq.Add(1)) }
+
+// view runs fn on a snapshot.
+func (b *Buckets) view(ctx context.Context, fn func(kv.Tx) error) error {
+	return b.store.View(ctx, fn)
+}
+
+// update runs fn, perhaps more than once, and makes its writes durable.
+func (b *Buckets) update(ctx context.Context, fn func(kv.Tx) error) error {
+	return b.store.Update(ctx, fn)
+}

@@ -1,0 +1,212 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/kv"
+)
+
+var ErrNoContent = errors.New("no such content")
+
+// Content is one stored thing with one root CID.
+type Content struct {
+	ID        uint64 // time-ordered, below 2^53 so that JSON clients keep it exact
+	Owner     uint64
+	Bucket    string // uuid
+	Name      string // the object's key, or the upload's file name
+	Key       string // of the object that names it, or did
+	CID       cid.Cid
+	Size      int64
+	Created   time.Time
+	Zone      uint64 // 0: not assigned yet
+	Deleted   bool   // no object names it any more; its piece may still hold it
+	Offloaded bool   // its blocks are not kept locally
+}
+
+// Content returns a content, also a deleted one that a zone still holds, or ErrNoContent.
+func (b *Buckets) Content(ctx context.Context, id uint64) (Content, error) {
+	var c Content
+	err := b.view(ctx, func(tx kv.Tx) (err error) {
+		c, err = contentRow(tx, id)
+		return err
+	})
+	if err != nil {
+		return Content{}, fmt.Errorf("content %d: %w", id, err)
+	}
+	return c, nil
+}
+
+// Contents returns the owner's contents that are not deleted, newest first; owner 0: everybody's.
+func (b *Buckets) Contents(ctx context.Context, owner uint64, limit, offset int) ([]Content, error) {
+	var list []Content
+	err := b.view(ctx, func(tx kv.Tx) (err error) {
+		if owner == 0 {
+			list, err = allContents(tx, limit, offset)
+		} else {
+			list, err = ownedContents(tx, owner, limit, offset)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("contents of user %d: %w", owner, err)
+	}
+	return list, nil
+}
+
+func allContents(tx kv.Tx, limit, offset int) (list []Content, err error) {
+	for c, err := range contentRows(tx) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Deleted {
+			continue
+		}
+		if offset--; offset >= 0 {
+			continue
+		}
+		if len(list) >= limit {
+			break
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+func ownedContents(tx kv.Tx, owner uint64, limit, offset int) (list []Content, err error) {
+	for row, err := range tx.Scan(kv.Range(tabOwned, owner)) {
+		if err != nil {
+			return nil, err
+		}
+		if offset--; offset >= 0 {
+			continue
+		}
+		if len(list) >= limit {
+			break
+		}
+		var inverted uint64
+		if err := kv.Unkey(row.Key, nil, nil, &inverted); err != nil {
+			return nil, err
+		}
+		c, err := contentRow(tx, ^inverted)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// ContentsByCID returns the contents, not deleted, with that root.
+func (b *Buckets) ContentsByCID(ctx context.Context, root cid.Cid) ([]Content, error) {
+	var list []Content
+	err := b.view(ctx, func(tx kv.Tx) error {
+		list = nil
+		all, err := contentsWithRoot(tx, root)
+		for _, c := range all {
+			if !c.Deleted {
+				list = append(list, c)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("contents of %v: %w", root, err)
+	}
+	return list, nil
+}
+
+// contentsWithRoot returns the contents with that root, deleted ones too, oldest first.
+func contentsWithRoot(tx kv.Tx, root cid.Cid) ([]Content, error) {
+	var list []Content
+	for row, err := range tx.Scan(kv.Range(tabCID, rootKey(root))) {
+		if err != nil {
+			return nil, err
+		}
+		var id uint64
+		if err := kv.Unkey(row.Key, nil, nil, &id); err != nil {
+			return nil, err
+		}
+		c, err := contentRow(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+func contentRow(tx kv.Tx, id uint64) (Content, error) {
+	c, err := kv.GetJSON[Content](tx, keyContent(id))
+	if errors.Is(err, kv.ErrNotFound) {
+		return Content{}, ErrNoContent
+	}
+	return c, err
+}
+
+// insertContent stores a new content, referenced, not yet in a zone, and sees
+// that it will be put into one.
+func (b *Buckets) insertContent(tx kv.Tx, c Content) error {
+	return errors.Join(
+		kv.PutJSON(tx, keyContent(c.ID), c),
+		tx.Put(keyOwned(c.Owner, c.ID), present),
+		tx.Put(keyCID(c.CID, c.ID), present),
+		tx.Put(keyContentRef(c.CID, c.ID), present),
+		tx.Put(keyNew(c.Bucket, c.ID), present),
+		b.queue.Add(tx, jobAssign, c.Bucket, time.Time{}))
+}
+
+// keepContent is called when a content's bytes have been stored again for its own key.
+func (b *Buckets) keepContent(tx kv.Tx, id uint64) error {
+	c, err := contentRow(tx, id)
+	if err != nil || !c.Offloaded {
+		return err
+	}
+	c.Offloaded = false
+	return errors.Join(
+		kv.PutJSON(tx, keyContent(id), c),
+		tx.Put(keyContentRef(c.CID, id), present))
+}
+
+// releaseContent is called when no object names the content any more. Before
+// its zone is sealed it leaves at once. Later it is a byte range of a piece
+// that providers have to be able to fetch: it is marked, and its blocks stay
+// until the zone is complete.
+func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
+	c, err := contentRow(tx, id)
+	if err != nil {
+		return err
+	}
+	if c.Zone == 0 {
+		return errors.Join(tx.Delete(keyNew(c.Bucket, c.ID)), removeContent(tx, c))
+	}
+	z, err := zoneAt(tx, c.Zone)
+	if err != nil {
+		return err
+	}
+	if z.State == ZoneOpen {
+		return errors.Join(removeContent(tx, c), leaveZone(tx, z, c))
+	}
+	c.Deleted = true
+	if err := tx.Delete(keyOwned(c.Owner, c.ID)); err != nil {
+		return err
+	}
+	if z.State == ZoneComplete {
+		if err := tx.Delete(keyContentRef(c.CID, c.ID)); err != nil {
+			return err
+		}
+	}
+	return kv.PutJSON(tx, keyContent(c.ID), c)
+}
+
+// removeContent drops all rows of a content but those of its zone.
+func removeContent(tx kv.Tx, c Content) error {
+	return errors.Join(
+		tx.Delete(keyContent(c.ID)),
+		tx.Delete(keyOwned(c.Owner, c.ID)),
+		tx.Delete(keyCID(c.CID, c.ID)),
+		tx.Delete(keyContentRef(c.CID, c.ID)))
+}

@@ -1,0 +1,79 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/node"
+)
+
+// Copy stores src's bytes, by reference, as bucket/key with attr. src that was
+// replaced or deleted since it was looked up is ErrNoObject.
+func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key string, attr Attributes, cond Conditions) (Object, error) {
+	if !validKey(key) {
+		return Object{}, ErrKey
+	}
+	if err := b.precheck(ctx, bucket, key, cond); err != nil {
+		return Object{}, err
+	}
+	lease := b.node.Lease()
+	defer lease.Release()
+	o, err := b.copy(ctx, src, bucket, key, attr, cond)
+	if err != nil {
+		return Object{}, fmt.Errorf("copy %q to %q: %w", src.Key, key, err)
+	}
+	b.metrics.objects.WithLabelValues("copy").Inc()
+	return o, nil
+}
+
+func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key string, attr Attributes, cond Conditions) (Object, error) {
+	c, err := b.Content(ctx, src.Content)
+	if errors.Is(err, ErrNoContent) {
+		return Object{}, ErrNoObject
+	}
+	if err != nil {
+		return Object{}, err
+	}
+	if c.Offloaded {
+		// The copy joins a zone of its own, which can only be packed from local blocks.
+		if err := b.Restore(ctx, src.CID); err != nil {
+			return Object{}, err
+		}
+	}
+	if bucket.Policy.Publish {
+		if err := b.publishFrom(ctx, src, bucket); err != nil {
+			return Object{}, err
+		}
+	}
+	o := src
+	o.Bucket, o.Key, o.Attributes = bucket.UUID, key, attr
+	return b.commit(ctx, o, key, cond, func(tx kv.Tx, _ Object) error {
+		now, err := objectRow(tx, src.Bucket, src.Key)
+		if err != nil {
+			return err
+		}
+		if now.Content != src.Content {
+			return ErrNoObject
+		}
+		// Only a root that is referenced now cannot have been swept.
+		held, err := has(tx, keyContentRef(src.CID, src.Content))
+		if err == nil && !held {
+			return node.ErrNotFound
+		}
+		return err
+	})
+}
+
+// publishFrom makes what was stored for a private bucket readable by anyone.
+func (b *Buckets) publishFrom(ctx context.Context, src Object, bucket Bucket) error {
+	if src.Bucket == bucket.UUID {
+		return nil
+	}
+	from, err := b.BucketByUUID(ctx, src.Bucket)
+	if err != nil || from.Policy.Publish {
+		return err
+	}
+	return b.node.Publish(ctx, src.CID)
+}

@@ -1,0 +1,25 @@
+package buckets
+
+import "context"
+
+// Dealer turns sealed zones into pieces and pieces into deals. deals
+// implements it, through an adapter in cmd.
+type Dealer interface {
+	// Pack lays the members out as pieces and returns their CIDs. The same
+	// zone gives the same pieces, also after a crash half way.
+	Pack(ctx context.Context, zone Zone, members []Content) ([]string, error)
+	// Deal starts, or goes on with, making zone.Policy.Replication deals for each piece.
+	Deal(ctx context.Context, zone Zone) error
+	// Progress says how far the zone's pieces are.
+	Progress(ctx context.Context, zone Zone) (Progress, error)
+	// Restore brings the blocks of a content back into the node, verified.
+	Restore(ctx context.Context, c Content) error
+	// Forget drops what is kept about the pieces of a zone that is gone.
+	Forget(ctx context.Context, zone Zone) error
+}
+
+// Progress of a zone's deals.
+type Progress struct {
+	Wanted, Active int
+	Reason         string
+}

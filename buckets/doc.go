@@ -1,0 +1,82 @@
+// Package buckets is the namespace of WhyPFS: buckets, the objects in them, the
+// contents the objects name, and the zones that gather contents until there is
+// enough of them, or they are old enough, to be worth Filecoin deals.
+//
+// # Contents
+//
+// Every object names one content: a root CID with an owner, a size and a time
+// ordered id. Putting another body under a key makes a new content and releases
+// the old one; the same bytes again stay the same content. A copy is a content
+// of its own with the same root.
+//
+// A content is unassigned at first. The job assign makes it a member of its
+// bucket's open zone. A released content that is unassigned, or whose zone is
+// open, is gone at once. One in a later zone is a byte range of a piece: it is
+// marked deleted, is not listed any more, and goes with its zone.
+//
+// # Zones
+//
+//	open      takes members. The job seal closes it when its size reaches the
+//	          bucket's threshold, when its oldest member reaches the bucket's max
+//	          age, or when it has 65,536 members. Whatever comes next opens another
+//	          zone. The member that reaches the threshold may exceed it.
+//	sealed    its members and policy are fixed; the Dealer packs it
+//	packed    its pieces are known; the Dealer starts deals
+//	dealing   deals are made
+//	complete  every wanted deal has been active. It stays complete when one ends
+//	          and is replaced; its reason says how many are active.
+//
+// States only move forward; the job zone takes a zone from sealed to complete.
+// A crash between two states repeats the last step, so every step is idempotent.
+// Every state has a reason that a person can read. A Dealer's error is the
+// reason until the step succeeds, and the queue repeats the step with back-off.
+//
+// # References
+//
+// References count roots, not blocks: a root is held by each content that needs
+// its blocks here and by each part of an upload in progress. A content holds its
+// root unless it is offloaded; a deleted one does until its zone is complete,
+// because providers fetch the pieces until then. Roots lists what is held, and
+// the job sweep has the node drop the blocks that no such root reaches. So
+// deleting costs the same whatever the size.
+//
+// A content of a complete zone can be offloaded: its blocks go, and a read
+// brings them back from a provider. The job gc forgets a zone three months after
+// its last step if all its members are deleted and no deal is active. A zone
+// that a live content is in is never forgotten, as restoring needs its pieces.
+// Uploads in progress stay until they are completed or aborted.
+//
+// # Promises
+//
+// What Put, Copy, PutPart or Complete has acknowledged is durable, blocks and
+// rows. An object row, its content, the references and the release of what it
+// replaced are one transaction, so nobody sees half of it. An error means that
+// nothing is visible, unless it is the store's own and comes from committing.
+// Writers of different keys share no row that they read and write, but the
+// bucket's assign job.
+//
+// # Rows
+//
+//	bkt/<name>                          uuid
+//	bktid/<uuid>                        Bucket
+//	bktown/<owner>/<name>               uuid
+//	glob/<owner>                        uuid of the global bucket
+//	obj/<uuid>/<key>                    Object
+//	con/<inverted content id>           Content
+//	own/<owner>/<inverted content id>   undeleted contents of an owner, newest first
+//	cid/<root>/<content id>             contents with that root
+//	ref/<root>/c/<content id>           the root is held by a content
+//	ref/<root>/p/<upload id>/<number>   the root is held by a part
+//	new/<uuid>/<content id>             unassigned contents of a bucket
+//	zon/<inverted zone id>              Zone
+//	zin/<zone id>/<content id>          members of a zone
+//	zopen/<uuid>                        id of the bucket's open zone
+//	upl/<uuid>/<key>/<upload id>        MultipartUpload
+//	prt/<upload id>/<number>            Part
+//	done/<upload id>                    a completed upload's parts and object, for a day
+//
+// Check verifies how they hang together.
+//
+// The package never talks to the network, never reads a body twice and never
+// holds one in memory.
+package buckets

@@ -1,0 +1,162 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/whypfs/whypfs/kv"
+)
+
+const (
+	// retention is how long a zone is kept after its last step once nothing undeleted is in it.
+	retention = 3 * 30 * day
+	// doneRetention is how long completing an upload again gives its object.
+	doneRetention = day
+	// gcBatch bounds the rows one transaction removes.
+	gcBatch = 500
+)
+
+// GC forgets what nobody needs: zones that have held only deleted contents
+// and not moved for three months, whether complete or still failing, and the
+// records of uploads completed a day ago. A zone that an undeleted content is
+// in stays for ever, because an offloaded or damaged content comes back from
+// its pieces. One zone that cannot be forgotten does not keep the others.
+func (b *Buckets) GC(ctx context.Context) error {
+	var candidates []zoneRow
+	now := time.Now()
+	err := b.view(ctx, func(tx kv.Tx) error {
+		candidates = nil
+		for z, err := range zoneRows(tx) {
+			if err != nil {
+				return err
+			}
+			if z.State != ZoneOpen && now.Sub(z.Changed) > retention {
+				candidates = append(candidates, z)
+			}
+		}
+		return nil
+	})
+	errs := []error{err}
+	for _, z := range candidates {
+		if err := b.forgetZone(ctx, z); err != nil {
+			errs = append(errs, fmt.Errorf("zone %d: %w", z.ID, err))
+		}
+	}
+	errs = append(errs, b.forgetDone(ctx, now.Add(-doneRetention)))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("gc: %w", err)
+	}
+	return nil
+}
+
+// forgetZone removes a zone whose members are all deleted, once its deals are over.
+func (b *Buckets) forgetZone(ctx context.Context, z zoneRow) error {
+	dead, err := b.allDeleted(ctx, z.ID)
+	if err != nil || !dead {
+		return err
+	}
+	if b.dealer != nil {
+		p, err := b.dealer.Progress(ctx, z.Zone)
+		if err != nil {
+			return fmt.Errorf("progress: %w", err)
+		}
+		if p.Active > 0 {
+			return nil
+		}
+		// First, because it is found again if a crash comes between.
+		if err := b.dealer.Forget(ctx, z.Zone); err != nil {
+			return fmt.Errorf("forget: %w", err)
+		}
+	}
+	for {
+		var left bool
+		err := b.update(ctx, func(tx kv.Tx) error {
+			z, err := zoneAt(tx, z.ID)
+			if errors.Is(err, ErrNoZone) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			list, err := members(tx, z.ID, 0, gcBatch)
+			if err != nil {
+				return err
+			}
+			for _, c := range list {
+				if err := errors.Join(removeContent(tx, c), tx.Delete(keyMember(z.ID, c.ID))); err != nil {
+					return err
+				}
+				z.Size -= c.Size
+				z.Count--
+			}
+			if left = len(list) == gcBatch; left {
+				return putZone(tx, z)
+			}
+			return tx.Delete(keyZone(z.ID))
+		})
+		if err != nil || !left {
+			return err
+		}
+	}
+}
+
+// allDeleted says whether no member of the zone is named by an object. Once
+// true of a zone past open it stays true.
+func (b *Buckets) allDeleted(ctx context.Context, zone uint64) (bool, error) {
+	for after := uint64(0); ; {
+		var list []Content
+		err := b.view(ctx, func(tx kv.Tx) (err error) {
+			list, err = members(tx, zone, after, gcBatch)
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+		for _, c := range list {
+			if !c.Deleted {
+				return false, nil
+			}
+			after = c.ID
+		}
+		if len(list) < gcBatch {
+			return true, nil
+		}
+	}
+}
+
+// forgetDone removes the records of uploads completed before a time.
+func (b *Buckets) forgetDone(ctx context.Context, before time.Time) error {
+	for {
+		var left bool
+		err := b.update(ctx, func(tx kv.Tx) error {
+			var old [][]byte
+			for row, err := range tx.Scan(kv.Range(tabDone)) {
+				if err != nil {
+					return err
+				}
+				var d doneRow
+				if err := decode(row.Value, &d); err != nil {
+					return err
+				}
+				if d.Completed.Before(before) {
+					old = append(old, append([]byte(nil), row.Key...))
+				}
+				if len(old) == gcBatch {
+					break
+				}
+			}
+			left = len(old) == gcBatch
+			for _, key := range old {
+				if err := tx.Delete(key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || !left {
+			return err
+		}
+	}
+}

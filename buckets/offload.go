@@ -1,0 +1,135 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/node"
+)
+
+// ErrNotComplete says that a content's deals are not all active yet.
+var ErrNotComplete = errors.New("zone is not complete")
+
+// Offload gives up the local blocks of a content whose zone is complete; a read brings them back.
+// Blocks that other contents need too stay. The space is free after the sweep that this asks for.
+func (b *Buckets) Offload(ctx context.Context, id uint64) error {
+	err := b.update(ctx, func(tx kv.Tx) error {
+		c, err := contentRow(tx, id)
+		if err != nil {
+			return err
+		}
+		if c.Deleted {
+			return ErrNoContent
+		}
+		if c.Zone == 0 {
+			return ErrNotComplete
+		}
+		z, err := zoneAt(tx, c.Zone)
+		if err != nil {
+			return err
+		}
+		if z.State != ZoneComplete {
+			return ErrNotComplete
+		}
+		c.Offloaded = true
+		return errors.Join(
+			kv.PutJSON(tx, keyContent(id), c),
+			tx.Delete(keyContentRef(c.CID, id)),
+			b.queue.Add(tx, jobSweep, singleton, time.Time{}))
+	})
+	if err != nil {
+		return fmt.Errorf("offload content %d: %w", id, err)
+	}
+	return nil
+}
+
+// Restore brings an offloaded or damaged content with this root back from
+// providers. It is what node.Config.Restore should call. A root that nothing
+// undeleted names, or that is in no piece yet, is node.ErrNotFound. Restores of
+// one root at the same time share one retrieval.
+func (b *Buckets) Restore(ctx context.Context, root cid.Cid) error {
+	if b.dealer == nil {
+		return node.ErrNotFound
+	}
+	err := b.restores.do(ctx, string(rootKey(root)), func(ctx context.Context) error {
+		return b.restore(ctx, root)
+	})
+	if err != nil {
+		return fmt.Errorf("restore %v: %w", root, err)
+	}
+	return nil
+}
+
+func (b *Buckets) restore(ctx context.Context, root cid.Cid) error {
+	sources, err := b.sources(ctx, root)
+	if err != nil {
+		return err
+	}
+	if len(sources) == 0 {
+		return node.ErrNotFound
+	}
+	// Held until the root is referenced again, lest the blocks are swept as they come.
+	lease := b.node.Lease()
+	defer lease.Release()
+	var errs []error
+	for _, c := range sources {
+		err := b.dealer.Restore(ctx, c)
+		if err == nil {
+			return b.markLocal(ctx, root)
+		}
+		errs = append(errs, fmt.Errorf("content %d: %w", c.ID, err))
+	}
+	return errors.Join(errs...)
+}
+
+// sources returns the contents with this root that a piece holds.
+func (b *Buckets) sources(ctx context.Context, root cid.Cid) (sources []Content, err error) {
+	err = b.view(ctx, func(tx kv.Tx) error {
+		sources = nil
+		all, err := contentsWithRoot(tx, root)
+		if err != nil {
+			return err
+		}
+		wanted := false
+		for _, c := range all {
+			wanted = wanted || !c.Deleted
+			if c.Zone == 0 {
+				continue
+			}
+			z, err := zoneAt(tx, c.Zone)
+			if err != nil {
+				return err
+			}
+			if z.State != ZoneOpen && z.State != ZoneSealed {
+				sources = append(sources, c)
+			}
+		}
+		if !wanted {
+			sources = nil // what its owner deleted does not come back
+		}
+		return nil
+	})
+	return sources, err
+}
+
+// markLocal references a root again whose blocks are back.
+func (b *Buckets) markLocal(ctx context.Context, root cid.Cid) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		all, err := contentsWithRoot(tx, root)
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			if c.Offloaded && !c.Deleted {
+				if err := b.keepContent(tx, c.ID); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

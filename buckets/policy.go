@@ -1,0 +1,54 @@
+package buckets
+
+import (
+	"fmt"
+	"time"
+)
+
+// Policy is what a bucket's owner wants to happen with its contents.
+type Policy struct {
+	Threshold   int64         // bytes; a zone this large is sealed. default 16 GiB
+	MaxAge      time.Duration // a zone with a member this old is sealed. default 48 h
+	Replication int           // deals per piece, each with a provider of its own. default 6
+	Publish     bool          // announce, and serve over IPFS
+	MaxPiece    int64         // bytes, padded; default 32 GiB
+}
+
+// Bounds of a policy.
+const (
+	maxReplication = 20
+	minMaxAge      = time.Second
+	minMaxPiece    = 1 << 20
+	maxMaxPiece    = 64 << 30 // the largest sector
+)
+
+func (p Policy) withDefaults() Policy {
+	if p.Threshold == 0 {
+		p.Threshold = 16 << 30
+	}
+	if p.MaxAge == 0 {
+		p.MaxAge = 48 * time.Hour
+	}
+	if p.Replication == 0 {
+		p.Replication = 6
+	}
+	if p.MaxPiece == 0 {
+		p.MaxPiece = 32 << 30
+	}
+	return p
+}
+
+// validate returns ErrPolicy, wrapped with what is wrong.
+func (p Policy) validate() error {
+	switch {
+	case p.Threshold <= 0:
+		return fmt.Errorf("%w: threshold %d is not positive", ErrPolicy, p.Threshold)
+	case p.MaxAge < minMaxAge:
+		return fmt.Errorf("%w: max age %v is under %v", ErrPolicy, p.MaxAge, minMaxAge)
+	case p.Replication < 1 || p.Replication > maxReplication:
+		return fmt.Errorf("%w: replication %d is not within 1 to %d", ErrPolicy, p.Replication, maxReplication)
+	case p.MaxPiece < minMaxPiece || p.MaxPiece > maxMaxPiece || p.MaxPiece&(p.MaxPiece-1) != 0:
+		return fmt.Errorf("%w: max piece %d is not a power of two within 1 MiB to 64 GiB", ErrPolicy, p.MaxPiece)
+	}
+	return nil
+}

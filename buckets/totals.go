@@ -1,0 +1,77 @@
+package buckets
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/whypfs/whypfs/kv"
+)
+
+// Totals are for dashboards.
+type Totals struct {
+	Objects, Contents, Bytes int64
+	Buckets                  int
+	Zones                    map[ZoneState]int
+}
+
+// totalsAge is how old the figures may be: counting reads every content, and
+// a dashboard asks every few seconds.
+const totalsAge = 5 * time.Second
+
+// totalsCache holds the figures counted last.
+type totalsCache struct {
+	mu   sync.Mutex // held while counting too, so that askers share one count
+	at   time.Time
+	last Totals
+}
+
+// Totals counts what is stored: Contents and Bytes include what only zones
+// still hold, Objects does not. The figures may be some seconds old.
+func (b *Buckets) Totals(ctx context.Context) (Totals, error) {
+	b.totals.mu.Lock()
+	defer b.totals.mu.Unlock()
+	if b.totals.at.IsZero() || time.Since(b.totals.at) > totalsAge {
+		t, err := b.count(ctx)
+		if err != nil {
+			return Totals{}, fmt.Errorf("totals: %w", err)
+		}
+		b.totals.at, b.totals.last = time.Now(), t
+	}
+	t := b.totals.last
+	t.Zones = maps.Clone(t.Zones)
+	return t, nil
+}
+
+func (b *Buckets) count(ctx context.Context) (Totals, error) {
+	var t Totals
+	err := b.view(ctx, func(tx kv.Tx) error {
+		t = Totals{Zones: map[ZoneState]int{}}
+		for c, err := range contentRows(tx) {
+			if err != nil {
+				return err
+			}
+			t.Contents++
+			t.Bytes += c.Size
+			if !c.Deleted {
+				t.Objects++
+			}
+		}
+		for _, err := range tx.Scan(kv.Range(tabName)) {
+			if err != nil {
+				return err
+			}
+			t.Buckets++
+		}
+		for z, err := range zoneRows(tx) {
+			if err != nil {
+				return err
+			}
+			t.Zones[z.State]++
+		}
+		return nil
+	})
+	return t, err
+}
