@@ -1,0 +1,209 @@
+package s3
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/whypfs/whypfs/buckets"
+)
+
+const (
+	maxBuckets       = 10000
+	maxConfiguration = 64 << 10 // bytes of a bucket's creation document
+)
+
+// listBuckets lists the caller's own buckets, an admin's too.
+func (s *server) listBuckets(w *response, c *call) error {
+	limit, err := c.number("max-buckets", maxBuckets, maxBuckets)
+	if err != nil {
+		return err
+	}
+	if limit == 0 {
+		return errInvalidArgument.because("max-buckets must be between 1 and 10000")
+	}
+	after, err := parseToken(c.q.Get("continuation-token"))
+	if err != nil {
+		return err
+	}
+	next := ""
+	page := func() ([]buckets.Bucket, error) {
+		all, err := s.buckets.ListBuckets(c.r.Context(), c.user.ID)
+		if err != nil {
+			return nil, err
+		}
+		var out []buckets.Bucket
+		for _, b := range all {
+			if b.Global || b.Name <= after || !strings.HasPrefix(b.Name, c.q.Get("prefix")) {
+				continue
+			}
+			if len(out) == limit {
+				next = out[limit-1].Name
+				break
+			}
+			out = append(out, b)
+		}
+		return out, nil
+	}
+	body, err := s.gofakes3(c, &fake{list: page}, "")
+	if err != nil {
+		return err
+	}
+	return s.writeBuckets(w, c, body, next)
+}
+
+// writeBuckets puts into gofakes3's document what it does not know: the owner
+// and the page.
+func (s *server) writeBuckets(w *response, c *call, body []byte, next string) error {
+	var doc struct {
+		XMLName xml.Name           `xml:"ListAllMyBucketsResult"`
+		Xmlns   string             `xml:"xmlns,attr"`
+		Owner   *gofakes3.UserInfo `xml:"Owner"`
+		Buckets []bucketEntry      `xml:"Buckets>Bucket"`
+		Prefix  string             `xml:"Prefix,omitempty"`
+		Token   string             `xml:"ContinuationToken,omitempty"`
+	}
+	if err := xml.Unmarshal(body, &doc); err != nil {
+		return err
+	}
+	doc.XMLName = xml.Name{Local: "ListAllMyBucketsResult"}
+	doc.Xmlns = namespace
+	doc.Owner = &gofakes3.UserInfo{ID: ownerID(c.user.ID), DisplayName: c.user.Name}
+	doc.Prefix = c.q.Get("prefix")
+	if next != "" {
+		doc.Token = formatToken(next)
+	}
+	return writeXML(w, http.StatusOK, doc)
+}
+
+type bucketEntry struct {
+	Name         string
+	CreationDate string
+}
+
+// bucketConfiguration is the body of CreateBucket.
+type bucketConfiguration struct {
+	XMLName            xml.Name `xml:"CreateBucketConfiguration"`
+	LocationConstraint string
+	Other              []element `xml:",any"`
+}
+
+func (s *server) createBucket(w *response, c *call) error {
+	if err := s.checkCreation(c); err != nil {
+		return err
+	}
+	_, err := s.gofakes3(c, &fake{}, "")
+	if errors.Is(err, buckets.ErrBucketOwned) && s.region == defaultRegion {
+		// In us-east-1, and only there, S3 lets an owner create a bucket again.
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/"+c.name)
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// checkCreation reads the creation document and refuses what a bucket here
+// cannot be.
+func (s *server) checkCreation(c *call) error {
+	if strings.EqualFold(c.h.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true") {
+		return errNotImplemented.because("Object Lock is not implemented.")
+	}
+	if o := c.h.Get("X-Amz-Object-Ownership"); o != "" && o != "BucketOwnerEnforced" {
+		return errNotImplemented.because("Only the object ownership BucketOwnerEnforced is implemented.")
+	}
+	data, err := c.document(maxConfiguration, false)
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	var doc bucketConfiguration
+	if err := parseXML(data, &doc); err != nil {
+		return err
+	}
+	if len(doc.Other) > 0 {
+		return errNotImplemented.with("Element", doc.Other[0].XMLName.Local)
+	}
+	if l := strings.TrimSpace(doc.LocationConstraint); l != "" && l != s.region {
+		return errInvalidLocation.with("LocationConstraint", l)
+	}
+	return nil
+}
+
+func (s *server) headBucket(w *response, c *call) error {
+	if _, err := s.gofakes3(c, &fake{}, ""); err != nil {
+		return err
+	}
+	w.Header().Set("X-Amz-Bucket-Region", s.region)
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (s *server) deleteBucket(w *response, c *call) error {
+	if _, err := s.gofakes3(c, &fake{}, ""); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// bucketLocation names the region; S3's way to name us-east-1 is no name.
+func (s *server) bucketLocation(w *response, c *call) error {
+	body, err := s.gofakes3(c, &fake{}, "location")
+	if err != nil {
+		return err
+	}
+	var doc gofakes3.GetBucketLocation
+	if err := xml.Unmarshal(body, &doc); err != nil {
+		return err
+	}
+	doc.XMLName, doc.Xmlns = xml.Name{Local: "LocationConstraint"}, namespace
+	if s.region != defaultRegion {
+		doc.LocationConstraint = s.region
+	}
+	return writeXML(w, http.StatusOK, doc)
+}
+
+// bucketVersioning answers that versioning was never configured, which S3
+// says with a document that has no Status.
+func (s *server) bucketVersioning(w *response, c *call) error {
+	body, err := s.gofakes3(c, &fake{}, "versioning")
+	if err != nil {
+		return err
+	}
+	var doc struct {
+		XMLName xml.Name `xml:"VersioningConfiguration"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		Status  string   `xml:",omitempty"`
+	}
+	if err := xml.Unmarshal(body, &doc); err != nil {
+		return err
+	}
+	doc.XMLName, doc.Xmlns = xml.Name{Local: "VersioningConfiguration"}, namespace
+	return writeXML(w, http.StatusOK, doc)
+}
+
+// number reads a query parameter that limits a listing: absent is the default,
+// and more than most is cut to it, as S3 does.
+func (c *call) number(name string, absent, most int) (int, error) {
+	v := c.q.Get(name)
+	if v == "" {
+		return absent, nil
+	}
+	n, err := strconv.ParseInt(v, 10, 32)
+	if err != nil || n < 0 {
+		return 0, errInvalidArgument.because("Provided "+name+" not an integer or within integer range").
+			with("ArgumentName", name).with("ArgumentValue", v)
+	}
+	return min(int(n), most), nil
+}

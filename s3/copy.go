@@ -1,0 +1,243 @@
+package s3
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/checksum"
+)
+
+type copyObjectResult struct {
+	XMLName      xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CopyObjectResult"`
+	LastModified string
+	ETag         string
+	Checksums    []element
+}
+
+// copyObject copies by reference: no byte is read unless the client asks for a
+// checksum that the source does not have.
+func (s *server) copyObject(w *response, c *call) error {
+	replace, err := c.directive()
+	if err != nil {
+		return err
+	}
+	cond, err := c.writeConditions()
+	if err != nil {
+		return err
+	}
+	src, from, err := s.source(c)
+	if err != nil {
+		return err
+	}
+	changes := replace || c.h.Get("X-Amz-Storage-Class") != "" || c.h.Get(sseHeader) != ""
+	if from.UUID == c.bucket.UUID && src.Key == c.key && !changes {
+		return errInvalidRequest.because("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+	}
+	attr := src.Attributes
+	if replace {
+		if attr, err = c.attributes(); err != nil {
+			return err
+		}
+		attr.Checksums, attr.ChecksumType = src.Checksums, src.ChecksumType
+	}
+	if err := s.recompute(c, src, &attr); err != nil {
+		return err
+	}
+	o, err := s.buckets.Copy(c.r.Context(), src, c.bucket, c.key, attr, cond)
+	if err != nil {
+		return err
+	}
+	identify(w.Header(), o)
+	w.Header().Del("ETag") // S3 tells it in the document alone
+	c.echo(w.Header())
+	return writeXML(w, http.StatusOK, copyObjectResult{
+		LastModified: isoTime(o.Modified), ETag: quote(o.ETag), Checksums: checksumElements(o.Checksums, o.ChecksumType),
+	})
+}
+
+// directive says whether the request replaces the source's metadata.
+func (c *call) directive() (replace bool, err error) {
+	switch v := c.h.Get("X-Amz-Metadata-Directive"); v {
+	case "", "COPY":
+		return false, nil
+	case "REPLACE":
+		return true, nil
+	default:
+		return false, errInvalidArgument.because("Unknown metadata directive.").
+			with("ArgumentName", "x-amz-metadata-directive").with("ArgumentValue", v)
+	}
+}
+
+// recompute gives the copy the checksum that the request names, if the source
+// has another.
+func (s *server) recompute(c *call, src buckets.Object, attr *buckets.Attributes) error {
+	want := c.h.Get("X-Amz-Checksum-Algorithm")
+	if want == "" {
+		return nil
+	}
+	name, ok := checksum.Canonical(want)
+	if !ok {
+		return checksum.ErrUnknown
+	}
+	if _, has := src.Checksums[name]; has {
+		return nil
+	}
+	h, _ := checksum.New(name)
+	f, err := s.buckets.Open(c.r.Context(), src.CID)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if n, err := f.WriteTo(h); err != nil || n != src.Size {
+		return fmt.Errorf("hash %q for its copy: %d of %d bytes: %w", src.Key, n, src.Size, err)
+	}
+	attr.Checksums = map[string]string{name: checksum.Encode(h.Sum(nil))}
+	attr.ChecksumType = string(checksum.TypeFullObject)
+	return nil
+}
+
+// source finds the object that x-amz-copy-source names, if the caller may read
+// it and its conditions hold.
+func (s *server) source(c *call) (buckets.Object, buckets.Bucket, error) {
+	name, key, err := parseCopySource(c.h.Get("X-Amz-Copy-Source"))
+	if err != nil {
+		return buckets.Object{}, buckets.Bucket{}, err
+	}
+	b, err := s.buckets.Bucket(c.r.Context(), name)
+	if err != nil {
+		return buckets.Object{}, b, err
+	}
+	if !mayUse(c.user, b.Owner) || b.Global {
+		return buckets.Object{}, b, errAccessDenied
+	}
+	if want := c.h.Get("X-Amz-Source-Expected-Bucket-Owner"); want != "" && want != ownerID(b.Owner) {
+		return buckets.Object{}, b, errAccessDenied
+	}
+	o, err := s.buckets.Head(c.r.Context(), b, key)
+	if err != nil {
+		return o, b, err
+	}
+	return o, b, copyCondition(c.h, o.ETag, o.Modified)
+}
+
+// parseCopySource reads "bucket/key", url-encoded, with or without a leading
+// slash. The version "null" is that of an object without versions.
+func parseCopySource(v string) (name, key string, err error) {
+	wrong := errInvalidArgument.because("Copy Source must mention the source bucket and key: sourcebucket/sourcekey").
+		with("ArgumentName", "x-amz-copy-source").with("ArgumentValue", v)
+	path, version, versioned := strings.Cut(v, "?versionId=")
+	if versioned && version != "null" {
+		return "", "", errInvalidArgument.because("Invalid version id specified")
+	}
+	path, err = url.PathUnescape(path) // a plus is a plus
+	if err != nil {
+		return "", "", wrong
+	}
+	name, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case !ok || name == "" || key == "" || strings.HasPrefix(name, "arn:"):
+		return "", "", wrong
+	case len(key) > 1024:
+		return "", "", errKeyTooLong
+	}
+	return name, key, nil
+}
+
+type copyPartResult struct {
+	XMLName      xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CopyPartResult"`
+	LastModified string
+	ETag         string
+	Checksums    []element
+}
+
+// uploadPartCopy stores a span of an object as a part. Its blocks are read and
+// imported again, since a part may begin anywhere; those that fall on the same
+// boundaries are found to be stored already.
+func (s *server) uploadPartCopy(w *response, c *call) error {
+	number, err := c.partNumber()
+	if err != nil {
+		return err
+	}
+	up, err := s.buckets.Upload(c.r.Context(), c.bucket, c.key, c.q.Get("uploadId"))
+	if err != nil {
+		return err
+	}
+	src, _, err := s.source(c)
+	if err != nil {
+		return err
+	}
+	offset, length, err := copyRange(c.h.Get("X-Amz-Copy-Source-Range"), src.Size)
+	if err != nil {
+		return err
+	}
+	f, err := s.buckets.Open(c.r.Context(), src.CID)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return err
+	}
+	sums := newSums(partAlgorithm(up))
+	part, err := s.buckets.PutPart(c.r.Context(), c.bucket, c.key, up.ID, number, buckets.Upload{
+		Body: &exactly{r: f, left: length}, Hashes: sums.hashes(),
+		Check: func(a *buckets.Attributes) error {
+			a.Checksums = sums.encoded()
+			return nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return writeXML(w, http.StatusOK, copyPartResult{
+		LastModified: isoTime(part.Modified), ETag: quote(part.ETag), Checksums: checksumElements(part.Checksums, ""),
+	})
+}
+
+// copyRange reads x-amz-copy-source-range, which knows one form only.
+func copyRange(header string, size int64) (offset, length int64, err error) {
+	if header == "" {
+		if size > maxPut {
+			return 0, 0, tooLarge(size, maxPut)
+		}
+		return 0, size, nil
+	}
+	wrong := errInvalidArgument.because("The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy").
+		with("ArgumentName", "x-amz-copy-source-range").with("ArgumentValue", header)
+	spec, ok := strings.CutPrefix(header, "bytes=")
+	from, to, cut := strings.Cut(spec, "-")
+	first, errFirst := digits(from)
+	last, errLast := digits(to)
+	switch {
+	case !ok || !cut || errFirst != nil || errLast != nil || last < first:
+		return 0, 0, wrong
+	case last >= size:
+		return 0, 0, errInvalidRange.because("Range specified is not valid for source object of size: " + itoa(size))
+	case last-first+1 > maxPut:
+		return 0, 0, tooLarge(last-first+1, maxPut)
+	}
+	return first, last - first + 1, nil
+}
+
+// exactly reads left bytes; fewer are an error.
+type exactly struct {
+	r    io.Reader
+	left int64
+}
+
+func (e *exactly) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	if err == io.EOF && e.left > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}

@@ -1,0 +1,170 @@
+package s3
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"net/http"
+
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/checksum"
+	"github.com/whypfs/whypfs/internal/sigv4"
+	"github.com/whypfs/whypfs/node"
+)
+
+// An apiError is an error in S3's words. Its message is for the client.
+type apiError struct {
+	Code    string
+	Status  int
+	Message string
+	Fields  []element // further elements of the error document
+}
+
+func (e *apiError) Error() string { return e.Code + ": " + e.Message }
+
+// because returns a copy of e with another message.
+func (e *apiError) because(message string) *apiError {
+	return &apiError{Code: e.Code, Status: e.Status, Message: message, Fields: e.Fields}
+}
+
+// with returns a copy of e with a further element.
+func (e *apiError) with(name, value string) *apiError {
+	c := *e
+	c.Fields = append(append([]element(nil), e.Fields...), newElement(name, value))
+	return &c
+}
+
+// Errors that handlers return themselves.
+var (
+	errAccessDenied       = &apiError{Code: "AccessDenied", Status: 403, Message: "Access Denied"}
+	errACL                = &apiError{Code: "AccessControlListNotSupported", Status: 400, Message: "The bucket does not allow ACLs"}
+	errBadDigest          = &apiError{Code: "BadDigest", Status: 400, Message: "The Content-MD5 or checksum value that you specified did not match what the server received."}
+	errBucketExists       = &apiError{Code: "BucketAlreadyExists", Status: 409, Message: "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."}
+	errBucketOwned        = &apiError{Code: "BucketAlreadyOwnedByYou", Status: 409, Message: "Your previous request to create the named bucket succeeded and you already own it."}
+	errCORS               = &apiError{Code: "AccessForbidden", Status: 403, Message: "CORSResponse: CORS is not enabled for this bucket."}
+	errInternal           = &apiError{Code: "InternalError", Status: 500, Message: "We encountered an internal error. Please try again."}
+	errInvalidArgument    = &apiError{Code: "InvalidArgument", Status: 400, Message: "Invalid Argument"}
+	errInvalidBucketName  = &apiError{Code: "InvalidBucketName", Status: 400, Message: "The specified bucket is not valid."}
+	errInvalidDigest      = &apiError{Code: "InvalidDigest", Status: 400, Message: "The Content-MD5 you specified was invalid."}
+	errInvalidLocation    = &apiError{Code: "InvalidLocationConstraint", Status: 400, Message: "The specified location-constraint is not valid"}
+	errInvalidPart        = &apiError{Code: "InvalidPart", Status: 400, Message: "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."}
+	errInvalidPartNumber  = &apiError{Code: "InvalidPartNumber", Status: 416, Message: "The requested partnumber is not satisfiable"}
+	errInvalidPartOrder   = &apiError{Code: "InvalidPartOrder", Status: 400, Message: "The list of parts was not in ascending order. Parts must be ordered by part number."}
+	errInvalidRange       = &apiError{Code: "InvalidRange", Status: 416, Message: "The requested range is not satisfiable"}
+	errInvalidRequest     = &apiError{Code: "InvalidRequest", Status: 400, Message: "Invalid Request"}
+	errInvalidStorage     = &apiError{Code: "InvalidStorageClass", Status: 400, Message: "The storage class you specified is not valid"}
+	errInvalidURI         = &apiError{Code: "InvalidURI", Status: 400, Message: "Couldn't parse the specified URI."}
+	errKeyTooLong         = &apiError{Code: "KeyTooLongError", Status: 400, Message: "Your key is too long"}
+	errMalformedXML       = &apiError{Code: "MalformedXML", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
+	errMetadataTooLarge   = &apiError{Code: "MetadataTooLarge", Status: 400, Message: "Your metadata headers exceed the maximum allowed metadata size"}
+	errMethodNotAllowed   = &apiError{Code: "MethodNotAllowed", Status: 405, Message: "The specified method is not allowed against this resource."}
+	errNoSuchBucket       = &apiError{Code: "NoSuchBucket", Status: 404, Message: "The specified bucket does not exist"}
+	errNoSuchKey          = &apiError{Code: "NoSuchKey", Status: 404, Message: "The specified key does not exist."}
+	errNoSuchUpload       = &apiError{Code: "NoSuchUpload", Status: 404, Message: "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
+	errNoSuchVersion      = &apiError{Code: "NoSuchVersion", Status: 404, Message: "The specified version does not exist."}
+	errNotEmpty           = &apiError{Code: "BucketNotEmpty", Status: 409, Message: "The bucket you tried to delete is not empty"}
+	errNotImplemented     = &apiError{Code: "NotImplemented", Status: 501, Message: "A header or query you provided implies functionality that is not implemented."}
+	errOrigin             = &apiError{Code: "BadRequest", Status: 400, Message: "Insufficient information. Origin request header needed."}
+	errPrecondition       = &apiError{Code: "PreconditionFailed", Status: 412, Message: "At least one of the pre-conditions you specified did not hold"}
+	errRequestTimeout     = &apiError{Code: "RequestTimeout", Status: 400, Message: "Your socket connection to the server was not read from or written to within the timeout period."}
+	errStorageFull        = &apiError{Code: "InsufficientStorage", Status: 507, Message: "The server has no room for more data. Objects stored before are not affected."}
+	errTooLarge           = &apiError{Code: "EntityTooLarge", Status: 400, Message: "Your proposed upload exceeds the maximum allowed size"}
+	errTooLongMessage     = &apiError{Code: "MaxMessageLengthExceeded", Status: 400, Message: "Your request was too big"}
+	errTooSmall           = &apiError{Code: "EntityTooSmall", Status: 400, Message: "Your proposed upload is smaller than the minimum allowed size"}
+	errUnavailable        = &apiError{Code: "ServiceUnavailable", Status: 503, Message: "The object's data is not on this node and could not be brought back yet. Please try again."}
+	errUnsupportedTrailer = &apiError{Code: "InvalidRequest", Status: 400, Message: "The value specified in the x-amz-trailer header is not supported"}
+)
+
+// known says what the sentinels of other packages are in S3's words.
+var known = []struct {
+	err error
+	as  *apiError
+}{
+	{buckets.ErrNoBucket, errNoSuchBucket},
+	{buckets.ErrBucketExists, errBucketExists},
+	{buckets.ErrBucketOwned, errBucketOwned},
+	{buckets.ErrBucketName, errInvalidBucketName},
+	{buckets.ErrNotEmpty, errNotEmpty},
+	{buckets.ErrNoObject, errNoSuchKey},
+	{buckets.ErrPrecondition, errPrecondition},
+	{buckets.ErrKey, errInvalidURI},
+	{buckets.ErrDigest, errBadDigest},
+	{buckets.ErrNoUpload, errNoSuchUpload},
+	{buckets.ErrInvalidPart, errInvalidPart},
+	{buckets.ErrPartOrder, errInvalidPartOrder},
+	{buckets.ErrPartSize, errTooSmall},
+	{node.ErrFull, errStorageFull},
+	{node.ErrNotFound, errUnavailable},
+	{checksum.ErrUnknown, errInvalidRequest.because("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")},
+	{checksum.ErrValue, errInvalidRequest.because("Value for x-amz-checksum header is invalid.")},
+	{checksum.ErrMany, errInvalidRequest.because("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")},
+	{checksum.ErrType, errInvalidRequest.because("The checksum type cannot be used with the specified checksum algorithm.")},
+	{context.Canceled, errRequestTimeout},
+	{context.DeadlineExceeded, errRequestTimeout},
+}
+
+// translate puts err into S3's words. What is not known is an InternalError,
+// and its text stays with the log.
+func translate(err error) *apiError {
+	var e *apiError
+	if errors.As(err, &e) {
+		return e
+	}
+	var sig *sigv4.Error
+	if errors.As(err, &sig) {
+		return fromSignature(sig)
+	}
+	for _, k := range known {
+		if errors.Is(err, k.err) {
+			return k.as
+		}
+	}
+	return errInternal
+}
+
+func fromSignature(sig *sigv4.Error) *apiError {
+	e := &apiError{Code: sig.Code, Status: sig.Status, Message: sig.Message}
+	for _, f := range []struct{ name, value string }{
+		{"Region", sig.Region},
+		{"StringToSign", sig.StringToSign},
+		{"CanonicalRequest", sig.CanonicalRequest},
+	} {
+		if f.value != "" {
+			e = e.with(f.name, f.value)
+		}
+	}
+	return e
+}
+
+// errorBody is the document S3 sends with an error.
+type errorBody struct {
+	XMLName   xml.Name `xml:"Error"`
+	Code      string
+	Message   string
+	Fields    []element
+	Resource  text
+	RequestID string `xml:"RequestId"`
+	HostID    string `xml:"HostId"`
+}
+
+// writeError answers with err. Nothing may have been written before; headers
+// that described a success are taken back.
+func (s *server) writeError(w *response, r *http.Request, id string, e *apiError) {
+	h := w.Header()
+	clear(h)
+	s.stamp(h, id)
+	if e.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
+	if r.Method == http.MethodHead {
+		// A HEAD has no body to carry the code; clients read the status.
+		w.WriteHeader(e.Status)
+		return
+	}
+	// The document's own write error means that the client is gone; the
+	// response remembers it.
+	_ = writeXML(w, e.Status, errorBody{
+		Code: e.Code, Message: e.Message, Fields: e.Fields,
+		Resource: text(r.URL.Path), RequestID: id, HostID: s.host,
+	})
+}

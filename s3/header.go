@@ -1,0 +1,188 @@
+package s3
+
+import (
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/whypfs/whypfs/buckets"
+)
+
+const (
+	metaPrefix    = "X-Amz-Meta-"
+	metaCID       = "cid" // reserved: the server tells the CID under this name
+	maxMeta       = 2048  // bytes of all names and values of user metadata
+	defaultType   = "binary/octet-stream"
+	sseHeader     = "X-Amz-Server-Side-Encryption"
+	checksumType  = "X-Amz-Checksum-Type"
+	standardClass = "STANDARD"
+)
+
+// storage are the headers that are kept with an object and given back.
+var storage = []string{
+	"Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires",
+}
+
+// unsupported are request headers that would change what an operation means.
+// To ignore one would be to do something else than was asked for.
+var unsupported = []string{
+	"X-Amz-Website-Redirect-Location",
+	"X-Amz-Write-Offset-Bytes",
+	"X-Amz-Rename-Source",
+	"X-Amz-If-Match-Last-Modified-Time",
+	"X-Amz-If-Match-Size",
+}
+
+// unsupportedPrefixes are the same for families of headers.
+var unsupportedPrefixes = []string{
+	"X-Amz-Object-Lock-",
+	"X-Amz-Server-Side-Encryption-", // customer keys and KMS
+	"X-Amz-Copy-Source-Server-Side-Encryption-",
+}
+
+// refuse returns an error if h asks for something that is not implemented.
+func refuse(h http.Header) error {
+	for name, values := range h {
+		if !strings.HasPrefix(name, "X-Amz-") {
+			continue
+		}
+		if strings.HasPrefix(name, "X-Amz-Grant-") {
+			return errACL
+		}
+		if slices.Contains(unsupported, name) || hasPrefix(name, unsupportedPrefixes) {
+			return errNotImplemented.with("Header", name)
+		}
+		if err := refuseValue(name, values[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hasPrefix(name string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// refuseValue looks at headers of which some values are supported.
+func refuseValue(name, value string) error {
+	switch {
+	case value == "":
+	case name == "X-Amz-Acl" && value != "private" && value != "bucket-owner-full-control":
+		return errACL
+	case name == "X-Amz-Tagging":
+		return errNotImplemented.with("Header", name)
+	case name == "X-Amz-Storage-Class" && value != standardClass:
+		return errInvalidStorage.with("StorageClassRequested", value)
+	case name == sseHeader && value != "AES256":
+		return errNotImplemented.with("Header", name)
+	}
+	return nil
+}
+
+// attributes reads the storage headers and user metadata of a request.
+func (c *call) attributes() (buckets.Attributes, error) {
+	a := buckets.Attributes{Headers: map[string]string{"Content-Type": defaultType}, Meta: map[string]string{}}
+	for _, name := range storage {
+		v := plain(c.h.Get(name))
+		if name == "Content-Encoding" {
+			v = withoutChunked(plain(strings.Join(c.h.Values(name), ",")))
+		}
+		if v != "" {
+			a.Headers[name] = v
+		}
+	}
+	size := 0
+	for name, values := range c.h {
+		if !strings.HasPrefix(name, metaPrefix) {
+			continue
+		}
+		key := strings.ToLower(name[len(metaPrefix):])
+		if key == "" || key == metaCID {
+			continue
+		}
+		value := plain(strings.Join(values, ","))
+		a.Meta[key] = value
+		size += len(key) + len(value)
+	}
+	if size > maxMeta {
+		return a, errMetadataTooLarge.with("Size", strconv.Itoa(size)).with("MaxSizeAllowed", strconv.Itoa(maxMeta))
+	}
+	return a, nil
+}
+
+// withoutChunked drops aws-chunked, which describes the transfer and not the object.
+func withoutChunked(encoding string) string {
+	var keep []string
+	for v := range strings.SplitSeq(encoding, ",") {
+		if v = strings.TrimSpace(v); v != "" && !strings.EqualFold(v, "aws-chunked") {
+			keep = append(keep, v)
+		}
+	}
+	return strings.Join(keep, ",")
+}
+
+// plain makes a header value UTF-8. Some clients send Latin-1, as HTTP once said.
+func plain(v string) string {
+	if utf8.ValidString(v) {
+		return v
+	}
+	r := make([]rune, len(v))
+	for i := range len(v) {
+		r[i] = rune(v[i])
+	}
+	return string(r)
+}
+
+// describe sets the headers that tell of an object: on GET and HEAD.
+func describe(h http.Header, o buckets.Object) {
+	for name, v := range o.Headers {
+		h.Set(name, v)
+	}
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", defaultType)
+	}
+	for name, v := range o.Meta {
+		// Written as they are, for clients that show names as they come. S3
+		// encodes what HTTP cannot carry safely in the way of RFC 2047.
+		h["x-amz-meta-"+name] = []string{mime.BEncoding.Encode("UTF-8", v)}
+	}
+	identify(h, o)
+	h.Set("Accept-Ranges", "bytes")
+	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
+}
+
+// identify sets the ETag and CID: on all replies that concern an object.
+func identify(h http.Header, o buckets.Object) {
+	h["ETag"] = []string{quote(o.ETag)}
+	h["x-amz-meta-"+metaCID] = []string{o.CID.String()}
+}
+
+// echo repeats the encryption a request asked for, as S3 does.
+func (c *call) echo(h http.Header) {
+	if v := c.h.Get(sseHeader); v != "" {
+		h.Set(sseHeader, v)
+	}
+}
+
+// version refuses versions: nothing has one but the "null" of a bucket
+// without versioning.
+func (c *call) version() error {
+	if !c.q.Has("versionId") || c.q.Get("versionId") == "null" {
+		return nil
+	}
+	return errInvalidArgument.because("Invalid version id specified").
+		with("ArgumentName", "versionId").with("ArgumentValue", c.q.Get("versionId"))
+}
+
+// whole drops what HTTP times cannot carry, so that an object is not newer
+// than its own Last-Modified.
+func whole(t time.Time) time.Time { return t.Truncate(time.Second) }

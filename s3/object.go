@@ -1,0 +1,106 @@
+package s3
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/checksum"
+)
+
+const (
+	maxPut    = 5 << 30 // bytes of a single PUT or a part
+	maxObject = 5 << 40 // bytes of a multipart object
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+func (s *server) putObject(w *response, c *call) error {
+	attr, err := c.attributes()
+	if err != nil {
+		return err
+	}
+	cond, err := c.writeConditions()
+	if err != nil {
+		return err
+	}
+	p, err := c.payload(maxPut)
+	if err != nil {
+		return err
+	}
+	if p.algorithm == "" {
+		p.sums.add(checksum.CRC64NVME) // as S3 does when the client sends none
+	}
+	up := p.upload(func(a *buckets.Attributes, sums map[string]string) {
+		a.Checksums, a.ChecksumType = sums, string(checksum.TypeFullObject)
+	})
+	o, err := s.buckets.Put(c.r.Context(), c.bucket, c.key, up, attr, cond)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	identify(h, o)
+	tellChecksums(h, o.Checksums, o.ChecksumType)
+	c.echo(h)
+	h.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// writeConditions reads the conditions on the object that is replaced.
+func (c *call) writeConditions() (buckets.Conditions, error) {
+	var cond buckets.Conditions
+	if v := c.h.Get("If-None-Match"); v != "" {
+		if strings.TrimSpace(v) != "*" {
+			return cond, errNotImplemented.with("Header", "If-None-Match")
+		}
+		cond.IfNoneMatch = "*"
+	}
+	if v := c.h.Get("If-Match"); v != "" {
+		if strings.Contains(v, ",") {
+			return cond, errNotImplemented.with("Header", "If-Match")
+		}
+		cond.IfMatch = strings.Trim(strings.TrimSpace(v), `"`)
+	}
+	return cond, nil
+}
+
+// tellChecksums sets the checksum headers of an object or part.
+func tellChecksums(h http.Header, sums map[string]string, kind string) {
+	for name, sum := range sums {
+		h.Set(checksum.Header(name), sum)
+	}
+	if len(sums) > 0 && kind != "" {
+		h.Set(checksumType, kind)
+	}
+}
+
+// checksumElements are the same as elements of a document.
+func checksumElements(sums map[string]string, kind string) []element {
+	var out []element
+	for _, name := range checksum.Names() {
+		if sum, ok := sums[name]; ok {
+			out = append(out, newElement("Checksum"+name, sum))
+		}
+	}
+	if len(out) > 0 && kind != "" {
+		out = append(out, newElement("ChecksumType", kind))
+	}
+	return out
+}
+
+func (s *server) deleteObject(w *response, c *call) error {
+	if err := c.version(); err != nil {
+		return err
+	}
+	cond, err := c.writeConditions()
+	if err != nil {
+		return err
+	}
+	if err := s.buckets.Delete(c.r.Context(), c.bucket, c.key, cond); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

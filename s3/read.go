@@ -1,0 +1,201 @@
+package s3
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/node"
+)
+
+// pieceSize is how much of a range is written at once.
+const pieceSize = 256 << 10
+
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+// getObject answers GET and HEAD, which differ in the body alone.
+func (s *server) getObject(w *response, c *call) error {
+	if err := c.version(); err != nil {
+		return err
+	}
+	o, err := s.buckets.Head(c.r.Context(), c.bucket, c.key)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	switch readCondition(c.h, o.ETag, o.Modified) {
+	case http.StatusPreconditionFailed:
+		return errPrecondition
+	case http.StatusNotModified:
+		describe(h, o)
+		h.Del("Content-Type")
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	sp, err := c.span(o)
+	if err != nil {
+		return err
+	}
+	describe(h, o)
+	for param, name := range overrides {
+		if v := c.q.Get(param); v != "" {
+			h.Set(name, v)
+		}
+	}
+	if sp.whole && c.h.Get("X-Amz-Checksum-Mode") == "ENABLED" {
+		tellChecksums(h, o.Checksums, o.ChecksumType)
+	}
+	if len(o.Parts) > 0 && c.q.Has("partNumber") {
+		h.Set("X-Amz-Mp-Parts-Count", strconv.Itoa(len(o.Parts)))
+	}
+	if sp.status == http.StatusPartialContent {
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", sp.offset, sp.offset+sp.length-1, o.Size))
+	}
+	h.Set("Content-Length", itoa(sp.length))
+	if c.r.Method == http.MethodHead || sp.length == 0 {
+		w.WriteHeader(sp.status)
+		return nil
+	}
+	// The status goes out with the first bytes, so that an object whose data
+	// cannot be had at all is still an error that a client understands.
+	w.pending = sp.status
+	return s.send(w, c, o, sp)
+}
+
+// send writes a span of an object's bytes, all of them or an error.
+func (s *server) send(w *response, c *call, o buckets.Object, sp span) (err error) {
+	f, err := s.buckets.Open(c.r.Context(), o.CID)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if f.Size() != o.Size {
+		return fmt.Errorf("object %q: %s has %d bytes, want %d", o.Key, o.CID, f.Size(), o.Size)
+	}
+	n, err := copySpan(w, f, sp, o.Size)
+	if err == nil && n != sp.length {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return fmt.Errorf("send %q after %d bytes: %w", o.Key, n, err)
+	}
+	return nil
+}
+
+func copySpan(w io.Writer, f *node.FileReader, sp span, size int64) (int64, error) {
+	if sp.length == size {
+		return f.WriteTo(w)
+	}
+	if _, err := f.Seek(sp.offset, io.SeekStart); err != nil {
+		return 0, err
+	}
+	buf := pieces.Get().(*[pieceSize]byte)
+	defer pieces.Put(buf)
+	return io.CopyBuffer(w, io.LimitReader(f, sp.length), buf[:])
+}
+
+// A span is what of an object is sent.
+type span struct {
+	offset, length int64
+	status         int
+	whole          bool // asked for as a whole: neither range nor part
+}
+
+// span finds out what of o the request asks for.
+func (c *call) span(o buckets.Object) (span, error) {
+	all := span{length: o.Size, status: http.StatusOK, whole: true}
+	header := c.h.Get("Range")
+	if c.q.Has("partNumber") {
+		if header != "" {
+			return span{}, errInvalidRequest.because("Cannot specify both Range header and partNumber query parameter")
+		}
+		return partSpan(o, c.q.Get("partNumber"))
+	}
+	if header == "" || !rangeStillMeant(c.h.Get("If-Range"), o.ETag, o.Modified) {
+		return all, nil
+	}
+	offset, length, verdict := parseRange(header, o.Size)
+	switch verdict {
+	case rangeIgnored:
+		return all, nil
+	case rangeImpossible:
+		return span{}, errInvalidRange.with("RangeRequested", header).with("ActualObjectSize", itoa(o.Size))
+	}
+	return span{offset: offset, length: length, status: http.StatusPartialContent}, nil
+}
+
+// partSpan is the part of a multipart object; any other object is its own part 1.
+func partSpan(o buckets.Object, number string) (span, error) {
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > maxParts {
+		return span{}, errInvalidArgument.because("Part number must be an integer between 1 and 10000, inclusive").
+			with("ArgumentName", "partNumber").with("ArgumentValue", number)
+	}
+	sizes := o.Parts
+	if len(sizes) == 0 {
+		sizes = []int64{o.Size}
+	}
+	if n > len(sizes) {
+		return span{}, errInvalidPartNumber.with("PartNumberRequested", number).with("ActualPartCount", strconv.Itoa(len(sizes)))
+	}
+	sp := span{status: http.StatusPartialContent, length: sizes[n-1]}
+	for _, size := range sizes[:n-1] {
+		sp.offset += size
+	}
+	if sp.length == 0 {
+		sp.status = http.StatusOK // an empty range cannot be written
+	}
+	return sp, nil
+}
+
+type rangeVerdict int
+
+const (
+	rangeOK rangeVerdict = iota
+	rangeIgnored
+	rangeImpossible
+)
+
+// parseRange reads a Range header for an object of that size. As S3 does, it
+// ignores what it does not understand and requests for several ranges.
+func parseRange(header string, size int64) (offset, length int64, v rangeVerdict) {
+	spec, ok := strings.CutPrefix(header, "bytes=")
+	if !ok || strings.Contains(spec, ",") {
+		return 0, 0, rangeIgnored
+	}
+	from, to, ok := strings.Cut(strings.TrimSpace(spec), "-")
+	if !ok {
+		return 0, 0, rangeIgnored
+	}
+	first, errFirst := digits(from)
+	last, errLast := digits(to)
+	switch {
+	case from == "" && errLast == nil: // the last bytes
+		if last == 0 || size == 0 {
+			return 0, 0, rangeImpossible
+		}
+		length = min(last, size)
+		return size - length, length, rangeOK
+	case errFirst != nil || to != "" && (errLast != nil || last < first):
+		return 0, 0, rangeIgnored
+	case first >= size:
+		return 0, 0, rangeImpossible
+	case to == "" || last >= size:
+		last = size - 1
+	}
+	return first, last - first + 1, rangeOK
+}
+
+// digits parses a number without sign; one too large is the largest.
+func digits(s string) (int64, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	if errors.Is(err, strconv.ErrRange) {
+		return 1<<63 - 1, nil
+	}
+	return int64(n), err
+}

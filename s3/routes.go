@@ -1,0 +1,220 @@
+package s3
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gorilla/mux"
+	"github.com/whypfs/whypfs/accounts"
+)
+
+// level says what a path names.
+type level string
+
+const (
+	service level = "service"
+	bucket  level = "bucket"
+	object  level = "object"
+)
+
+// paths are the mux templates of the levels. They match the decoded path, so a
+// key keeps its slashes, dots, spaces and line ends; (?s) lets a dot match one.
+var paths = []struct {
+	level    level
+	template string
+}{
+	{service, "/"},
+	{bucket, "/{bucket:[^/]+}"},
+	{bucket, "/{bucket:[^/]+}/"},
+	{object, "/{bucket:[^/]+}/{key:(?s:.+)}"},
+}
+
+// An operation is one row of the API.
+type operation struct {
+	name   string
+	method string
+	level  level
+	need   []string       // query parameters that select it
+	copies bool           // it is selected by x-amz-copy-source too
+	allow  []string       // query parameters it may have besides; any other is refused
+	right  accounts.Level // the least level of a caller
+	do     func(*server, *response, *call) error
+}
+
+const opCreateBucket = "CreateBucket"
+
+const (
+	put  = accounts.LevelUpload
+	user = accounts.LevelUser
+)
+
+func names(n ...string) []string { return n }
+
+// overrides are the response headers a reader may choose.
+var overrides = map[string]string{
+	"response-cache-control":       "Cache-Control",
+	"response-content-disposition": "Content-Disposition",
+	"response-content-encoding":    "Content-Encoding",
+	"response-content-language":    "Content-Language",
+	"response-content-type":        "Content-Type",
+	"response-expires":             "Expires",
+}
+
+var readable = names("versionId", "partNumber", "response-cache-control", "response-content-disposition",
+	"response-content-encoding", "response-content-language", "response-content-type", "response-expires")
+
+// operations is the whole API. Of the rows with a request's method and level
+// the first one whose need is met is taken, so the plain ones come last.
+var operations = []operation{
+	{"ListBuckets", "GET", service, nil, false, names("prefix", "max-buckets", "continuation-token", "bucket-region"), user, (*server).listBuckets},
+
+	{"ListMultipartUploads", "GET", bucket, names("uploads"), false, names("prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"), user, (*server).listUploads},
+	{"GetBucketLocation", "GET", bucket, names("location"), false, nil, user, (*server).bucketLocation},
+	{"GetBucketVersioning", "GET", bucket, names("versioning"), false, nil, user, (*server).bucketVersioning},
+	{"GetBucketAcl", "GET", bucket, names("acl"), false, nil, user, (*server).acl},
+	{"GetBucketPolicy", "GET", bucket, names("policy"), false, nil, user, absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
+	{"GetBucketPolicyStatus", "GET", bucket, names("policyStatus"), false, nil, user, absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
+	{"GetBucketTagging", "GET", bucket, names("tagging"), false, nil, user, absent(404, "NoSuchTagSet", "The TagSet does not exist")},
+	{"GetBucketCors", "GET", bucket, names("cors"), false, nil, user, absent(404, "NoSuchCORSConfiguration", "The CORS configuration does not exist")},
+	{"GetBucketLifecycleConfiguration", "GET", bucket, names("lifecycle"), false, nil, user, absent(404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")},
+	{"GetObjectLockConfiguration", "GET", bucket, names("object-lock"), false, nil, user, absent(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket")},
+	{"GetBucketEncryption", "GET", bucket, names("encryption"), false, nil, user, absent(404, "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found")},
+	{"GetBucketWebsite", "GET", bucket, names("website"), false, nil, user, absent(404, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration")},
+	{"GetBucketReplication", "GET", bucket, names("replication"), false, nil, user, absent(404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found")},
+	{"GetPublicAccessBlock", "GET", bucket, names("publicAccessBlock"), false, nil, user, absent(404, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found")},
+	{"GetBucketOwnershipControls", "GET", bucket, names("ownershipControls"), false, nil, user, absent(404, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found")},
+	{"GetBucketLogging", "GET", bucket, names("logging"), false, nil, user, empty("BucketLoggingStatus")},
+	{"GetBucketNotificationConfiguration", "GET", bucket, names("notification"), false, nil, user, empty("NotificationConfiguration")},
+	{"ListObjectsV2", "GET", bucket, names("list-type"), false, names("prefix", "delimiter", "start-after", "continuation-token", "max-keys", "encoding-type", "fetch-owner"), user, (*server).listObjectsV2},
+	{"ListObjects", "GET", bucket, nil, false, names("prefix", "delimiter", "marker", "max-keys", "encoding-type"), user, (*server).listObjects},
+	{"HeadBucket", "HEAD", bucket, nil, false, nil, put, (*server).headBucket},
+	{opCreateBucket, "PUT", bucket, nil, false, nil, user, (*server).createBucket},
+	{"DeleteBucket", "DELETE", bucket, nil, false, nil, user, (*server).deleteBucket},
+	{"DeleteObjects", "POST", bucket, names("delete"), false, nil, user, (*server).deleteObjects},
+
+	{"ListParts", "GET", object, names("uploadId"), false, names("max-parts", "part-number-marker", "encoding-type"), put, (*server).listParts},
+	{"GetObjectAcl", "GET", object, names("acl"), false, names("versionId"), user, (*server).acl},
+	{"GetObjectTagging", "GET", object, names("tagging"), false, names("versionId"), user, (*server).objectTagging},
+	{"GetObjectRetention", "GET", object, names("retention"), false, names("versionId"), user, (*server).noObjectLock},
+	{"GetObjectLegalHold", "GET", object, names("legal-hold"), false, names("versionId"), user, (*server).noObjectLock},
+	{"GetObject", "GET", object, nil, false, readable, user, (*server).getObject},
+	{"HeadObject", "HEAD", object, nil, false, readable, user, (*server).getObject},
+	{"UploadPartCopy", "PUT", object, names("uploadId", "partNumber"), true, nil, user, (*server).uploadPartCopy},
+	{"UploadPart", "PUT", object, names("uploadId", "partNumber"), false, nil, put, (*server).uploadPart},
+	{"CopyObject", "PUT", object, nil, true, nil, user, (*server).copyObject},
+	{"PutObject", "PUT", object, nil, false, nil, put, (*server).putObject},
+	{"CreateMultipartUpload", "POST", object, names("uploads"), false, nil, put, (*server).createUpload},
+	{"CompleteMultipartUpload", "POST", object, names("uploadId"), false, nil, put, (*server).completeUpload},
+	{"AbortMultipartUpload", "DELETE", object, names("uploadId"), false, nil, put, (*server).abortUpload},
+	{"DeleteObject", "DELETE", object, names(), false, names("versionId"), user, (*server).deleteObject},
+}
+
+// newRouter makes the routes of the levels that have an operation of a method.
+// It only matches: its ServeHTTP, which can redirect, is never called.
+func newRouter() *mux.Router {
+	r := mux.NewRouter().SkipClean(true)
+	for _, p := range paths {
+		var methods []string
+		for _, op := range operations {
+			if op.level == p.level && !slices.Contains(methods, op.method) {
+				methods = append(methods, op.method)
+			}
+		}
+		r.Path(p.template).Methods(methods...).Handler(p.level)
+	}
+	return r
+}
+
+// ServeHTTP makes a level a mux handler; routes are matched, never served.
+func (level) ServeHTTP(http.ResponseWriter, *http.Request) {}
+
+// route finds the operation, bucket and key of a request.
+func (s *server) route(c *call) error {
+	query, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		// url.Values would leave out the part it cannot parse, and with it
+		// the sub-resource that the client means.
+		return errInvalidURI
+	}
+	c.q = query
+	var m mux.RouteMatch
+	if !s.router.Match(s.pathStyle(c.r), &m) {
+		if m.MatchErr == mux.ErrMethodMismatch {
+			return errMethodNotAllowed
+		}
+		return errInvalidURI
+	}
+	c.name, c.key = m.Vars["bucket"], m.Vars["key"]
+	if err := c.find(m.Handler.(level)); err != nil {
+		return err
+	}
+	if len(c.key) > 1024 {
+		return errKeyTooLong
+	}
+	if !utf8.ValidString(c.r.URL.Path) {
+		return errInvalidURI
+	}
+	return refuse(c.h)
+}
+
+// find chooses the operation and refuses query parameters it does not have.
+func (c *call) find(l level) error {
+	for i := range operations {
+		op := &operations[i]
+		if op.level == l && op.method == c.r.Method && op.selected(c) {
+			c.op = op
+			break
+		}
+	}
+	if c.op == nil {
+		return errNotImplemented
+	}
+	for name := range c.q {
+		if !c.op.takes(name) && !c.signs(name) {
+			return errNotImplemented.with("Parameter", name)
+		}
+	}
+	return nil
+}
+
+func (op *operation) selected(c *call) bool {
+	for _, name := range op.need {
+		if !c.q.Has(name) {
+			return false
+		}
+	}
+	return !op.copies || c.h.Get("X-Amz-Copy-Source") != ""
+}
+
+func (op *operation) takes(name string) bool {
+	// x-id only repeats the operation's name.
+	return name == "x-id" || slices.Contains(op.need, name) || slices.Contains(op.allow, name)
+}
+
+// signs says whether a query parameter belongs to a presigned URL: its
+// signature, or a header it carries (which refuse looks at).
+func (c *call) signs(name string) bool {
+	return c.auth.Presigned && strings.HasPrefix(strings.ToLower(name), "x-amz-")
+}
+
+// pathStyle returns r with the bucket in the path, where a virtual-host style
+// request has it in the host.
+func (s *server) pathStyle(r *http.Request) *http.Request {
+	if s.domain == "" {
+		return r
+	}
+	host := strings.ToLower(r.Host)
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	name, ok := strings.CutSuffix(host, "."+strings.ToLower(s.domain))
+	if !ok || name == "" {
+		return r
+	}
+	c := *r
+	c.URL = &url.URL{Path: "/" + name + r.URL.Path}
+	return &c
+}

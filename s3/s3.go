@@ -1,0 +1,62 @@
+package s3
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
+)
+
+// Options of the S3 API; the zero value works.
+type Options struct {
+	Region  string // default us-east-1; requests signed for another get the S3 error that names it
+	Domain  string // base domain of virtual-host style requests; "" : path style only
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+const defaultRegion = "us-east-1"
+
+// New returns the S3 REST API over b for the keys in a.
+func New(b *buckets.Buckets, a *accounts.Accounts, opt Options) http.Handler {
+	s := &server{
+		buckets:  b,
+		accounts: a,
+		region:   opt.Region,
+		domain:   opt.Domain,
+		log:      opt.Log,
+		metrics:  newMetrics(opt.Metrics),
+		router:   newRouter(),
+		host:     randomID(36),
+	}
+	if s.region == "" {
+		s.region = defaultRegion
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// server is the handler; all its fields are set by New and never change.
+type server struct {
+	buckets  *buckets.Buckets
+	accounts *accounts.Accounts
+	region   string
+	domain   string
+	log      *slog.Logger
+	metrics  *metrics
+	router   *mux.Router
+	host     string // x-amz-id-2: names this process, not the machine
+}
+
+func randomID(size int) string {
+	b := make([]byte, size)
+	rand.Read(b) // never fails
+	return base64.StdEncoding.EncodeToString(b)
+}

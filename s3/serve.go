@@ -1,0 +1,186 @@
+package s3
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/sigv4"
+)
+
+// A call is one request on its way through the API.
+type call struct {
+	r      *http.Request // as it was signed
+	id     string
+	h      http.Header // of r, with the x-amz- headers a presigned URL carries in its query
+	q      url.Values
+	auth   *sigv4.Request
+	user   accounts.User
+	op     *operation
+	name   string         // the bucket as named by the request
+	key    string         // the object, if any
+	bucket buckets.Bucket // name's, once authorised; not set while it is created
+}
+
+// ServeHTTP implements http.Handler. It is the only place that maps errors to
+// responses, logs them and counts requests.
+func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	in := &countingBody{ReadCloser: r.Body}
+	r = r.WithContext(r.Context()) // a copy: the caller's request keeps its body
+	r.Body = in
+	c := &call{r: r, id: newRequestID(), h: r.Header}
+	w := &response{ResponseWriter: rw}
+	s.stamp(w.Header(), c.id)
+
+	err := s.run(w, c)
+	class := ""
+	switch {
+	case err == nil && !w.begun():
+		w.WriteHeader(http.StatusOK)
+	case err != nil && w.begun():
+		// The status is out, so the only honest end is a cut connection.
+		class = "cut"
+	case err != nil:
+		s.writeError(w, r, c.id, translate(err))
+	}
+	if class == "" {
+		class = statusClass(w.status)
+	}
+	op := noOperation
+	if c.op != nil {
+		op = c.op.name
+	}
+	took := time.Since(start)
+	s.metrics.observe(op, class, in.n, w.size, took)
+	s.logCall(c, w, op, took, err)
+	if class == "cut" {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// run turns a panic of a handler into an error, so that the request ends like
+// any other failed one.
+func (s *server) run(w *response, c *call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.handle(w, c)
+}
+
+// handle is the chain: authenticate, find the operation, authorise, do it.
+func (s *server) handle(w *response, c *call) error {
+	if c.r.Method == http.MethodOptions {
+		// A preflight is never signed. No bucket has a CORS configuration.
+		if c.r.Header.Get("Origin") == "" {
+			return errOrigin
+		}
+		return errCORS
+	}
+	if err := s.authenticate(c); err != nil {
+		return err
+	}
+	if err := s.route(c); err != nil {
+		return err
+	}
+	if err := s.authorise(c); err != nil {
+		return err
+	}
+	return c.op.do(s, w, c)
+}
+
+// stamp sets what every response carries.
+func (s *server) stamp(h http.Header, id string) {
+	h.Set("Server", "WhyPFS")
+	h.Set("X-Amz-Request-Id", id)
+	h.Set("X-Amz-Id-2", s.host)
+}
+
+func (s *server) logCall(c *call, w *response, op string, took time.Duration, err error) {
+	ctx := context.WithoutCancel(c.r.Context())
+	if err != nil && !w.gone() && s.isOurs(c, err) {
+		s.log.ErrorContext(ctx, "request not served", "req", c.id, "op", op, "bucket", c.name, "key", c.key, "err", err)
+		return
+	}
+	s.log.DebugContext(ctx, "request", "req", c.id, "op", op, "bucket", c.name, "key", c.key,
+		"status", w.status, "size", w.size, "dur", took, "err", err)
+}
+
+// isOurs says whether a human must look at err: it is neither the client's
+// mistake nor the end of its patience.
+func (s *server) isOurs(c *call, err error) bool {
+	if c.r.Context().Err() != nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	e := translate(err)
+	return e.Status >= 500 && e.Status != http.StatusNotImplemented
+}
+
+func newRequestID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return strings.ToUpper(hex.EncodeToString(b[:]))
+}
+
+// response remembers what was sent. A handler may declare a status that is
+// sent with the first byte, so that an error before it can still be told.
+type response struct {
+	http.ResponseWriter
+	pending int // status to send with the first byte; 0: 200
+	status  int // sent; 0: nothing yet
+	size    int64
+	err     error // of the first write that failed
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *response) Write(p []byte) (int, error) {
+	if !w.begun() {
+		w.WriteHeader(max(w.pending, http.StatusOK))
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.size += int64(n)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *response) begun() bool { return w.status != 0 }
+
+// gone says that the client no longer takes what is written.
+func (w *response) gone() bool { return w.err != nil }
+
+// countingBody counts what is read of a request body.
+type countingBody struct {
+	io.ReadCloser
+	n int64
+}
+
+func (b *countingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	return n, err
+}

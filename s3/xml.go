@@ -1,0 +1,106 @@
+package s3
+
+import (
+	"bytes"
+	"encoding/xml"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+// text is character data that may hold characters which XML 1.0 forbids: a key
+// can. encoding/xml would turn them into U+FFFD, and a client would then act on
+// a key that does not exist. Like S3 we write a character reference, which a
+// client that wants to be safe from it avoids by asking for encoding-type=url.
+type text string
+
+// MarshalXML implements xml.Marshaler.
+func (t text) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	return e.EncodeElement(struct {
+		Inner string `xml:",innerxml"`
+	}{escape(string(t))}, start)
+}
+
+func escape(s string) string {
+	var b strings.Builder
+	last := 0
+	for i := 0; i < len(s); {
+		r, width := utf8.DecodeRuneInString(s[i:])
+		var esc string
+		switch {
+		case r == '&':
+			esc = "&amp;"
+		case r == '<':
+			esc = "&lt;"
+		case r == '>':
+			esc = "&gt;"
+		case r == '"':
+			esc = "&quot;"
+		case r < 0x20, r == 0x7f, r == 0xfffe, r == 0xffff:
+			esc = "&#x" + strconv.FormatInt(int64(r), 16) + ";"
+		case r == utf8.RuneError && width == 1:
+			esc = "\uFFFD"
+		}
+		if esc != "" {
+			b.WriteString(s[last:i])
+			b.WriteString(esc)
+			last = i + width
+		}
+		i += width
+	}
+	if last == 0 {
+		return s
+	}
+	b.WriteString(s[last:])
+	return b.String()
+}
+
+// element is one whose name is known only when the document is made, such as
+// ChecksumCRC32.
+type element struct {
+	XMLName xml.Name
+	Value   string `xml:",chardata"`
+}
+
+func newElement(name, value string) element {
+	return element{XMLName: xml.Name{Local: name}, Value: value}
+}
+
+// stamp is a time as S3 writes it in documents.
+func isoTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// quote puts an ETag into its quotes.
+func quote(etag string) string { return `"` + etag + `"` }
+
+// urlEncode encodes a key for encoding-type=url. Slashes stay, as S3 leaves them.
+func urlEncode(s string) string {
+	return strings.ReplaceAll(url.QueryEscape(s), "%2F", "/")
+}
+
+// writeXML answers with a document of known length.
+func writeXML(w http.ResponseWriter, status int, doc any) error {
+	var b bytes.Buffer
+	b.WriteString(xml.Header)
+	if err := xml.NewEncoder(&b).Encode(doc); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/xml")
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// parseXML reads a document the client sent; elements it does not know are ignored.
+func parseXML(data []byte, into any) error {
+	if err := xml.Unmarshal(data, into); err != nil {
+		return errMalformedXML
+	}
+	return nil
+}
