@@ -1,0 +1,11 @@
+// Package estuaryapi is Estuary V1's HTTP API over this node's buckets, zones
+// and deals, so that V1's clients work by changing one URL.
+//
+// Answers and errors have V1's shapes: {"error":{"code","reason","details"}},
+// with V1's reasons. Where V1 answered 500 to a client's mistake (a malformed
+// id, somebody else's content) the status here is the right 4xx.
+//
+// A V1 "content" is a content of buckets; a V1 "staging zone" is a zone; an
+// upload that names no collection goes into the user's global bucket. The
+// package holds no rule of its own about storage: it translates.
+package estuaryapi

@@ -1,0 +1,80 @@
+package estuaryapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/node"
+)
+
+// apiError is V1's error body (estuary util/http.go, HttpError).
+type apiError struct {
+	Code    int    `json:"code,omitempty"`
+	Reason  string `json:"reason"`
+	Details string `json:"details"`
+}
+
+func (e apiError) Error() string { return e.Reason + ": " + e.Details }
+
+var (
+	errNoRoute = apiError{http.StatusNotFound, "Not Found", "Not Found"}
+	errMethod  = apiError{http.StatusMethodNotAllowed, "Method Not Allowed", "Method Not Allowed"}
+
+	errAuthMissing = apiError{http.StatusUnauthorized, "ERR_AUTH_MISSING", "no api key was specified"}
+	errNoBearer    = apiError{http.StatusUnauthorized, "ERR_AUTH_MISSING_BEARER", "Unsupported authorization scheme: Bearer is a required prefix. The Authorization HTTP Header should be in the format \"Authorization: Bearer ESTxxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxxARY\"."}
+	errBadAuth     = apiError{http.StatusUnauthorized, "ERR_INVALID_AUTH", "Invalid Auth: An Invalid API Key was specified. The Authorization HTTP Header should be in the format \"Authorization: Bearer ESTxxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxxARY\". You have the Bearer prefix but your API Key is empty or missing."}
+	errNoToken     = apiError{http.StatusUnauthorized, "ERR_INVALID_TOKEN", "api key does not exist"}
+	errUploadOnly  = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "api key is upload only"}
+	errLevel       = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "user not authorized"}
+)
+
+func errInput(format string, args ...any) apiError {
+	return apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", fmt.Sprintf(format, args...)}
+}
+
+func errNoContent(id uint64) apiError {
+	return apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", fmt.Sprintf("content: %d was not found", id)}
+}
+
+func errNoZone(id uint64) apiError {
+	return apiError{http.StatusNotFound, "ERR_RECORD_NOT_FOUND", fmt.Sprintf("staging zone: %d was not found", id)}
+}
+
+func errForeign(kind string, user, id uint64) apiError {
+	return apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED",
+		fmt.Sprintf("User (%d) is not authorized for %s (%d)", user, kind, id)}
+}
+
+// codes maps errors of the packages below to V1's answers. What is not in the
+// table is a fault of ours: its text goes to the log only.
+var codes = []struct {
+	err    error
+	answer apiError
+}{
+	{accounts.ErrNoToken, errNoToken},
+	{node.ErrFull, apiError{http.StatusInsufficientStorage, "ERR_CONTENT_ADDING_DISABLED", "the disk of this node is full; nothing was stored"}},
+	{buckets.ErrKey, apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", "the file name is empty, not UTF-8, or too long"}},
+	{buckets.ErrNoContent, apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", "content was not found"}},
+	{buckets.ErrNoZone, apiError{http.StatusNotFound, "ERR_RECORD_NOT_FOUND", "staging zone was not found"}},
+	{errBrokenBody, apiError{http.StatusBadRequest, "ERR_BAD_REQUEST", "the upload broke off; nothing was stored"}},
+}
+
+func asError(err error) apiError {
+	var e apiError
+	if errors.As(err, &e) {
+		return e
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return apiError{http.StatusRequestEntityTooLarge, "ERR_INVALID_INPUT", fmt.Sprintf("more than %d bytes", tooLarge.Limit)}
+	}
+	for _, c := range codes {
+		if errors.Is(err, c.err) {
+			return c.answer
+		}
+	}
+	return apiError{http.StatusInternalServerError, "ERR_INTERNAL_SERVER", "internal error; the node's log has its cause"}
+}
