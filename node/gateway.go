@@ -94,11 +94,9 @@ func serveGateway(handler http.Handler) http.Handler {
 				ctx = context.WithValue(ctx, missKey{}, &miss{root: im.RootCid()})
 			}
 		}
-		handler.ServeHTTP(w, r.WithContext(ctx))
-		if w.Header().Get("X-Stream-Error") != "" {
-			// A CAR or TAR that broke off must not end like a whole one.
-			panic(http.ErrAbortHandler)
-		}
+		sw := &streamWriter{ResponseWriter: w}
+		handler.ServeHTTP(sw, r.WithContext(ctx))
+		sw.finish()
 	})
 }
 
