@@ -3,6 +3,7 @@ package buckets
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -58,6 +59,12 @@ func keyContentRef(root cid.Cid, id uint64) []byte {
 
 func keyPartRef(root cid.Cid, upload string, n int) []byte {
 	return kv.Key(tabRef, rootKey(root), "p", upload+"/"+strconv.Itoa(n))
+}
+
+func parsePartHolder(holder string) (upload string, number int, err error) {
+	upload, n, _ := strings.Cut(holder, "/")
+	number, err = strconv.Atoi(n)
+	return upload, number, err
 }
 
 // rootKey is the binary CID, in version 1: both versions name the same DAG.

@@ -29,6 +29,9 @@ var (
 // maxKey is the length of the longest object key in bytes.
 const maxKey = 1024
 
+// idRoom is the longest start that Add gives a key.
+const idRoom = "9007199254740991/"
+
 // Attributes are what travels with an object besides its bytes.
 type Attributes struct {
 	Headers   map[string]string `json:",omitempty"` // canonical storage header -> value: Content-Type, Cache-Control, …
@@ -64,6 +67,9 @@ type Upload struct {
 	// complete, before anything becomes visible. Its error aborts the upload
 	// and is returned as it is. It may fill in attributes (checksums from a trailer).
 	Check func(a *Attributes) error
+	// Name, if not nil, gives Add the name once Check has passed, for clients
+	// that send it behind the body.
+	Name func() string
 }
 
 // Conditions on the object that is replaced; ETags without quotes, "*" for any.
@@ -84,7 +90,7 @@ func (b *Buckets) Put(ctx context.Context, bucket Bucket, key string, up Upload,
 
 // Add stores an upload that has no key of its own, under "<content id>/<name>".
 func (b *Buckets) Add(ctx context.Context, bucket Bucket, name string, up Upload, attr Attributes) (Object, error) {
-	if !validKey("9007199254740991/" + name) {
+	if !validKey(idRoom + name) {
 		return Object{}, ErrKey
 	}
 	return b.put(ctx, bucket, "", name, up, attr, Conditions{})
@@ -100,6 +106,11 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, up U
 	file, sum, err := b.importBody(ctx, bucket, up, &attr)
 	if err != nil {
 		return Object{}, err
+	}
+	if up.Name != nil {
+		if name = up.Name(); !validKey(idRoom + name) {
+			return Object{}, ErrKey
+		}
 	}
 	o := Object{Bucket: bucket.UUID, Key: key, CID: file.Root, Size: file.Size, ETag: hex.EncodeToString(sum), Attributes: attr}
 	if o, err = b.commit(ctx, o, name, cond, nil); err != nil {

@@ -1,0 +1,280 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/kv"
+)
+
+// ErrInconsistent says that rows contradict each other.
+var ErrInconsistent = errors.New("inconsistent metadata")
+
+// maxProblems is how many contradictions Check lists.
+const maxProblems = 50
+
+// Check reads all rows of the package, in one snapshot, and returns
+// ErrInconsistent, wrapped with what is wrong, if they contradict each other.
+// It does not look at blocks.
+func (b *Buckets) Check(ctx context.Context) error {
+	var problems []error
+	err := b.view(ctx, func(tx kv.Tx) error {
+		c := checker{tx: tx}
+		for _, check := range []func() error{
+			c.buckets, c.objects, c.contents, c.owned, c.byCID, c.refs,
+			c.unassigned, c.members, c.zones, c.open, c.uploads,
+		} {
+			if err := check(); err != nil {
+				return err
+			}
+		}
+		problems = c.problems
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("check: %w:\n%w", ErrInconsistent, errors.Join(problems...))
+	}
+	return nil
+}
+
+// checker collects contradictions within one transaction.
+type checker struct {
+	tx       kv.Tx
+	problems []error
+}
+
+// must notes a contradiction unless ok.
+func (c *checker) must(ok bool, format string, args ...any) {
+	if !ok && len(c.problems) < maxProblems {
+		c.problems = append(c.problems, fmt.Errorf(format, args...))
+	}
+}
+
+// mustHave notes a contradiction if there is a row at key against expectation.
+func (c *checker) mustHave(want bool, key []byte, format string, args ...any) error {
+	found, err := has(c.tx, key)
+	c.must(found == want, "%s is there: %v, want %v", fmt.Sprintf(format, args...), found, want)
+	return err
+}
+
+// absent tells a missing row, which is a contradiction, from an error of the store.
+func absent(err error) (bool, error) {
+	for _, missing := range []error{kv.ErrNotFound, ErrNoBucket, ErrNoContent, ErrNoZone, ErrNoObject, ErrInvalidPart} {
+		if errors.Is(err, missing) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// each reads the keys of a table into targets and calls fn with each row's value.
+func (c *checker) each(table string, fn func(value []byte) error, targets ...any) error {
+	for row, err := range c.tx.Scan(kv.Range(table)) {
+		if err != nil {
+			return err
+		}
+		if err := kv.Unkey(row.Key, append([]any{nil}, targets...)...); err != nil {
+			return err
+		}
+		if err := fn(row.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buckets: every bucket is found by its uuid and exactly one of name and owner.
+func (c *checker) buckets() error {
+	var uuid, name string
+	var owner uint64
+	err := c.each(tabBucket, func(value []byte) error {
+		var bucket Bucket
+		if err := decode(value, &bucket); err != nil {
+			return err
+		}
+		c.must(bucket.UUID == uuid, "bucket %s says it is %s", uuid, bucket.UUID)
+		if bucket.Global {
+			return c.mustHave(true, keyGlobal(bucket.Owner), "owner's row of global bucket %s", uuid)
+		}
+		return errors.Join(
+			c.mustHave(true, keyName(bucket.Name), "name of bucket %s", uuid),
+			c.mustHave(true, keyByOwner(bucket.Owner, bucket.Name), "owner's row of bucket %s", uuid))
+	}, &uuid)
+	if err != nil {
+		return err
+	}
+	err = c.each(tabName, func([]byte) error {
+		bucket, err := bucketNamed(c.tx, name)
+		gone, err := absent(err)
+		c.must(!gone && bucket.Name == name, "name %q leads to bucket %q", name, bucket.Name)
+		return err
+	}, &name)
+	if err != nil {
+		return err
+	}
+	return c.each(tabGlobal, func([]byte) error {
+		bucket, err := globalBucket(c.tx, owner)
+		gone, err := absent(err)
+		c.must(!gone && bucket.Global && bucket.Owner == owner, "global bucket of %d is %+v", owner, bucket)
+		return err
+	}, &owner)
+}
+
+// objects: every object names a content of its own that is its mirror image.
+func (c *checker) objects() error {
+	var bucket, key string
+	return c.each(tabObject, func(value []byte) error {
+		var o Object
+		if err := decode(value, &o); err != nil {
+			return err
+		}
+		c.must(o.Bucket == bucket && o.Key == key, "object %s/%q says it is %s/%q", bucket, key, o.Bucket, o.Key)
+		_, err := bucketRow(c.tx, bucket)
+		gone, err := absent(err)
+		if err != nil {
+			return err
+		}
+		c.must(!gone, "object %s/%q is in no bucket", bucket, key)
+		content, err := contentRow(c.tx, o.Content)
+		gone, err = absent(err)
+		c.must(!gone, "object %s/%q names content %d, which is gone", bucket, key, o.Content)
+		c.must(gone || (!content.Deleted && content.Bucket == bucket && content.Key == key && content.CID.Equals(o.CID) && content.Size == o.Size),
+			"object %+v names content %+v", o, content)
+		return err
+	}, &bucket, &key)
+}
+
+// contents: every content is in the indexes it belongs to and in no other.
+func (c *checker) contents() error {
+	var inverted uint64
+	return c.each(tabContent, func(value []byte) error {
+		var content Content
+		if err := decode(value, &content); err != nil {
+			return err
+		}
+		id := content.ID
+		c.must(id == ^inverted, "content %d says it is %d", ^inverted, id)
+		if err := c.holds(content); err != nil {
+			return err
+		}
+		if !content.Deleted {
+			o, err := objectRow(c.tx, content.Bucket, content.Key)
+			gone, err := absent(err)
+			if err != nil {
+				return err
+			}
+			c.must(!gone && o.Content == id, "content %d is named by no object: %+v", id, content)
+		}
+		return errors.Join(
+			c.mustHave(!content.Deleted, keyOwned(content.Owner, id), "owner's row of content %d", id),
+			c.mustHave(true, keyCID(content.CID, id), "root's row of content %d", id),
+			c.mustHave(content.Zone == 0, keyNew(content.Bucket, id), "unassigned row of content %d", id),
+			c.mustHave(content.Zone != 0, keyMember(content.Zone, id), "zone's row of content %d", id))
+	}, &inverted)
+}
+
+// holds: a content holds its root for as long as its state asks for it.
+func (c *checker) holds(content Content) error {
+	id := content.ID
+	if content.Zone == 0 {
+		c.must(!content.Deleted && !content.Offloaded, "content %d has no zone and is %+v", id, content)
+		return c.mustHave(true, keyContentRef(content.CID, id), "reference of content %d", id)
+	}
+	z, err := zoneAt(c.tx, content.Zone)
+	gone, err := absent(err)
+	if err != nil {
+		return err
+	}
+	if gone {
+		c.must(false, "content %d is in zone %d, which is gone", id, content.Zone)
+		return nil
+	}
+	c.must(z.Bucket == content.Bucket, "content %d of bucket %s is in zone %d of bucket %s", id, content.Bucket, z.ID, z.Bucket)
+	c.must(!content.Deleted || z.State != ZoneOpen, "content %d is deleted in open zone %d", id, z.ID)
+	c.must(!content.Offloaded || z.State == ZoneComplete, "content %d is offloaded in zone %d, which is %s", id, z.ID, z.State)
+	if content.Deleted && z.State == ZoneComplete && !z.Released {
+		return nil // on its way out
+	}
+	want := !content.Offloaded && (!content.Deleted || z.State != ZoneComplete)
+	return c.mustHave(want, keyContentRef(content.CID, id), "reference of content %d", id)
+}
+
+// owned, byCID, unassigned, members: no index row outlives its content.
+
+func (c *checker) owned() error {
+	var owner, inverted uint64
+	return c.each(tabOwned, func([]byte) error {
+		return c.indexed("owner's", ^inverted, func(content Content) bool { return content.Owner == owner && !content.Deleted })
+	}, &owner, &inverted)
+}
+
+func (c *checker) byCID() error {
+	var root []byte
+	var id uint64
+	return c.each(tabCID, func([]byte) error {
+		return c.indexed("root's", id, func(content Content) bool { return string(rootKey(content.CID)) == string(root) })
+	}, &root, &id)
+}
+
+func (c *checker) unassigned() error {
+	var bucket string
+	var id uint64
+	return c.each(tabNew, func([]byte) error {
+		return c.indexed("unassigned", id, func(content Content) bool { return content.Bucket == bucket && content.Zone == 0 })
+	}, &bucket, &id)
+}
+
+func (c *checker) members() error {
+	var zone, id uint64
+	return c.each(tabMember, func([]byte) error {
+		return c.indexed("zone's", id, func(content Content) bool { return content.Zone == zone })
+	}, &zone, &id)
+}
+
+func (c *checker) indexed(what string, id uint64, fits func(Content) bool) error {
+	content, err := contentRow(c.tx, id)
+	gone, err := absent(err)
+	c.must(gone || fits(content), "%s row of content %d does not fit %+v", what, id, content)
+	c.must(!gone, "%s row of content %d, which is gone", what, id)
+	return err
+}
+
+// refs: whoever holds a root is there and has it.
+func (c *checker) refs() error {
+	var root []byte
+	var kind, holder string
+	return c.each(tabRef, func([]byte) error {
+		if _, err := cid.Cast(root); err != nil {
+			c.must(false, "reference to %x: %w", root, err)
+			return nil
+		}
+		switch kind {
+		case "c":
+			var id uint64
+			if _, err := fmt.Sscan(holder, &id); err != nil {
+				c.must(false, "reference of content %q: %w", holder, err)
+				return nil
+			}
+			return c.indexed("reference", id, func(content Content) bool {
+				return string(rootKey(content.CID)) == string(root) && !content.Offloaded
+			})
+		case "p":
+			upload, number, err := parsePartHolder(holder)
+			if err != nil {
+				c.must(false, "reference of part %q: %w", holder, err)
+				return nil
+			}
+			p, err := partRow(c.tx, upload, number)
+			gone, err := absent(err)
+			c.must(!gone && string(rootKey(p.CID)) == string(root), "reference of part %s does not fit %+v", holder, p)
+			return err
+		}
+		c.must(false, "reference of an unknown kind %q", kind)
+		return nil
+	}, &root, &kind, &holder)
+}
