@@ -2,8 +2,11 @@ package node
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ipfs/go-cid"
+
+	"github.com/whypfs/whypfs/node/segment"
 )
 
 // Block is an IPLD block.
@@ -13,14 +16,33 @@ type Block struct {
 }
 
 // Block returns the bytes of a local block, public or private, checked against c, or ErrNotFound.
-func (n *Node) Block(ctx context.Context, c cid.Cid) ([]byte, error) { panic("unwritten") }
+func (n *Node) Block(ctx context.Context, c cid.Cid) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return n.blocks.Block(c, false, nil)
+}
 
-// HasBlock says whether the block is local, and its size.
-func (n *Node) HasBlock(ctx context.Context, c cid.Cid) (size int, ok bool) { panic("unwritten") }
+// HasBlock says whether the block is local, and its size. A block known to be
+// damaged is not.
+func (n *Node) HasBlock(ctx context.Context, c cid.Cid) (size int, ok bool) {
+	return n.blocks.Has(c, false)
+}
 
 // PutBlocks checks the blocks' hashes, stores them and returns when they are durable.
 func (n *Node) PutBlocks(ctx context.Context, blocks []Block, private bool) error {
-	panic("unwritten")
+	for _, b := range blocks {
+		if !segment.Matches(b.Cid, b.Data) {
+			return fmt.Errorf("put %s: %w", b.Cid, ErrDamaged)
+		}
+	}
+	batch := n.blocks.Batch(private)
+	for _, b := range blocks {
+		if err := batch.Put(ctx, b.Cid, b.Data); err != nil {
+			return err
+		}
+	}
+	return batch.Sync(ctx)
 }
 
 // Publish makes every block under root, stored as private, readable by anyone.
@@ -35,4 +57,7 @@ type Usage struct {
 	Segments int
 }
 
-func (n *Node) Usage() Usage { panic("unwritten") }
+func (n *Node) Usage() Usage {
+	u := n.blocks.Usage()
+	return Usage{Blocks: u.Blocks, Bytes: u.Bytes, Disk: u.Disk, DiskFree: u.Free, Segments: u.Segments}
+}

@@ -28,9 +28,15 @@ type ImportOptions struct {
 // unixfs-v1-2025. When it returns nil every block is durable. If r fails, its
 // error is returned wrapped and the blocks stored so far are garbage. The
 // caller holds a lease from before Import until the root is referenced.
-// Memory is bounded whatever the size.
+// Memory is bounded whatever the size. The end of ctx does not interrupt a
+// Read of r that is under way; whoever passes a reader that can hang sees to that.
 func (n *Node) Import(ctx context.Context, r io.Reader, opt ImportOptions) (File, error) {
-	panic("unwritten")
+	imp := newImporter(n, opt)
+	root, err := imp.run(ctx, r)
+	if err != nil {
+		return File{}, err
+	}
+	return File{Root: root.cid, Size: root.size}, nil
 }
 
 // Concat joins files into one. If all but the last are multiples of the chunk

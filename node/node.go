@@ -3,19 +3,25 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
 
 	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/whypfs/whypfs/node/segment"
 )
 
 var (
 	// ErrNotFound says that a block is not in the local store and could not be restored.
-	ErrNotFound = errors.New("block not found")
+	ErrNotFound = segment.ErrNotFound
 	// ErrFull says that the disk has no room for more blocks.
-	ErrFull = errors.New("disk is full")
+	ErrFull = segment.ErrFull
 	// ErrDamaged says that a stored block no longer has its hash.
-	ErrDamaged = errors.New("block is damaged")
+	ErrDamaged = segment.ErrDamaged
 )
 
 // Config of a node. Dir is required; the rest works as its zero value.
@@ -38,12 +44,62 @@ type Config struct {
 
 // Node is WhyPFS Core: blocks, DAGs, host and gateway.
 type Node struct {
-	cfg  Config
-	host *host // nil without Config.ListenAddrs
+	cfg    Config
+	log    *slog.Logger
+	blocks *segment.Store
+	host   *host
+	shape  shape
+	chunks sync.Pool // of *chunk
 }
 
 // Open opens the block store in cfg.Dir, rebuilding what a crash left behind, and starts the host.
-func Open(ctx context.Context, cfg Config) (*Node, error) { panic("unwritten") }
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	n := &Node{cfg: cfg, log: cfg.Log, shape: profile}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	dir := filepath.Join(cfg.Dir, "blocks")
+	if err := makeDir(dir); err != nil {
+		return nil, err
+	}
+	var err error
+	n.blocks, err = segment.Open(ctx, dir, segment.Options{
+		SegmentSize: cfg.SegmentSize, Log: n.log, Metrics: cfg.Metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := n.openHost(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
 
 // Close stops the host and syncs and closes the store.
-func (n *Node) Close() error { panic("unwritten") }
+func (n *Node) Close() error {
+	return errors.Join(n.closeHost(), n.blocks.Close())
+}
+
+// makeDir makes dir and those above it, each durable in the one that holds it.
+func makeDir(dir string) error {
+	if st, err := os.Stat(dir); err == nil && st.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	f, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("sync %s: %w", parent, err)
+	}
+	return nil
+}

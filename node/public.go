@@ -1,7 +1,89 @@
 package node
 
-import "github.com/ipfs/boxo/blockstore"
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ipfs/boxo/blockstore"
+	blocks "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+
+	"github.com/whypfs/whypfs/node/segment"
+)
 
 // publicBlocks is the view that bitswap and the gateway have: blocks stored as
 // public, each checked against its CID when read. What is put through it is public.
-func (n *Node) publicBlocks() blockstore.Blockstore { panic("unwritten") }
+func (n *Node) publicBlocks() blockstore.Blockstore { return publicStore{n.blocks} }
+
+type publicStore struct{ blocks *segment.Store }
+
+// notFound gives boxo the error that it knows.
+func notFound(c cid.Cid, err error) error {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) {
+		return ipld.ErrNotFound{Cid: c}
+	}
+	return err
+}
+
+func (p publicStore) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	data, err := p.blocks.Block(c, true, nil)
+	if err != nil {
+		return nil, notFound(c, err)
+	}
+	return blocks.NewBlockWithCid(data, c)
+}
+
+func (p publicStore) Has(_ context.Context, c cid.Cid) (bool, error) {
+	_, ok := p.blocks.Has(c, true)
+	return ok, nil
+}
+
+func (p publicStore) GetSize(_ context.Context, c cid.Cid) (int, error) {
+	size, ok := p.blocks.Has(c, true)
+	if !ok {
+		return 0, ipld.ErrNotFound{Cid: c}
+	}
+	return size, nil
+}
+
+func (p publicStore) Put(ctx context.Context, b blocks.Block) error {
+	return p.PutMany(ctx, []blocks.Block{b})
+}
+
+func (p publicStore) PutMany(ctx context.Context, bs []blocks.Block) error {
+	batch := p.blocks.Batch(false)
+	for _, b := range bs {
+		if !segment.Matches(b.Cid(), b.RawData()) {
+			return fmt.Errorf("put %s: %w", b.Cid(), blockstore.ErrHashMismatch)
+		}
+		if err := batch.Put(ctx, b.Cid(), b.RawData()); err != nil {
+			return err
+		}
+	}
+	return batch.Sync(ctx)
+}
+
+// DeleteBlock refuses: blocks go when Sweep finds that no root reaches them.
+func (p publicStore) DeleteBlock(context.Context, cid.Cid) error { return errors.ErrUnsupported }
+
+// AllKeysChan lists the blocks there were when it was called.
+func (p publicStore) AllKeysChan(ctx context.Context) (<-chan cid.Cid, error) {
+	all := p.blocks.Multihashes()
+	ch := make(chan cid.Cid)
+	go func() {
+		defer close(ch)
+		for _, mh := range all {
+			select {
+			case ch <- cid.NewCidV1(cid.Raw, []byte(mh)):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ch, nil
+}

@@ -1,0 +1,57 @@
+// Package segment keeps blocks, found by their multihash, in append-only files.
+//
+// # Files
+//
+// The directory holds numbered segments. A segment NNNNNNNN.car is a valid
+// CARv1 file. Its header has one root, an identity CID that names the format.
+// After it comes, for each block, a mark and the block's own section, which is
+// a varint length, the CID and the data. A mark is a section too: an identity
+// block of 13 bytes (little endian):
+//
+//	flags   1  bit 0: private
+//	length  4  of the block's section
+//	crc     4  CRC32C of the block's section
+//	check   4  CRC32C of the nine bytes above
+//
+// So any CAR reader reads a segment, and checks all of it. A mark stands before
+// its block, so a scan knows how much to read and what to expect, and it is easy
+// to find again: after a damaged record the scan looks for the next mark whose
+// two copies of the 13 bytes agree, and goes on there if the block that follows
+// has its CRC and its hash.
+//
+// A segment is active while blocks are appended to it; at most one is. It is
+// sealed when it is full, when the store is closed, by a sweep, or by an error.
+// A sealed segment never changes and has an index NNNNNNNN.idx, sorted by
+// multihash, with a CRC, so that opening a store reads no data. The index holds
+// nothing that the segment does not: if it is missing or damaged it is made
+// again by a scan. A segment that a crash left unsealed is scanned, cut after
+// its last whole record, synced and sealed: a file is only ever written by the
+// process that created it.
+//
+// # Promises
+//
+// A block is durable when Batch.Sync returned nil after its Batch.Put: its bytes,
+// the header of its segment and the name of the segment in the directory are
+// synced. One fdatasync serves all who wait when it starts; there are no timers.
+//
+// After a failed sync nobody knows what the kernel kept, so the segment is sealed
+// where it was last known to be synced, whatever came after that is forgotten, and those who wait
+// for it get the error. After a failed write it is sealed before the record that failed.
+// Either way the next block starts a new segment. No room for a block is ErrFull; reads go on,
+// and so do writes once there is room.
+//
+// A block may be private. Storing it again as public writes it again; public wins.
+//
+// # Sweep
+//
+// Sweep removes blocks that are not live, segment by segment. It seals the active
+// segment and makes every sealed one a candidate: to Batch.Put the blocks in candidates are
+// absent, so whoever stores one of them meanwhile writes a copy that this sweep does not touch.
+// Then it waits for the leases that began earlier, because their owners may have counted on a block
+// in a candidate, and only then asks what is live. Live blocks of a candidate that
+// also holds dead ones are copied and synced before the candidate is removed. A crash at any point leaves
+// blocks that nobody needs, or two copies of one, and never takes a live block.
+//
+// Store is safe for concurrent use by one process. It never talks to the
+// network, never decides what is live, and never changes what it has written.
+package segment

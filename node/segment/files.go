@@ -1,0 +1,76 @@
+package segment
+
+import (
+	"errors"
+	"io"
+	"os"
+)
+
+// files is the directory of a store. Tests put faults and crashes behind it.
+type files interface {
+	// open opens name and says how long it is; with create, it must not exist.
+	open(name string, create bool) (f file, size int64, err error)
+	rename(from, to string) error
+	remove(name string) error
+	list() ([]string, error)
+	// sync makes creations, renames and removals durable.
+	sync() error
+}
+
+// file is one open file. Sync makes its data and length durable.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Truncate(size int64) error
+	Sync() error
+}
+
+// osFiles is a directory of the operating system. os.Root keeps every name inside it.
+type osFiles struct {
+	dir  string
+	root *os.Root
+}
+
+func (d osFiles) open(name string, create bool) (file, int64, error) {
+	flag := os.O_RDWR
+	if create {
+		flag |= os.O_CREATE | os.O_EXCL
+	}
+	f, err := d.root.OpenFile(name, flag, 0o600)
+	if err != nil {
+		return nil, 0, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return osFile{f}, st.Size(), nil
+}
+
+func (d osFiles) rename(from, to string) error { return d.root.Rename(from, to) }
+
+func (d osFiles) remove(name string) error { return d.root.Remove(name) }
+
+func (d osFiles) list() ([]string, error) {
+	entries, err := os.ReadDir(d.dir)
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+func (d osFiles) sync() error { return syncDir(d.dir) }
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+type osFile struct{ *os.File }

@@ -1,0 +1,134 @@
+package segment
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/crc32"
+
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-varint"
+)
+
+// MaxBlock bounds a block's data. Bitswap carries 2 MiB; what is read back
+// after a crash is not trusted to allocate more than this.
+const MaxBlock = 4 << 20
+
+const (
+	maxSection = MaxBlock + 256 // with the CID
+	markData   = 13
+	markSize   = 1 + 4 + 2*markData // length, CID prefix, identity digest, data
+	maxHead    = 255                // bytes of a record before its data, in loc and the index
+)
+
+const flagPrivate = 1
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// header begins every segment: the CARv1 header {roots: [root], version: 1}
+// with the identity CID of "whypfs segment 1" as its root.
+var header = func() []byte {
+	name := "whypfs segment 1"
+	root := append([]byte{0x00, 0x01, 0x55, 0x00, byte(len(name))}, name...) // 0x00: multibase, as DAG-CBOR has it
+	h := []byte("\xa2\x65roots\x81\xd8\x2a")
+	h = append(h, 0x40|byte(len(root))) // a byte string, its length below 24
+	h = append(h, root...)
+	h = append(h, "\x67version\x01"...)
+	return append(varint.ToUvarint(uint64(len(h))), h...)
+}()
+
+// markPrefix begins every mark: its section length, then CIDv1, raw, identity, 13 bytes.
+var markPrefix = []byte{markSize - 1, 0x01, 0x55, 0x00, markData}
+
+// mark describes the section that follows it.
+type mark struct {
+	flags  byte
+	length uint32
+	crc    uint32
+}
+
+func (m mark) encode() (b [markSize]byte) {
+	n := copy(b[:], markPrefix)
+	d := b[n : n+markData]
+	d[0] = m.flags
+	binary.LittleEndian.PutUint32(d[1:], m.length)
+	binary.LittleEndian.PutUint32(d[5:], m.crc)
+	binary.LittleEndian.PutUint32(d[9:], crc32.Checksum(d[:9], castagnoli))
+	copy(b[n+markData:], d)
+	return b
+}
+
+// parseMark reads the mark that b begins with.
+func parseMark(b []byte) (m mark, ok bool) {
+	if len(b) < markSize || !bytes.HasPrefix(b, markPrefix) {
+		return m, false
+	}
+	d, again := b[len(markPrefix):][:markData], b[len(markPrefix)+markData:][:markData]
+	if !bytes.Equal(d, again) || binary.LittleEndian.Uint32(d[9:]) != crc32.Checksum(d[:9], castagnoli) {
+		return m, false
+	}
+	m = mark{flags: d[0], length: binary.LittleEndian.Uint32(d[1:]), crc: binary.LittleEndian.Uint32(d[5:])}
+	return m, m.length <= maxSection
+}
+
+// sectionHead is what stands before the data in the section of a block.
+func sectionHead(c cid.Cid, size int) []byte {
+	k := c.KeyString()
+	n := uint64(len(k) + size)
+	b := make([]byte, 0, varint.UvarintSize(n)+len(k))
+	b = binary.AppendUvarint(b, n)
+	return append(b, k...)
+}
+
+// parseSection splits the section b of a block, whole and already checked by its CRC.
+func parseSection(b []byte) (c cid.Cid, data []byte, ok bool) {
+	n, k, err := varint.FromUvarint(b)
+	if err != nil || n != uint64(len(b)-k) {
+		return c, nil, false
+	}
+	m, c, err := cid.CidFromBytes(b[k:])
+	if err != nil {
+		return c, nil, false
+	}
+	return c, b[k+m:], true
+}
+
+// multihashOf is c's multihash as a string, without copying.
+func multihashOf(c cid.Cid) string {
+	k := c.KeyString()
+	if len(k) == 34 && k[0] == 0x12 && k[1] == 0x20 {
+		return k // CIDv0 is a bare multihash
+	}
+	for range 2 { // version and codec
+		for len(k) > 0 && k[0]&0x80 != 0 {
+			k = k[1:]
+		}
+		if len(k) > 0 {
+			k = k[1:]
+		}
+	}
+	return k
+}
+
+// identityData is the data that an identity CID carries in itself.
+func identityData(c cid.Cid) (data []byte, ok bool) {
+	mh := multihashOf(c)
+	if len(mh) < 2 || mh[0] != 0x00 {
+		return nil, false
+	}
+	n, k, err := varint.FromUvarint([]byte(mh[1:min(len(mh), 11)]))
+	if err != nil || uint64(len(mh)-1-k) != n {
+		return nil, false
+	}
+	return []byte(mh[1+k:]), true
+}
+
+// Matches says whether data has the hash that c names.
+func Matches(c cid.Cid, data []byte) bool {
+	if mh := multihashOf(c); len(mh) == 34 && mh[0] == 0x12 && mh[1] == 0x20 {
+		sum := sha256.Sum256(data)
+		return mh[2:] == string(sum[:])
+	}
+	got, err := c.Prefix().Sum(data)
+	return err == nil && got.Equals(c)
+}

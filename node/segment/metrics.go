@@ -1,0 +1,60 @@
+package segment
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics is one collector, so that a store registers and unregisters all at once.
+type metrics struct {
+	puts     *prometheus.CounterVec // result: written, found, failed
+	bytes    prometheus.Counter
+	syncs    prometheus.Histogram
+	failures prometheus.Counter
+	damaged  prometheus.Counter
+	segments prometheus.GaugeFunc
+	blocks   prometheus.GaugeFunc
+}
+
+func newMetrics(s *Store) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "whypfs", Subsystem: "blocks", Name: name, Help: help})
+	}
+	gauge := func(name, help string, fn func() int) prometheus.GaugeFunc {
+		opts := prometheus.GaugeOpts{Namespace: "whypfs", Subsystem: "blocks", Name: name, Help: help}
+		return prometheus.NewGaugeFunc(opts, func() float64 {
+			s.mu.RLock()
+			defer s.mu.RUnlock()
+			return float64(fn())
+		})
+	}
+	return &metrics{
+		puts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "whypfs_blocks_puts_total", Help: "Blocks stored, by what it took.",
+		}, []string{"result"}),
+		bytes: counter("bytes_total", "Bytes of blocks written."),
+		syncs: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "whypfs_blocks_sync_seconds", Help: "Time of one sync of a segment, which serves all who wait.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 9),
+		}),
+		failures: counter("segment_failures_total", "Segments given up after a failed sync."),
+		damaged:  counter("damaged_total", "Blocks read and found not to have their hash."),
+		segments: gauge("segments", "Segment files.", func() int { return len(s.segs) }),
+		blocks:   gauge("stored", "Blocks in the store.", func() int { return s.index.len() }),
+	}
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.puts, m.bytes, m.syncs, m.failures, m.damaged, m.segments, m.blocks}
+}
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range m.collectors() {
+		c.Describe(ch)
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range m.collectors() {
+		c.Collect(ch)
+	}
+}

@@ -1,0 +1,119 @@
+package segment
+
+import (
+	"bytes"
+	"errors"
+	"hash/crc32"
+	"io"
+)
+
+// window reads a file forward through one buffer.
+type window struct {
+	r    io.ReaderAt
+	size int64
+	base int64 // offset of buf
+	buf  []byte
+}
+
+const (
+	windowSize = 1 << 20
+	// After a failed read the scan goes on behind the disk's next sector.
+	sectorSize = 4096
+)
+
+// at returns the n bytes at off, or fewer at the end of the file; they are
+// valid until the next call.
+func (w *window) at(off int64, n int) ([]byte, error) {
+	n = int(min(int64(n), w.size-off))
+	if n <= 0 {
+		return nil, nil
+	}
+	if off < w.base || off+int64(n) > w.base+int64(len(w.buf)) {
+		want := int(min(int64(max(n, windowSize)), w.size-off))
+		if cap(w.buf) < want {
+			w.buf = make([]byte, max(want, windowSize))
+		}
+		w.base, w.buf = off, w.buf[:want]
+		if k, err := w.r.ReadAt(w.buf, off); k < want {
+			w.buf = w.buf[:k]
+			if k < n {
+				return nil, errors.Join(err, io.ErrUnexpectedEOF)
+			}
+		}
+	}
+	return w.buf[off-w.base:][:n], nil
+}
+
+// record reads the record at off and checks its CRC.
+func (w *window) record(off int64, seg uint32) (e entry, ok bool, err error) {
+	b, err := w.at(off, markSize)
+	if err != nil {
+		return e, false, err
+	}
+	m, ok := parseMark(b)
+	if !ok {
+		return e, false, nil
+	}
+	b, err = w.at(off+markSize, int(m.length))
+	if err != nil || len(b) < int(m.length) || crc32.Checksum(b, castagnoli) != m.crc {
+		return e, false, err
+	}
+	c, data, ok := parseSection(b)
+	if !ok || len(data) > MaxBlock || len(b)-len(data) > maxHead-markSize {
+		return e, false, nil
+	}
+	return entry{multihashOf(c), loc{
+		seg: seg, off: uint32(off), size: uint32(len(data)),
+		head: uint8(markSize + len(b) - len(data)), flags: m.flags &^ flagBad,
+	}}, true, nil
+}
+
+// matches says whether the block of e, just read by record, has its hash.
+func (w *window) matches(e entry) bool {
+	b, err := w.at(int64(e.off)+markSize, int(e.head)-markSize+int(e.size))
+	if err != nil {
+		return false
+	}
+	c, data, ok := parseSection(b)
+	return ok && Matches(c, data)
+}
+
+// next is the offset of the first thing at or after off that looks like a mark, or the file's size.
+func (w *window) next(off int64) int64 {
+	for off < w.size {
+		b, err := w.at(off, windowSize/4)
+		if err != nil {
+			off = (off/sectorSize + 1) * sectorSize
+			continue
+		}
+		if i := bytes.Index(b, markPrefix); i >= 0 {
+			return off + int64(i)
+		}
+		if len(b) < len(markPrefix) {
+			break
+		}
+		off += int64(len(b) - len(markPrefix) + 1)
+	}
+	return w.size
+}
+
+// scan finds the records of a segment. What is damaged is skipped: the scan goes
+// on at the next whole record. end is where the last one ends, and skipped
+// counts the bytes before it that are in no record.
+func scan(r io.ReaderAt, size int64, seg uint32) (end, skipped int64, entries []entry) {
+	w := &window{r: r, size: size}
+	end = int64(len(header))
+	inStep := true // off is where a record ends, not where something looks like one
+	for off := end; off < size; {
+		e, ok, err := w.record(off, seg)
+		// A user's data may hold what looks like a record; only in step is it known to be one.
+		if err == nil && ok && (inStep || w.matches(e)) {
+			skipped += off - end
+			entries = append(entries, e)
+			end, off, inStep = e.end(), e.end(), true
+			continue
+		}
+		off, inStep = w.next(off+1), false
+	}
+	return min(end, size), skipped, entries
+}

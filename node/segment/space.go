@@ -1,0 +1,23 @@
+//go:build unix
+
+package segment
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// space says how much of the disk that holds dir is free to us, and its size.
+func space(dir string) (free, total int64, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
+}
+
+// isFull says whether err means that there is no room.
+func isFull(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
