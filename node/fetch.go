@@ -109,6 +109,10 @@ func (f *fetch) local(ctx context.Context, c cid.Cid) (bool, error) {
 		return false, fmt.Errorf("%s: %w", c, err)
 	}
 	if _, ok := f.n.HasBlock(ctx, c); !ok {
+		// Bitswap cannot carry the empty block, of which the CID says all.
+		if empty, err := c.Prefix().Sum(nil); err == nil && empty.Equals(c) {
+			return true, f.n.PutBlocks(ctx, []Block{{Cid: c}}, f.private)
+		}
 		return false, nil
 	}
 	if !f.private && !f.hidden {
