@@ -141,7 +141,7 @@ func (c *cli) gcCommand() *cobra.Command {
 		Short: "remove blocks that nothing names any more",
 		Args:  noArgs,
 		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
-			res, err := a.node.Sweep(ctx, a.buckets.Roots)
+			res, err := a.buckets.Sweep(ctx)
 			if err != nil {
 				return fmt.Errorf("sweep: %w", err)
 			}
