@@ -226,6 +226,9 @@ func (c *config) check() error {
 	if c.Sandbox && c.RPC != "" {
 		bad("--sandbox brings a chain of its own: leave out --rpc")
 	}
+	if c.RPC != "" && c.PublicURL == "" {
+		bad("--rpc needs --public-url: storage providers fetch pieces from it")
+	}
 	if c.Sandbox && (c.SandboxProviders < 1 || c.SandboxProviders > 100 || c.SandboxEpoch < 10*time.Millisecond) {
 		bad("--sandbox-providers is 1 to 100 and --sandbox-epoch at least 10ms")
 	}

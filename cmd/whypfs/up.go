@@ -80,6 +80,11 @@ func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
 	if err := a.rootKey(ctx, stdout); err != nil {
 		return err
 	}
+	if cfg.role("core") {
+		if err := a.buckets.Start(ctx); err != nil {
+			return err
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	a.serve(ctx, g, listeners)
 	g.Go(func() error { return serveControl(ctx, a) })
