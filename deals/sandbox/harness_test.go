@@ -1,0 +1,456 @@
+package sandbox_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/filecoin-project/go-address"
+	commp "github.com/filecoin-project/go-commp-utils/v2"
+	fcrypto "github.com/filecoin-project/go-crypto"
+	"github.com/filecoin-project/go-data-segment/datasegment"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v9/market"
+	scrypto "github.com/filecoin-project/go-state-types/crypto"
+	"github.com/filecoin-shipyard/boostly"
+	"github.com/google/uuid"
+	blocks "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/multiformats/go-multiaddr"
+	"github.com/multiformats/go-multihash"
+	"github.com/multiformats/go-varint"
+	"golang.org/x/crypto/blake2b"
+
+	"github.com/whypfs/whypfs/deals/sandbox"
+)
+
+// network is a sandbox with a client of it, built only from public packages of
+// the Filecoin world.
+type network struct {
+	*sandbox.Network
+	t      *testing.T
+	key    []byte
+	client address.Address
+	host   host.Host
+	data   *dataServer
+}
+
+func newKey(t *testing.T) ([]byte, address.Address) {
+	t.Helper()
+	key, err := fcrypto.GenerateKey()
+	must(t, err)
+	a, err := address.NewSecp256k1Address(fcrypto.PublicKey(key))
+	must(t, err)
+	return key, a
+}
+
+// openNetwork opens a sandbox whose clock stands still until the test moves it.
+func openNetwork(t *testing.T, dir string, providers int) *network {
+	t.Helper()
+	n, err := sandbox.Open(t.Context(), sandbox.Options{Dir: dir, Providers: providers})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	})
+	h, err := libp2p.New(libp2p.NoListenAddrs, libp2p.Transport(tcp.NewTCPTransport), libp2p.DisableRelay())
+	must(t, err)
+	t.Cleanup(func() { _ = h.Close() })
+	out := &network{Network: n, t: t, host: h, data: serveData(t)}
+	out.key, out.client = newKey(t)
+	return out
+}
+
+func newNetwork(t *testing.T, providers int) *network {
+	t.Helper()
+	n := openNetwork(t, t.TempDir(), providers)
+	must(t, n.Fund(n.client.String()))
+	return n
+}
+
+// run lets the clock go for the length of the test.
+func (n *network) run() {
+	ctx, cancel := context.WithCancel(n.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	n.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			n.t.Errorf("Run() = %v", err)
+		}
+	})
+}
+
+func (n *network) wait(what string, ok func(sandbox.State) bool) sandbox.State {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), 20*time.Second)
+	defer cancel()
+	s, err := n.Wait(ctx, ok)
+	if err != nil {
+		b, _ := json.MarshalIndent(s, "", " ")
+		n.t.Fatalf("waiting for %s: %v\n%s", what, err, b)
+	}
+	return s
+}
+
+// waitStep waits until a deal of a provider is in a step.
+func (n *network) waitStep(id uuid.UUID, step string) sandbox.DealState {
+	n.t.Helper()
+	var found sandbox.DealState
+	n.wait(step, func(s sandbox.State) bool {
+		d, ok := findDeal(s, id)
+		found = d
+		return ok && d.Step == step
+	})
+	return found
+}
+
+func findDeal(s sandbox.State, id uuid.UUID) (sandbox.DealState, bool) {
+	for _, p := range s.Providers {
+		for _, d := range p.Deals {
+			if d.UUID == id.String() {
+				return d, true
+			}
+		}
+	}
+	return sandbox.DealState{}, false
+}
+
+// call makes a JSON-RPC call and decodes its result into a T.
+func call[T any](n *network, method string, args ...any) T {
+	n.t.Helper()
+	v, err := tryCall[T](n, method, args...)
+	if err != nil {
+		n.t.Fatalf("%s%v: %v", method, args, err)
+	}
+	return v
+}
+
+type rpcError struct {
+	Code    int
+	Message string
+}
+
+func (e *rpcError) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Message) }
+
+func tryCall[T any](n *network, method string, args ...any) (T, error) {
+	n.t.Helper()
+	var out struct {
+		ID      int
+		JSONRPC string
+		Result  T
+		Error   *rpcError
+	}
+	if args == nil {
+		args = []any{}
+	}
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 7, "method": "Filecoin." + method, "params": args})
+	must(n.t, err)
+	res, err := http.Post(n.RPC(), "application/json", bytes.NewReader(body))
+	must(n.t, err)
+	defer res.Body.Close()
+	must(n.t, json.NewDecoder(res.Body).Decode(&out))
+	if out.ID != 7 || out.JSONRPC != "2.0" {
+		n.t.Fatalf("%s: not an answer to our call: %+v", method, out)
+	}
+	if out.Error != nil {
+		return out.Result, out.Error
+	}
+	return out.Result, nil
+}
+
+// connect dials a provider by what the chain says of it.
+func (n *network) connect(provider string) (peer.ID, error) {
+	info := call[struct {
+		PeerId     string
+		Multiaddrs [][]byte
+	}](n, "StateMinerInfo", provider, nil)
+	id, err := peer.Decode(info.PeerId)
+	must(n.t, err)
+	ma, err := multiaddr.NewMultiaddrBytes(info.Multiaddrs[0])
+	must(n.t, err)
+	ctx, cancel := context.WithTimeout(n.t.Context(), 10*time.Second)
+	defer cancel()
+	return id, n.host.Connect(ctx, peer.AddrInfo{ID: id, Addrs: []multiaddr.Multiaddr{ma}})
+}
+
+func (n *network) sign(_ context.Context, data []byte) (*scrypto.Signature, error) {
+	return signWith(n.key, data)
+}
+
+func signWith(key, data []byte) (*scrypto.Signature, error) {
+	sum := blake2b.Sum256(data)
+	sig, err := fcrypto.Sign(key, sum[:])
+	return &scrypto.Signature{Type: scrypto.SigTypeSecp256k1, Data: sig}, err
+}
+
+// params makes a proposal that every provider takes.
+func (n *network) params(provider string, p *piece) boostly.DealParams {
+	n.t.Helper()
+	prov, err := address.NewFromString(provider)
+	must(n.t, err)
+	label, err := market.NewLabelFromString("test")
+	must(n.t, err)
+	bounds := call[struct{ Min big.Int }](n, "StateDealProviderCollateralBounds", p.padded, false, nil)
+	start := abi.ChainEpoch(n.Height() + 100)
+	transfer, err := json.Marshal(boostly.HttpRequest{
+		URL: n.data.url(p), Headers: map[string]string{"Authorization": "Bearer " + token},
+	})
+	must(n.t, err)
+	return boostly.DealParams{
+		DealUUID: uuid.New(), DealDataRoot: p.root,
+		Transfer: boostly.Transfer{Type: "http", Params: transfer, Size: uint64(len(p.data))},
+		ClientDealProposal: market.ClientDealProposal{Proposal: market.DealProposal{
+			PieceCID: p.cid, PieceSize: p.padded, Client: n.client, Provider: prov, Label: label,
+			StartEpoch: start, EndEpoch: start + 200*2880,
+			StoragePricePerEpoch: big.NewInt(50_000_000), ClientCollateral: big.Zero(),
+			ProviderCollateral: big.Div(big.Mul(bounds.Min, big.NewInt(6)), big.NewInt(5)),
+		}},
+	}
+}
+
+func (n *network) signDeal(dp *boostly.DealParams) {
+	n.t.Helper()
+	var buf bytes.Buffer
+	must(n.t, dp.ClientDealProposal.Proposal.MarshalCBOR(&buf))
+	sig, err := n.sign(n.t.Context(), buf.Bytes())
+	must(n.t, err)
+	dp.ClientDealProposal.ClientSignature = *sig
+}
+
+// propose sends a deal as it is.
+func (n *network) propose(provider string, dp boostly.DealParams) boostly.DealResponse {
+	n.t.Helper()
+	id, err := n.connect(provider)
+	must(n.t, err)
+	ctx, cancel := context.WithTimeout(n.t.Context(), 15*time.Second)
+	defer cancel()
+	res, err := boostlyPropose(ctx, n.host, id, dp)
+	must(n.t, err)
+	return res
+}
+
+// boostlyPropose is boostly's call over a stream of the newer protocol too.
+func boostlyPropose(ctx context.Context, h host.Host, id peer.ID, dp boostly.DealParams) (boostly.DealResponse, error) {
+	var res boostly.DealResponse
+	s, err := h.NewStream(ctx, id, "/fil/storage/mk/1.2.1", "/fil/storage/mk/1.2.0")
+	if err != nil {
+		return res, err
+	}
+	defer s.Close()
+	if err := dp.MarshalCBOR(s); err != nil {
+		return res, err
+	}
+	return res, res.UnmarshalCBOR(s)
+}
+
+// deal proposes a piece and insists on acceptance.
+func (n *network) deal(provider string, p *piece) boostly.DealParams {
+	n.t.Helper()
+	dp := n.params(provider, p)
+	n.signDeal(&dp)
+	if res := n.propose(provider, dp); !res.Accepted {
+		n.t.Fatalf("propose to %s: rejected: %s", provider, res.Message)
+	}
+	return dp
+}
+
+func (n *network) status(provider string, id uuid.UUID) *boostly.DealStatusResponse {
+	n.t.Helper()
+	pid, err := n.connect(provider)
+	must(n.t, err)
+	res, err := boostly.GetDealStatus(n.t.Context(), n.host, pid, id, n.sign)
+	must(n.t, err)
+	return res
+}
+
+// advance moves the clock and fails the test if it cannot.
+func (n *network) advance(epochs int64) {
+	n.t.Helper()
+	must(n.t, n.Advance(n.t.Context(), epochs))
+}
+
+func (n *network) provider(addr string) sandbox.ProviderState {
+	n.t.Helper()
+	for _, p := range n.Snapshot().Providers {
+		if p.Address == addr {
+			return p
+		}
+	}
+	n.t.Fatalf("no provider %s", addr)
+	return sandbox.ProviderState{}
+}
+
+// get fetches a path from a provider.
+func (n *network) get(provider, path, rng string) (*http.Response, []byte) {
+	n.t.Helper()
+	req, err := http.NewRequestWithContext(n.t.Context(), http.MethodGet, n.provider(provider).HTTP+path, nil)
+	must(n.t, err)
+	if rng != "" {
+		req.Header.Set("Range", rng)
+	}
+	res, err := http.DefaultClient.Do(req)
+	must(n.t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	must(n.t, err)
+	return res, body
+}
+
+// piece is test data with its commitment.
+type piece struct {
+	data   []byte
+	root   cid.Cid
+	blocks []blocks.Block // in the order of the CAR
+	cid    cid.Cid
+	padded abi.PaddedPieceSize
+}
+
+// newDAG makes a dag-pb root over raw leaves.
+func newDAG(t *testing.T, seed uint64, leaves, size int) []blocks.Block {
+	t.Helper()
+	rng := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
+	out := []blocks.Block{nil}
+	var pb []byte
+	for range leaves {
+		data := make([]byte, size)
+		_, _ = rng.Read(data)
+		c, err := cid.V1Builder{Codec: cid.Raw, MhType: multihash.SHA2_256}.Sum(data)
+		must(t, err)
+		b, err := blocks.NewBlockWithCid(data, c)
+		must(t, err)
+		out = append(out, b)
+		link := append([]byte{0x0a, byte(len(c.Bytes()))}, c.Bytes()...)
+		link = append(link, 0x12, 0, 0x18, 0)
+		pb = append(append(pb, 0x12, byte(len(link))), link...)
+	}
+	c, err := cid.V1Builder{Codec: cid.DagProtobuf, MhType: multihash.SHA2_256}.Sum(pb)
+	must(t, err)
+	out[0], err = blocks.NewBlockWithCid(pb, c)
+	must(t, err)
+	return out
+}
+
+func carOf(dag []blocks.Block) []byte {
+	root := dag[0].Cid()
+	header := append([]byte{0xa2, 0x65, 'r', 'o', 'o', 't', 's', 0x81, 0xd8, 0x2a, 0x58, byte(root.ByteLen() + 1), 0}, root.Bytes()...)
+	header = append(header, 0x67, 'v', 'e', 'r', 's', 'i', 'o', 'n', 1)
+	var out bytes.Buffer
+	section := func(parts ...[]byte) {
+		b := bytes.Join(parts, nil)
+		out.Write(varint.ToUvarint(uint64(len(b))))
+		out.Write(b)
+	}
+	section(header)
+	for _, b := range dag {
+		section(b.Cid().Bytes(), b.RawData())
+	}
+	return out.Bytes()
+}
+
+func commitment(t *testing.T, data []byte, padded abi.PaddedPieceSize) cid.Cid {
+	t.Helper()
+	full := make([]byte, padded.Unpadded())
+	copy(full, data)
+	c, err := commp.GeneratePieceCIDFromFile(abi.RegisteredSealProof_StackedDrg32GiBV1_1, bytes.NewReader(full), padded.Unpadded())
+	must(t, err)
+	return c
+}
+
+// plainPiece is one CAR in a piece of its own.
+func plainPiece(t *testing.T, seed uint64) *piece {
+	t.Helper()
+	dag := newDAG(t, seed, 6, 100_000)
+	data := carOf(dag)
+	padded := abi.PaddedPieceSize(1 << 20)
+	return &piece{data: data, root: dag[0].Cid(), blocks: dag, cid: commitment(t, data, padded), padded: padded}
+}
+
+// aggregatePiece is an FRC-0058 aggregate of CARs.
+func aggregatePiece(t *testing.T, padded abi.PaddedPieceSize, dags ...[]blocks.Block) *piece {
+	t.Helper()
+	var infos []abi.PieceInfo
+	var readers []io.Reader
+	p := &piece{padded: padded, root: dags[0][0].Cid()}
+	for _, dag := range dags {
+		data := carOf(dag)
+		size := abi.PaddedPieceSize(128)
+		for uint64(size.Unpadded()) < uint64(len(data)) {
+			size *= 2
+		}
+		full := make([]byte, size.Unpadded())
+		copy(full, data)
+		infos = append(infos, abi.PieceInfo{Size: size, PieceCID: commitment(t, data, size)})
+		readers = append(readers, bytes.NewReader(full))
+		p.blocks = append(p.blocks, dag...)
+	}
+	agg, err := datasegment.NewAggregate(padded, infos)
+	must(t, err)
+	p.cid, err = agg.PieceCID()
+	must(t, err)
+	r, err := agg.AggregateObjectReader(readers)
+	must(t, err)
+	p.data, err = io.ReadAll(r)
+	must(t, err)
+	return p
+}
+
+const token = "let-me-in"
+
+// dataServer serves pieces as a gateway does: only to holders of the token.
+type dataServer struct {
+	*httptest.Server
+	pieces map[string]*piece
+	wrap   func(http.Handler) http.Handler // a fault in between
+}
+
+func serveData(t *testing.T) *dataServer {
+	t.Helper()
+	d := &dataServer{pieces: map[string]*piece{}}
+	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := d.pieces[strings.TrimPrefix(r.URL.Path, "/piece/")]
+		switch {
+		case r.Header.Get("Authorization") != "Bearer "+token:
+			http.Error(w, "no token", http.StatusUnauthorized)
+		case p == nil:
+			http.NotFound(w, r)
+		default:
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.data))
+		}
+	})
+	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.wrap != nil {
+			d.wrap(serve).ServeHTTP(w, r)
+			return
+		}
+		serve.ServeHTTP(w, r)
+	}))
+	t.Cleanup(d.Close)
+	return d
+}
+
+func (d *dataServer) url(p *piece) string {
+	d.pieces[p.cid.String()] = p
+	return d.URL + "/piece/" + p.cid.String()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,253 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v9/market"
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multiaddr"
+)
+
+type rpcMethod func(n *Network, ctx context.Context, p params) (any, error)
+
+// rpcMethods are the Lotus methods the chain answers.
+func rpcMethods() map[string]rpcMethod {
+	return map[string]rpcMethod{
+		"Filecoin.Version":                           (*Network).rpcVersion,
+		"Filecoin.ChainHead":                         (*Network).rpcChainHead,
+		"Filecoin.ChainGetMessage":                   (*Network).rpcChainGetMessage,
+		"Filecoin.StateNetworkName":                  (*Network).rpcNetworkName,
+		"Filecoin.StateNetworkVersion":               (*Network).rpcNetworkVersion,
+		"Filecoin.StateMinerInfo":                    (*Network).rpcMinerInfo,
+		"Filecoin.StateMinerPower":                   (*Network).rpcMinerPower,
+		"Filecoin.StateListMiners":                   (*Network).rpcListMiners,
+		"Filecoin.StateDealProviderCollateralBounds": (*Network).rpcCollateralBounds,
+		"Filecoin.StateMarketBalance":                (*Network).rpcMarketBalance,
+		"Filecoin.StateMarketStorageDeal":            (*Network).rpcMarketStorageDeal,
+		"Filecoin.StateAccountKey":                   (*Network).rpcAccountKey,
+		"Filecoin.StateLookupID":                     (*Network).rpcLookupID,
+		"Filecoin.StateVerifiedClientStatus":         (*Network).rpcVerifiedClientStatus,
+		"Filecoin.StateSearchMsg":                    (*Network).rpcSearchMsg,
+		"Filecoin.StateWaitMsg":                      (*Network).rpcWaitMsg,
+		"Filecoin.StateSectorGetInfo":                (*Network).rpcSectorGetInfo,
+		"Filecoin.StateGetActor":                     (*Network).rpcGetActor,
+		"Filecoin.WalletBalance":                     (*Network).rpcWalletBalance,
+		"Filecoin.MpoolGetNonce":                     (*Network).rpcGetNonce,
+		"Filecoin.MpoolPush":                         (*Network).rpcPush,
+		"Filecoin.GasEstimateMessageGas":             (*Network).rpcEstimateGas,
+	}
+}
+
+// view runs f with the ledger locked.
+func view[T any](n *Network, f func(c *chain) (T, error)) (T, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.broken != nil {
+		var none T
+		return none, n.broken
+	}
+	return f(n.chain)
+}
+
+func (n *Network) rpcVersion(context.Context, params) (any, error) {
+	type version struct {
+		Version    string
+		APIVersion uint32
+		BlockDelay uint64
+		Agent      string
+	}
+	return version{Version: "sandbox", APIVersion: 2<<16 | 3<<8, BlockDelay: 30, Agent: "sandbox"}, nil
+}
+
+func (n *Network) rpcChainHead(context.Context, params) (any, error) {
+	return view(n, func(c *chain) (tipset, error) { return c.head.Tipset, nil })
+}
+
+func (n *Network) rpcNetworkName(context.Context, params) (any, error)    { return networkName, nil }
+func (n *Network) rpcNetworkVersion(context.Context, params) (any, error) { return networkVersion, nil }
+
+// rpcVerifiedClientStatus: no client has datacap since network version 29.
+func (n *Network) rpcVerifiedClientStatus(context.Context, params) (any, error) { return nil, nil }
+
+func (n *Network) rpcMinerInfo(_ context.Context, p params) (any, error) {
+	type minerInfo struct {
+		Owner, Worker, NewWorker   address.Address
+		ControlAddresses           []address.Address
+		WorkerChangeEpoch          abi.ChainEpoch
+		PeerId                     string
+		Multiaddrs                 [][]byte
+		WindowPoStProofType        abi.RegisteredPoStProof
+		SectorSize                 abi.SectorSize
+		WindowPoStPartitionSectors uint64
+		ConsensusFaultElapsed      abi.ChainEpoch
+		PendingOwnerAddress        *address.Address
+		Beneficiary                address.Address
+		BeneficiaryTerm            any
+		PendingBeneficiaryTerm     any
+	}
+	pr, err := n.providerArg(p)
+	if err != nil {
+		return nil, err
+	}
+	return view(n, func(c *chain) (any, error) {
+		worker, err := address.NewIDAddress(workerOf(pr.id))
+		if err != nil {
+			return nil, err
+		}
+		ma, err := multiaddr.NewMultiaddr(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", pr.rec.P2PPort))
+		if err != nil {
+			return nil, err
+		}
+		return minerInfo{
+			Owner: worker, Worker: worker, NewWorker: worker, ControlAddresses: []address.Address{},
+			WorkerChangeEpoch: -1, PeerId: pr.peer.String(), Multiaddrs: [][]byte{ma.Bytes()},
+			WindowPoStProofType: abi.RegisteredPoStProof_StackedDrgWindow32GiBV1_1, SectorSize: sectorSize,
+			WindowPoStPartitionSectors: 2349, ConsensusFaultElapsed: -1, Beneficiary: worker,
+		}, nil
+	})
+}
+
+// providerArg finds the provider whose address is the first parameter.
+func (n *Network) providerArg(p params) (*provider, error) {
+	a, err := arg[address.Address](p, 0)
+	if err != nil {
+		return nil, err
+	}
+	pr, err := n.provider(a.String())
+	if err != nil {
+		return nil, errActorNotFound
+	}
+	return pr, nil
+}
+
+func (n *Network) rpcMinerPower(_ context.Context, p params) (any, error) {
+	type claim struct{ RawBytePower, QualityAdjPower big.Int }
+	type minerPower struct {
+		MinerPower, TotalPower claim
+		HasMinPower            bool
+	}
+	if _, err := n.providerArg(p); err != nil {
+		return nil, err
+	}
+	one := big.Mul(big.NewInt(10), big.NewInt(1<<50))
+	all := big.Mul(one, big.NewInt(int64(len(n.providers))))
+	return minerPower{claim{one, one}, claim{all, all}, true}, nil
+}
+
+func (n *Network) rpcListMiners(context.Context, params) (any, error) { return n.Providers(), nil }
+
+func (n *Network) rpcCollateralBounds(_ context.Context, p params) (any, error) {
+	type bounds struct{ Min, Max big.Int }
+	size, err := arg[abi.PaddedPieceSize](p, 0)
+	if err != nil {
+		return nil, err
+	}
+	lowest, highest := collateralBounds(size)
+	return bounds{advisedCollateral(lowest), highest}, nil
+}
+
+// accountCall answers a call whose first parameter is an account's address.
+func accountCall(n *Network, p params, f func(c *chain, a *account) (any, error)) (any, error) {
+	who, err := arg[address.Address](p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return view(n, func(c *chain) (any, error) {
+		a, err := c.account(who)
+		if err != nil {
+			return nil, err
+		}
+		return f(c, a)
+	})
+}
+
+func (n *Network) rpcMarketBalance(_ context.Context, p params) (any, error) {
+	type balance struct{ Escrow, Locked big.Int }
+	return accountCall(n, p, func(_ *chain, a *account) (any, error) { return balance{a.Escrow, a.Locked}, nil })
+}
+
+func (n *Network) rpcLookupID(_ context.Context, p params) (any, error) {
+	return accountCall(n, p, func(_ *chain, a *account) (any, error) { return address.NewIDAddress(a.ID) })
+}
+
+func (n *Network) rpcAccountKey(_ context.Context, p params) (any, error) {
+	who, err := arg[address.Address](p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return view(n, func(c *chain) (address.Address, error) { return c.keyOf(who) })
+}
+
+func (n *Network) rpcGetNonce(_ context.Context, p params) (any, error) {
+	return accountCall(n, p, func(c *chain, a *account) (any, error) { return c.nextNonce(a), nil })
+}
+
+// rpcWalletBalance: Lotus answers zero for an address the chain has not seen.
+func (n *Network) rpcWalletBalance(_ context.Context, p params) (any, error) {
+	who, err := arg[address.Address](p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return view(n, func(c *chain) (big.Int, error) {
+		if a, err := c.account(who); err == nil {
+			return a.Balance, nil
+		}
+		return big.Zero(), nil
+	})
+}
+
+func (n *Network) rpcGetActor(_ context.Context, p params) (any, error) {
+	type actor struct {
+		Code, Head       cid.Cid
+		Nonce            uint64
+		Balance          big.Int
+		DelegatedAddress *address.Address
+	}
+	return accountCall(n, p, func(c *chain, a *account) (any, error) {
+		kind := "account"
+		if a.Key == address.Undef {
+			kind = "storageminer"
+		}
+		code, err := cid.Prefix{Version: 1, Codec: cid.Raw, MhType: 0, MhLength: -1}.Sum([]byte("fil/19/" + kind))
+		if err != nil {
+			return nil, err
+		}
+		b, err := json.Marshal(a)
+		if err != nil {
+			return nil, err
+		}
+		head, err := abi.CidBuilder.Sum(b)
+		if err != nil {
+			return nil, err
+		}
+		return actor{Code: code, Head: head, Nonce: a.Nonce, Balance: a.Balance}, nil
+	})
+}
+
+func (n *Network) rpcMarketStorageDeal(_ context.Context, p params) (any, error) {
+	type dealState struct {
+		SectorNumber                                   abi.SectorNumber
+		SectorStartEpoch, LastUpdatedEpoch, SlashEpoch abi.ChainEpoch
+	}
+	type marketDeal struct {
+		Proposal market.DealProposal
+		State    dealState
+	}
+	id, err := arg[abi.DealID](p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return view(n, func(c *chain) (any, error) {
+		d := c.deals[id]
+		if d == nil {
+			return nil, &rpcError{codeError, fmt.Sprintf("deal %d not found - deal may not have completed sealing "+
+				"before deal proposal start epoch, or deal may have been slashed", id)}
+		}
+		return marketDeal{d.Proposal.V, dealState{d.Sector, d.Start, d.Updated, d.Slashed}}, nil
+	})
+}

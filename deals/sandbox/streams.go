@@ -1,0 +1,103 @@
+package sandbox
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/filecoin-shipyard/boostly"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/protocol"
+)
+
+const (
+	protocolDeal121    = protocol.ID("/fil/storage/mk/1.2.1")
+	protocolDeal120    = protocol.ID("/fil/storage/mk/1.2.0")
+	protocolStatus     = protocol.ID("/fil/storage/status/1.2.0")
+	protocolAsk        = protocol.ID("/fil/storage/ask/1.1.0")
+	protocolTransports = protocol.ID("/fil/retrieval/transports/1.0.0")
+
+	streamDeadline = 10 * time.Second
+	maxRequest     = 4 << 20 // Curio's limit
+)
+
+// answerFunc reads a request and returns the encoded answer.
+type answerFunc func(ctx context.Context, r io.Reader) ([]byte, error)
+
+func (p *provider) answerDeal(ctx context.Context, r io.Reader) ([]byte, error) {
+	var dp boostly.DealParams
+	if err := dp.UnmarshalCBOR(r); err != nil {
+		return nil, err
+	}
+	res := p.propose(ctx, &dp)
+	return marshalCBOR(&res)
+}
+
+func (p *provider) answerStatus(_ context.Context, r io.Reader) ([]byte, error) {
+	var req boostly.DealStatusRequest
+	if err := req.UnmarshalCBOR(r); err != nil {
+		return nil, err
+	}
+	res := p.status(&req)
+	return marshalCBOR(&res)
+}
+
+func (p *provider) answerAsk(_ context.Context, r io.Reader) ([]byte, error) {
+	miner, err := decodeAskRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	return p.signedAsk(miner)
+}
+
+// serveStreams answers the deal protocols on a host.
+func (p *provider) serveStreams(h host.Host) {
+	h.SetStreamHandler(protocolDeal121, p.stream(p.answerDeal))
+	h.SetStreamHandler(protocolDeal120, p.stream(p.answerDeal))
+	h.SetStreamHandler(protocolStatus, p.stream(p.answerStatus))
+	h.SetStreamHandler(protocolAsk, p.stream(p.answerAsk))
+	h.SetStreamHandler(protocolTransports, p.stream(func(context.Context, io.Reader) ([]byte, error) { return p.transports() }))
+}
+
+func (p *provider) stream(answer answerFunc) network.StreamHandler {
+	return func(s network.Stream) {
+		err := func() error {
+			if err := s.SetDeadline(time.Now().Add(streamDeadline)); err != nil {
+				return err
+			}
+			out, err := answer(p.n.life, io.LimitReader(s, maxRequest))
+			if err != nil {
+				return err
+			}
+			if _, err := s.Write(out); err != nil {
+				return err
+			}
+			return s.Close()
+		}()
+		if err != nil {
+			p.n.log.Debug("sandbox stream", "miner", p.addr.String(), "peer", s.Conn().RemotePeer().String(), "err", err)
+			_ = s.Reset()
+		}
+	}
+}
+
+// overHTTP serves the same exchange as Curio does under /market/mk12.
+func (p *provider) overHTTP(answer answerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Content-Type") != "application/cbor" {
+			http.Error(w, "content type must be application/cbor", http.StatusBadRequest)
+			return
+		}
+		out, err := answer(r.Context(), http.MaxBytesReader(w, r.Body, maxRequest))
+		if err != nil {
+			http.Error(w, "bad request", http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/cbor")
+		if _, err := w.Write(out); err != nil {
+			p.n.log.Debug("write answer", "miner", p.addr.String(), "err", err)
+		}
+	}
+}
