@@ -76,7 +76,7 @@ func openBoltFile(path string, opt BoltOptions) (*bolt.DB, error) {
 		MaxSize:         opt.MaxBytes,
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := createBoltFile(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := createBoltFile(path); err != nil && !lostRace(err, path) {
 			return nil, err
 		}
 	} else if err != nil {
@@ -118,6 +118,16 @@ func createBoltFile(path string) error {
 		})
 		return errors.Join(err, db.Close())
 	})
+}
+
+// lostRace reports whether another process has made the store instead; it may
+// also have cleaned away what this one had begun.
+func lostRace(err error, path string) bool {
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Stat(path)
+		return err == nil
+	}
+	return errors.Is(err, fs.ErrExist)
 }
 
 // initialMmap is address space, not memory. It is large because a writer that

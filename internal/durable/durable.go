@@ -131,7 +131,10 @@ func syncFile(name string) error {
 func link(from, to string) error {
 	err := os.Link(from, to)
 	if err == nil {
-		return os.Remove(from)
+		if err := os.Remove(from); !errors.Is(err, fs.ErrNotExist) { // else cleaned by who opened the new file
+			return err
+		}
+		return nil
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return err
