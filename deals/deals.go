@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
@@ -79,12 +80,13 @@ type Deals struct {
 	maxPrice *big.Int // nil: Options.MaxPrice is no number
 	web      *http.Client
 
-	packing keyLock // by zone
-	wallet  wallet
-	miners  minerCache
+	packing   keyLock // by zone
+	restoring keyLock // by content
+	wallet    wallet
+	miners    minerCache
 
 	mu   sync.Mutex
-	head int64 // guarded by mu; the newest epoch Run saw, 0 before the first
+	self address.Address // guarded by mu; the wallet's id address, once the chain gave it one
 }
 
 // New returns the deals in store and registers its jobs with q. box seals the wallet's key.

@@ -28,6 +28,6 @@ func keyPending(uuid string) []byte         { return kv.Key(prefix, "pending", u
 func keyProvider(addr string) []byte        { return kv.Key(prefix, "provider", addr) }
 func keyRefusal(piece, addr string) []byte  { return kv.Key(prefix, "refusal", piece, addr) }
 func keyWallet() []byte                     { return kv.Key(prefix, "wallet") }
-func keyFailure(nano uint64, u []byte) []byte {
-	return kv.Key(prefix, "failure", math.MaxUint64-nano, u)
+func keyFailure(nano uint64, id []byte) []byte {
+	return kv.Key(prefix, "failure", math.MaxUint64-nano, id)
 }

@@ -1,0 +1,320 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/filecoin-shipyard/boostly"
+	"github.com/google/uuid"
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/queue"
+)
+
+const (
+	// missingEpochs is for how long the chain must have lost a deal before it is
+	// given up: a lagging RPC node or a short fork is no reason to pay for another.
+	missingEpochs = 10
+	// renewEpochs before its end a deal counts no more: three weeks, as in Estuary.
+	renewEpochs = 21 * 2880
+)
+
+// follow is the job of one deal: it takes the next step that can be taken.
+func (d *Deals) follow(ctx context.Context, id string) error {
+	row, err := d.dealRow(ctx, id)
+	if err != nil {
+		return notGone(err)
+	}
+	if row.State.Over() {
+		return nil
+	}
+	if d.chain == nil {
+		return queue.Later(time.Now().Add(time.Hour), noChain)
+	}
+	switch row.State {
+	case DealProposed:
+		return notMoved(d.send(ctx, row))
+	case DealAccepted:
+		return notMoved(d.checkAccepted(ctx, row))
+	default:
+		return notMoved(d.checkChain(ctx, row))
+	}
+}
+
+// notMoved hides that a deal was changed or forgotten under a step: there is
+// nothing left for the step to do.
+func notMoved(err error) error {
+	if errors.Is(err, errMoved) {
+		return nil
+	}
+	return notGone(err)
+}
+
+// waitFor schedules the next look at a deal: often while it is young, ever more
+// rarely as it grows old without moving.
+func (d *Deals) waitFor(row dealRow) error {
+	wait, most := time.Since(row.Changed)/16, 10*time.Minute
+	if row.State == DealActive {
+		most = time.Hour
+	}
+	wait = max(d.opt.Poll, min(wait, most))
+	return queue.Later(time.Now().Add(wait), row.Reason)
+}
+
+// checkAccepted asks the provider how far it is, and looks for the deal on chain.
+func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
+	head, err := d.chain.Head(ctx)
+	if err != nil {
+		return err
+	}
+	status, err := d.queryStatus(ctx, row.Provider, uuid.MustParse(row.UUID))
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		row.Reason = row.Provider + " cannot be reached: " + short(err.Error())
+	case status.DealStatus == nil:
+		return d.unknown(ctx, row, status.Error, head)
+	case status.DealStatus.Error != "":
+		return d.end(ctx, row, fault{DealFailed, phaseTransfer, refusedDeal, "provider gave up: " + short(status.DealStatus.Error)})
+	default:
+		row.Reason = progress(row.Provider, &status)
+	}
+	row, id, err := d.locate(ctx, row, status.DealStatus)
+	switch {
+	case errors.Is(err, errInvalidDeal):
+		return d.end(ctx, row, fault{DealFailed, phaseChain, refusedDeal, err.Error()})
+	case err != nil:
+		return err
+	case id != 0:
+		return d.verify(ctx, row, id)
+	}
+	return d.keepWaiting(ctx, row, head)
+}
+
+// keepWaiting waits for a deal that is not on chain, until it can no longer get there.
+func (d *Deals) keepWaiting(ctx context.Context, row dealRow, head int64) error {
+	if head > row.StartEpoch {
+		return d.end(ctx, row, fault{DealFailed, phaseChain, refusedDeal,
+			fmt.Sprintf("not on chain at its start epoch %d", row.StartEpoch)})
+	}
+	fresh, err := d.change(ctx, row.UUID, func(r *dealRow) {
+		r.Tries, r.Reason, r.Publish = 0, row.Reason, row.Publish
+	})
+	if err != nil {
+		return err
+	}
+	return d.waitFor(fresh)
+}
+
+// unknown handles a provider that says it never heard of a deal it accepted.
+func (d *Deals) unknown(ctx context.Context, row dealRow, message string, head int64) error {
+	reason := row.Provider + " no longer knows the deal: " + short(message)
+	if row.Tries+1 >= maxTries || head > row.StartEpoch {
+		return d.end(ctx, row, fault{DealFailed, phaseStatus, refusedDeal, reason})
+	}
+	row, err := d.change(ctx, row.UUID, func(r *dealRow) {
+		r.Tries++
+		r.Reason = reason
+	})
+	if err != nil {
+		return err
+	}
+	return queue.Later(time.Now().Add(d.opt.Poll<<row.Tries), reason)
+}
+
+// progress words what Boost ("Accepted", "Transferred", "Published", …) and
+// Curio ("Processing", "Sealing", …) say about a deal.
+func progress(provider string, s *boostly.DealStatusResponse) string {
+	text := "waiting for " + provider + " to publish the deal"
+	if st := s.DealStatus.Status; st == "Accepted" || st == "Processing" {
+		text = "waiting for " + provider + " to pull the data and publish the deal"
+		if s.TransferSize > 0 && s.NBytesReceived < s.TransferSize {
+			text += fmt.Sprintf(", %d %% pulled", s.NBytesReceived*100/s.TransferSize)
+		}
+	} else if st != "" {
+		text += " (it says " + short(st) + ")"
+	}
+	return text
+}
+
+// locate finds a deal's id on chain: in the receipt of the message that
+// published it, or else as the provider says. The id is not trusted yet.
+func (d *Deals) locate(ctx context.Context, row dealRow, s *boostly.DealStatus) (dealRow, uint64, error) {
+	if s != nil && s.PublishCid != nil {
+		row.Publish = s.PublishCid.String()
+	}
+	var claimed uint64
+	if s != nil {
+		claimed = uint64(s.ChainDealID)
+	}
+	if row.Publish == "" {
+		return row, claimed, nil
+	}
+	msg, err := cid.Decode(row.Publish)
+	if err != nil {
+		return row, claimed, nil
+	}
+	found, err := d.chain.Search(ctx, msg)
+	if errors.Is(err, errPending) {
+		row.Reason = "waiting for the publish message of " + row.Provider + " to be executed"
+		return row, 0, nil
+	}
+	if err != nil {
+		return row, 0, err
+	}
+	if found.Exit != 0 {
+		row.Reason = fmt.Sprintf("the publish message of %s failed: %s", row.Provider, found.Exit)
+		return row, 0, nil
+	}
+	params, err := d.chain.Message(ctx, found.Message)
+	if err != nil {
+		return row, 0, err
+	}
+	signed, err := row.signedProposal()
+	if err != nil {
+		return row, 0, err
+	}
+	id, err := publishedID(params, found.Return, &signed.Proposal)
+	if err != nil && !errors.Is(err, errInvalidDeal) {
+		row.Reason = row.Provider + " names a message that does not publish the deal: " + short(err.Error())
+		return row, 0, nil
+	}
+	return row, id, err
+}
+
+// verify takes a deal id for ours only if the chain's deal is the one we proposed.
+func (d *Deals) verify(ctx context.Context, row dealRow, id uint64) error {
+	head, err := d.chain.Head(ctx)
+	if err != nil {
+		return err
+	}
+	got, diff, err := d.compare(ctx, row, id)
+	switch {
+	case errors.Is(err, errNotOnChain):
+		row.Reason = fmt.Sprintf("waiting for deal %d of %s to appear on chain", id, row.Provider)
+		return d.keepWaiting(ctx, row, head)
+	case err != nil:
+		return err
+	case diff != "":
+		return d.end(ctx, row, fault{DealFailed, phaseChain, refusedDeal,
+			fmt.Sprintf("deal %d, which %s names as ours, has %s", id, row.Provider, diff)})
+	}
+	row, err = d.advance(ctx, row, DealPublished, sealing(row), func(r *dealRow) {
+		r.ChainID, r.Publish = id, row.Publish
+	})
+	if err != nil {
+		return err
+	}
+	if got.State.SectorStartEpoch > -1 || got.State.SlashEpoch > -1 {
+		return d.settle(ctx, row, got, head)
+	}
+	return d.waitFor(row)
+}
+
+func sealing(row dealRow) string {
+	return fmt.Sprintf("waiting for %s to seal, by epoch %d", row.Provider, row.StartEpoch)
+}
+
+// compare reads a deal on chain and says how it is not ours.
+func (d *Deals) compare(ctx context.Context, row dealRow, id uint64) (chainDeal, string, error) {
+	got, err := d.chain.Deal(ctx, id)
+	if err != nil {
+		return got, "", err
+	}
+	signed, err := row.signedProposal()
+	if err != nil {
+		return got, "", err
+	}
+	self, err := d.selfID(ctx)
+	if err != nil {
+		return got, "", err
+	}
+	return got, differs(&got.Proposal, &signed.Proposal, self), nil
+}
+
+// checkChain follows a deal that is on chain.
+func (d *Deals) checkChain(ctx context.Context, row dealRow) error {
+	head, err := d.chain.Head(ctx)
+	if err != nil {
+		return err
+	}
+	got, diff, err := d.compare(ctx, row, row.ChainID)
+	switch {
+	case errors.Is(err, errNotOnChain):
+		return d.gone(ctx, row, head)
+	case err != nil:
+		return err
+	case diff != "": // a fork gave the number to another deal
+		return d.gone(ctx, row, head)
+	}
+	return d.settle(ctx, row, got, head)
+}
+
+// settle takes over what the chain says about our deal.
+func (d *Deals) settle(ctx context.Context, row dealRow, got chainDeal, head int64) (err error) {
+	sealed := got.State.SectorStartEpoch > -1
+	switch {
+	case got.State.SlashEpoch > -1:
+		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("slashed at epoch %d", got.State.SlashEpoch)})
+	case head >= row.EndEpoch:
+		return d.expire(ctx, row)
+	case !sealed && row.State == DealPublished && head > row.StartEpoch:
+		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("not sealed at its start epoch %d", row.StartEpoch)})
+	case sealed && row.State == DealPublished:
+		row, err = d.advance(ctx, row, DealActive, "", nil)
+	case row.Missing != 0:
+		row, err = d.change(ctx, row.UUID, func(r *dealRow) { r.Missing = 0 })
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.renew(ctx, row, head); err != nil {
+		return err
+	}
+	return d.waitFor(row)
+}
+
+// gone handles a deal that was on chain and is there no more: settled deals are
+// removed at their end, and terminated ones before it.
+func (d *Deals) gone(ctx context.Context, row dealRow, head int64) error {
+	switch {
+	case head >= row.EndEpoch && row.State == DealActive:
+		return d.expire(ctx, row)
+	case row.State == DealPublished && head > row.StartEpoch:
+		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("not sealed at its start epoch %d", row.StartEpoch)})
+	case row.Missing == 0:
+		_, err := d.change(ctx, row.UUID, func(r *dealRow) { r.Missing = head })
+		if err != nil {
+			return err
+		}
+	case head >= row.Missing+missingEpochs:
+		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("deal %d is gone from the chain", row.ChainID)})
+	}
+	return queue.Later(time.Now().Add(d.opt.Poll), fmt.Sprintf("the chain does not know deal %d any more; making sure", row.ChainID))
+}
+
+// renew asks for a replacement of a deal that is about to end.
+func (d *Deals) renew(ctx context.Context, row dealRow, head int64) error {
+	early := min(renewEpochs, (row.EndEpoch-row.StartEpoch)/8)
+	if row.State != DealActive || row.Expiring || row.EndEpoch-head > early {
+		return nil
+	}
+	err := d.store.Update(ctx, func(tx kv.Tx) error {
+		fresh, err := getDeal(tx, row.UUID)
+		if err != nil {
+			return err
+		}
+		fresh.Expiring, fresh.Reason = true, fmt.Sprintf("ends at epoch %d, being renewed", row.EndEpoch)
+		if err := putDeal(tx, fresh); err != nil {
+			return err
+		}
+		return d.queue.Add(tx, kindReplicate, row.Piece, time.Time{})
+	})
+	if err == nil {
+		d.opt.Changed(row.Zone)
+	}
+	return err
+}

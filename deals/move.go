@@ -1,0 +1,181 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/whypfs/whypfs/kv"
+)
+
+// change edits a stored deal. Its state does not change.
+func (d *Deals) change(ctx context.Context, uuid string, edit func(*dealRow)) (dealRow, error) {
+	var row dealRow
+	err := d.store.Update(ctx, func(tx kv.Tx) (err error) {
+		if row, err = getDeal(tx, uuid); err != nil {
+			return err
+		}
+		edit(&row)
+		return putDeal(tx, row)
+	})
+	return row, err
+}
+
+// explain stores why a deal waits, if that is news.
+func (d *Deals) explain(ctx context.Context, row dealRow, reason string) error {
+	if row.Reason == reason {
+		return nil
+	}
+	_, err := d.change(ctx, row.UUID, func(r *dealRow) { r.Reason = reason })
+	if err == nil {
+		d.opt.Changed(row.Zone)
+	}
+	return err
+}
+
+// errMoved says that a deal is no longer in the state a step began with.
+var errMoved = errors.New("deal has moved on")
+
+// advance moves a deal towards active.
+func (d *Deals) advance(ctx context.Context, row dealRow, to DealState, reason string, edit func(*dealRow)) (dealRow, error) {
+	now := time.Now().UTC()
+	err := d.store.Update(ctx, func(tx kv.Tx) error {
+		fresh, err := getDeal(tx, row.UUID)
+		if err != nil {
+			return err
+		}
+		if fresh.State != row.State {
+			return errMoved
+		}
+		if edit != nil {
+			edit(&fresh)
+		}
+		enter(&fresh, to, reason, now)
+		if err := editProvider(tx, fresh.Provider, func(p *providerRow) { count(p, to) }); err != nil {
+			return err
+		}
+		row = fresh
+		return putDeal(tx, fresh)
+	})
+	if err != nil {
+		return row, err
+	}
+	d.moved(ctx, row)
+	return row, nil
+}
+
+// enter puts a deal into a state.
+func enter(row *dealRow, to DealState, reason string, now time.Time) {
+	row.State, row.Reason, row.Changed, row.Tries, row.Missing = to, reason, now, 0, 0
+	if row.Times == nil {
+		row.Times = make(map[DealState]time.Time)
+	}
+	row.Times[to] = now
+	if to == DealActive {
+		row.ActiveAt = now
+	}
+}
+
+// count adds a step to a provider's record.
+func count(p *providerRow, to DealState) {
+	switch to {
+	case DealAccepted:
+		p.Accepted++
+	case DealActive:
+		p.Active++
+	default:
+		return
+	}
+	p.Streak, p.CoolUntil, p.Reason = 0, time.Time{}, ""
+}
+
+func (d *Deals) moved(ctx context.Context, row dealRow) {
+	d.met.moves.WithLabelValues(string(row.State)).Inc()
+	d.log.InfoContext(ctx, "deal moved", "deal", row.UUID, "state", row.State, "miner", row.Provider, "cid", row.Piece, "reason", row.Reason)
+	d.opt.Changed(row.Zone)
+}
+
+// A fault is how a deal ended badly.
+type fault struct {
+	state  DealState // DealRejected, DealFailed
+	phase  string
+	kind   refusal
+	reason string
+}
+
+// end ends a deal and wakes the job that finds another provider. A deal that
+// was never sent leaves only the record of the failure.
+func (d *Deals) end(ctx context.Context, row dealRow, f fault) error {
+	now := time.Now().UTC()
+	err := d.store.Update(ctx, func(tx kv.Tx) error {
+		fresh, err := getDeal(tx, row.UUID)
+		if err != nil {
+			return err
+		}
+		if fresh.State != row.State {
+			return errMoved
+		}
+		enter(&fresh, f.state, f.reason, now)
+		row = fresh
+		if !fresh.Sent {
+			err = dropDeal(tx, fresh)
+		} else {
+			err = putDeal(tx, fresh)
+		}
+		if err != nil {
+			return err
+		}
+		return d.blame(tx, fresh, f, now)
+	})
+	if err != nil {
+		return err
+	}
+	d.met.failures.WithLabelValues(f.phase).Inc()
+	d.moved(ctx, row)
+	return nil
+}
+
+// blame records a failure with the provider and the piece, and asks for a replacement.
+func (d *Deals) blame(tx kv.Tx, row dealRow, f fault, now time.Time) error {
+	if err := d.refuse(tx, row.Piece, row.Provider, f.kind, f.reason, now); err != nil {
+		return err
+	}
+	err := editProvider(tx, row.Provider, func(p *providerRow) {
+		p.Reason = f.reason
+		if f.state == DealFailed {
+			p.Failed++
+			p.Streak++
+			p.CoolUntil = now.Add(d.cool(p.Streak))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	err = putFailure(tx, Failure{Time: now, Deal: row.UUID, Piece: row.Piece, Provider: row.Provider,
+		Zone: row.Zone, Phase: f.phase, Message: f.reason})
+	if err != nil {
+		return err
+	}
+	return d.queue.Add(tx, kindReplicate, row.Piece, time.Time{})
+}
+
+// expire ends a deal that ran its whole time.
+func (d *Deals) expire(ctx context.Context, row dealRow) error {
+	now := time.Now().UTC()
+	err := d.store.Update(ctx, func(tx kv.Tx) error {
+		fresh, err := getDeal(tx, row.UUID)
+		if err != nil {
+			return err
+		}
+		enter(&fresh, DealExpired, "reached its end epoch", now)
+		row = fresh
+		if err := putDeal(tx, fresh); err != nil {
+			return err
+		}
+		return d.queue.Add(tx, kindReplicate, row.Piece, time.Time{})
+	})
+	if err == nil {
+		d.moved(ctx, row)
+	}
+	return err
+}

@@ -1,0 +1,324 @@
+package deals
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v9/market"
+	"github.com/filecoin-shipyard/boostly"
+	"github.com/google/uuid"
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/queue"
+)
+
+// maxTries is how often a provider is talked to in vain before its deal is given up.
+const maxTries = 3
+
+// send takes a stored deal to its provider.
+func (d *Deals) send(ctx context.Context, row dealRow) error {
+	piece, err := d.pieceRow(ctx, row.Piece)
+	if err != nil {
+		return notGone(err)
+	}
+	if row.Signed == nil {
+		if row, err = d.prepare(ctx, row, piece.Piece); err != nil {
+			return d.notPrepared(ctx, row, err)
+		}
+	}
+	if row.Sent {
+		known, err := d.askFirst(ctx, row)
+		if err != nil || known {
+			return err
+		}
+	} else if row, err = d.markSent(ctx, row); err != nil {
+		return notGone(err)
+	}
+	params, err := d.dealParams(ctx, row, piece.Piece)
+	if err != nil {
+		return err
+	}
+	resp, err := d.sendProposal(ctx, row.Provider, params)
+	switch {
+	case err != nil:
+		d.met.proposals.WithLabelValues("error").Inc()
+		return d.notSent(ctx, row, err)
+	case !resp.Accepted:
+		d.met.proposals.WithLabelValues("rejected").Inc()
+		return d.end(ctx, row, fault{DealRejected, phaseSend, refusedDeal, "refused: " + short(resp.Message)})
+	}
+	d.met.proposals.WithLabelValues("accepted").Inc()
+	return d.accepted(ctx, row)
+}
+
+// markSent stores that the provider may hear of a deal, before the first byte
+// leaves: after a crash it is asked what it knows before anything is sent again.
+func (d *Deals) markSent(ctx context.Context, row dealRow) (dealRow, error) {
+	err := d.store.Update(ctx, func(tx kv.Tx) error {
+		fresh, err := getDeal(tx, row.UUID)
+		if err != nil {
+			return err
+		}
+		fresh.Sent = true
+		row = fresh
+		if err := editProvider(tx, row.Provider, func(p *providerRow) { p.Proposed++ }); err != nil {
+			return err
+		}
+		return putDeal(tx, row)
+	})
+	return row, err
+}
+
+func (d *Deals) accepted(ctx context.Context, row dealRow) error {
+	row, err := d.advance(ctx, row, DealAccepted, "waiting for "+row.Provider+" to pull the data and publish the deal", nil)
+	if err != nil {
+		return notMoved(err)
+	}
+	return d.waitFor(row)
+}
+
+// askFirst asks a provider that may have got the proposal whether it knows the deal.
+func (d *Deals) askFirst(ctx context.Context, row dealRow) (known bool, err error) {
+	resp, err := d.queryStatus(ctx, row.Provider, uuid.MustParse(row.UUID))
+	if err != nil {
+		return false, d.notSent(ctx, row, err)
+	}
+	if resp.DealStatus == nil {
+		return false, nil // it does not: the proposal is sent once more
+	}
+	return true, d.accepted(ctx, row)
+}
+
+// notSent handles a proposal whose fate is unknown. The provider may have read
+// it, so a few tries with the same UUID come before another provider's turn.
+func (d *Deals) notSent(ctx context.Context, row dealRow, cause error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	reason := "cannot be reached: " + short(cause.Error())
+	if row.Tries+1 >= maxTries || !errors.Is(cause, errReached) {
+		return d.end(ctx, row, fault{DealFailed, phaseSend, refusedReach, reason})
+	}
+	row, err := d.change(ctx, row.UUID, func(r *dealRow) {
+		r.Tries++
+		r.Reason = reason
+	})
+	if err != nil {
+		return notGone(err)
+	}
+	return queue.Later(time.Now().Add(d.opt.Poll<<row.Tries), reason)
+}
+
+// errNotNow is a reason to wait that is no fault of the provider.
+type errNotNow struct{ reason string }
+
+func (e *errNotNow) Error() string { return e.reason }
+
+// unfit is why a provider is not sent a proposal.
+type unfit struct {
+	fault
+}
+
+func (u *unfit) Error() string { return u.reason }
+
+func (d *Deals) notPrepared(ctx context.Context, row dealRow, err error) error {
+	var (
+		no   *unfit
+		wait *errNotNow
+	)
+	switch {
+	case errors.As(err, &no):
+		return d.end(ctx, row, no.fault)
+	case errors.As(err, &wait):
+		if err := d.explain(ctx, row, wait.reason); err != nil {
+			return notGone(err)
+		}
+		return queue.Later(time.Now().Add(10*d.opt.Poll), wait.reason)
+	}
+	if gone := notGone(err); gone == nil {
+		return nil
+	}
+	return errors.Join(err, notGone(d.explain(ctx, row, err.Error())))
+}
+
+// prepare asks the provider's terms, and signs and stores the proposal.
+func (d *Deals) prepare(ctx context.Context, row dealRow, p Piece) (dealRow, error) {
+	head, err := d.chain.Head(ctx)
+	if err != nil {
+		return row, err
+	}
+	if d.opt.PieceURL == "" {
+		return row, &errNotNow{"no public URL is configured from which providers could pull"}
+	}
+	if d.maxPrice == nil {
+		return row, &errNotNow{fmt.Sprintf("the highest price %q is not a number", d.opt.MaxPrice)}
+	}
+	price, err := d.terms(ctx, row.Provider, p)
+	if err != nil {
+		return row, err
+	}
+	proposal, err := d.proposal(ctx, row.Provider, p, head, price)
+	if err != nil {
+		return row, err
+	}
+	if err := d.afford(ctx, proposal); err != nil {
+		return row, err
+	}
+	k, err := d.key(ctx)
+	if err != nil {
+		return row, err
+	}
+	signed, id, err := signProposal(k, proposal)
+	if err != nil {
+		return row, err
+	}
+	return d.change(ctx, row.UUID, func(r *dealRow) {
+		r.Signed, r.Proposal = signed, id
+		r.StartEpoch, r.EndEpoch = int64(proposal.StartEpoch), int64(proposal.EndEpoch)
+		r.Reason = "asking " + r.Provider
+	})
+}
+
+// terms asks a provider for its price, in attoFIL per epoch for the whole piece.
+func (d *Deals) terms(ctx context.Context, provider string, p Piece) (big.Int, error) {
+	a, err := d.queryAsk(ctx, provider)
+	if err != nil {
+		if ctx.Err() != nil {
+			return big.Zero(), ctx.Err()
+		}
+		return big.Zero(), &unfit{fault{DealFailed, phaseAsk, refusedReach, "cannot be reached: " + short(err.Error())}}
+	}
+	if p.PaddedSize < a.Min || p.PaddedSize > a.Max {
+		return big.Zero(), &unfit{fault{DealRejected, phaseAsk, refusedSize, fmt.Sprintf("takes pieces of %s to %s, this one has %s",
+			humanize.IBytes(uint64(a.Min)), humanize.IBytes(uint64(a.Max)), humanize.IBytes(uint64(p.PaddedSize)))}}
+	}
+	if a.Price.Cmp(d.maxPrice) > 0 {
+		return big.Zero(), &unfit{fault{DealRejected, phaseAsk, refusedPrice, fmt.Sprintf(
+			"asks %s attoFIL per GiB and epoch, the limit is %s", a.Price, d.opt.MaxPrice)}}
+	}
+	gib := big.NewInt(1 << 30)
+	total := big.Mul(a.Price, big.NewInt(p.PaddedSize))
+	return big.Div(big.Add(total, big.Sub(gib, big.NewInt(1))), gib), nil // rounded up: a provider refuses less than its ask
+}
+
+// proposal fills in a deal.
+func (d *Deals) proposal(ctx context.Context, provider string, p Piece, head int64, price big.Int) (market.DealProposal, error) {
+	var none market.DealProposal
+	k, err := d.key(ctx)
+	if err != nil {
+		return none, err
+	}
+	least, err := d.chain.CollateralBounds(ctx, p.PaddedSize, false)
+	if err != nil {
+		return none, err
+	}
+	miner, err := address.NewFromString(provider)
+	if err != nil {
+		return none, fmt.Errorf("provider %q: %w", provider, err)
+	}
+	piece, err := cid.Decode(p.CID)
+	if err != nil {
+		return none, err
+	}
+	label, err := market.NewLabelFromString(p.Shards[0].Root)
+	if err != nil {
+		return none, err
+	}
+	start := abi.ChainEpoch(head + d.opt.StartLead)
+	return market.DealProposal{
+		PieceCID: piece, PieceSize: abi.PaddedPieceSize(p.PaddedSize), Client: k.addr, Provider: miner, Label: label,
+		StartEpoch: start, EndEpoch: start + abi.ChainEpoch(d.opt.Duration), StoragePricePerEpoch: price,
+		// A fifth above the minimum, which rises and falls while the proposal waits to be published.
+		ProviderCollateral: big.Div(big.Mul(least, big.NewInt(6)), big.NewInt(5)), ClientCollateral: big.Zero(),
+	}, nil
+}
+
+// afford checks that the market escrow covers a deal.
+func (d *Deals) afford(ctx context.Context, p market.DealProposal) error {
+	need := p.ClientBalanceRequirement()
+	if need.Sign() == 0 {
+		return nil
+	}
+	have, err := d.chain.Escrow(ctx, p.Client)
+	var refused *rpcError
+	if errors.As(err, &refused) {
+		// An address that never got any FIL is not on chain at all.
+		return &errNotNow{fmt.Sprintf("escrow of %s is not known (%s), need %s", p.Client, short(refused.Message), fil(need))}
+	}
+	if err != nil {
+		return err
+	}
+	if have.LessThan(need) {
+		return &errNotNow{fmt.Sprintf("escrow of %s too low: have %s, need %s", p.Client, fil(have), fil(need))}
+	}
+	return nil
+}
+
+// fil writes an amount of attoFIL for a person.
+func fil(a big.Int) string { return abi.TokenAmount(a).String() + " attoFIL" }
+
+// signProposal returns the CBOR of the signed proposal, and its CID.
+func signProposal(k *signer, p market.DealProposal) (signed []byte, id string, err error) {
+	var plain, out bytes.Buffer
+	if err := p.MarshalCBOR(&plain); err != nil {
+		return nil, "", fmt.Errorf("proposal: %w", err)
+	}
+	full := market.ClientDealProposal{Proposal: p, ClientSignature: k.sign(plain.Bytes())}
+	if err := full.MarshalCBOR(&out); err != nil {
+		return nil, "", fmt.Errorf("proposal: %w", err)
+	}
+	c, err := abi.CidBuilder.Sum(out.Bytes())
+	if err != nil {
+		return nil, "", fmt.Errorf("proposal: %w", err)
+	}
+	return out.Bytes(), c.String(), nil
+}
+
+// signedProposal reads back what signProposal made.
+func (r *dealRow) signedProposal() (p market.ClientDealProposal, err error) {
+	if err := p.UnmarshalCBOR(bytes.NewReader(r.Signed)); err != nil {
+		return p, fmt.Errorf("stored proposal of deal %s: %w", r.UUID, err)
+	}
+	return p, nil
+}
+
+// dealParams is what is sent to the provider: the same bytes at every try.
+func (d *Deals) dealParams(ctx context.Context, row dealRow, p Piece) (*boostly.DealParams, error) {
+	signed, err := row.signedProposal()
+	if err != nil {
+		return nil, err
+	}
+	token, err := d.box.Open(row.Token, tokenSeal(row.UUID))
+	if err != nil {
+		return nil, fmt.Errorf("token of deal %s: %w", row.UUID, err)
+	}
+	params, err := transferParams(d.opt.PieceURL+"/piece/"+row.Piece, string(token))
+	if err != nil {
+		return nil, err
+	}
+	root, err := cid.Decode(p.Shards[0].Root)
+	if err != nil {
+		return nil, err
+	}
+	return &boostly.DealParams{
+		DealUUID: uuid.MustParse(row.UUID), ClientDealProposal: signed, DealDataRoot: root,
+		Transfer:         boostly.Transfer{Type: "http", ClientID: row.UUID, Params: params, Size: uint64(p.Size)},
+		SkipIPNIAnnounce: p.Private,
+	}, nil
+}
+
+// short cuts a provider's message to what fits into a reason.
+func short(s string) string {
+	const limit = 300
+	if len(s) > limit {
+		return s[:limit] + "…"
+	}
+	return s
+}

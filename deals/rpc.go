@@ -1,0 +1,110 @@
+package deals
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	rpcTimeout = 30 * time.Second
+	rpcLimit   = 16 << 20 // of an answer; a publish message with its deals stays far below
+)
+
+// rpcError is what the chain's node answers when it refuses a call.
+type rpcError struct {
+	Method  string `json:"-"`
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *rpcError) Error() string { return e.Method + ": " + e.Message }
+
+// An rpc speaks JSON-RPC 2.0 over HTTP POST.
+type rpc struct {
+	url   string
+	token bearer
+	web   *http.Client
+	next  atomic.Int64
+}
+
+// bearer is a token that cannot be printed.
+type bearer struct{ p *string }
+
+func (bearer) String() string { return "[redacted]" }
+
+func newRPC(url, token string) *rpc {
+	r := &rpc{url: url, web: &http.Client{Timeout: rpcTimeout}}
+	if token != "" {
+		r.token.p = &token
+	}
+	return r
+}
+
+// call runs Filecoin.method and decodes its result into out.
+func (r *rpc) call(ctx context.Context, method string, out any, params ...any) error {
+	if params == nil {
+		params = []any{}
+	}
+	body, err := json.Marshal(map[string]any{
+		"jsonrpc": "2.0", "id": r.next.Add(1), "method": "Filecoin." + method, "params": params,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	answer, status, err := r.post(ctx, body)
+	if err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	var msg struct {
+		Result json.RawMessage `json:"result"`
+		Error  *rpcError       `json:"error"`
+	}
+	if err := json.Unmarshal(answer, &msg); err != nil || msg.Error == nil && msg.Result == nil {
+		return fmt.Errorf("%s: chain answers HTTP %d without a JSON-RPC result", method, status)
+	}
+	if msg.Error != nil {
+		msg.Error.Method = method
+		return msg.Error
+	}
+	if err := json.Unmarshal(msg.Result, out); err != nil {
+		return fmt.Errorf("%s: result: %w", method, err)
+	}
+	return nil
+}
+
+func (r *rpc) post(ctx context.Context, body []byte) (answer []byte, status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, 0, errors.New("chain URL is not valid") // the URL may hold an API key
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if r.token.p != nil {
+		req.Header.Set("Authorization", "Bearer "+*r.token.p)
+	}
+	resp, err := r.web.Do(req)
+	if err != nil {
+		// url.Error names the URL, and with it an API key in its path.
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return nil, 0, fmt.Errorf("chain: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, rpcLimit+1))
+	if err != nil {
+		return nil, 0, fmt.Errorf("chain: %w", err)
+	}
+	if len(answer) > rpcLimit {
+		return nil, 0, errors.New("chain: answer is too long")
+	}
+	return answer, resp.StatusCode, nil
+}
