@@ -48,6 +48,7 @@ type host struct {
 	dht  *dht.IpfsDHT // nil when off
 
 	keep     keeper
+	metrics  hostMetrics
 	restorer *restorer
 	gateway  http.Handler
 
@@ -106,6 +107,7 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 	}
 	// The exchange outlives Open; close ends it.
 	h.swap = newBitswap(context.WithoutCancel(ctx), h.p2p, h.dht, blocks)
+	h.metrics.register(cfg.Metrics, h)
 	h.keep.start(h.p2p, keep, cfg.Log)
 	if h.dht != nil {
 		if err := h.dht.Bootstrap(ctx); err != nil {
@@ -164,6 +166,7 @@ func (h *host) close() error {
 	h.closed.Do(func() {
 		h.restorer.close()
 		h.keep.stop()
+		h.metrics.unregister()
 		var errs []error
 		if h.swap != nil {
 			errs = append(errs, h.swap.Close())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -240,16 +241,21 @@ func TestOpenStreamDeadline(t *testing.T) {
 	}
 }
 
-// awaitConnected returns once h is connected, or not connected, to id.
-func awaitConnected(t *testing.T, h *host, id peer.ID, want network.Connectedness) {
+// await returns once ok is true; what says what was waited for.
+func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(15 * time.Second)
-	for h.p2p.Network().Connectedness(id) != want {
+	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("connectedness to %s is not %v", id, want)
+			t.Fatalf("not within 15 s: %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+func awaitConnected(t *testing.T, h *host, id peer.ID, want network.Connectedness) {
+	t.Helper()
+	await(t, fmt.Sprintf("%v to %s", want, id), func() bool { return h.p2p.Network().Connectedness(id) == want })
 }
 
 func TestBootstrapPeersAreKept(t *testing.T) {
@@ -282,21 +288,50 @@ func TestMetricsOfManyHosts(t *testing.T) {
 			t.Errorf("GET = %d", w.Code)
 		}
 	}
+	if n := gathered(t, reg, "ipfs_http_gw_responses_total"); n != 2 {
+		t.Errorf("responses counted = %v, want those of the two nodes with the registry", n)
+	}
+}
+
+func TestBitswapMetrics(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	b := rawBlock("counted too")
+	for range 2 { // the second time as after a restart
+		server := newTestHost(t, Config{ListenAddrs: []string{loopback}, Metrics: reg}, newMemBlocks(b))
+		client := newLoopbackHost(t, newMemBlocks())
+		connect(t, client, server)
+		if _, err := client.swap.GetBlock(t.Context(), b.Cid()); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]float64{
+			"whypfs_node_peers":                     1,
+			"whypfs_node_bitswap_sent_blocks_total": 1,
+			"whypfs_node_bitswap_sent_bytes_total":  float64(len(b.RawData())),
+		} {
+			// The server counts after it has sent.
+			await(t, fmt.Sprintf("%s = %v", name, want), func() bool { return gathered(t, reg, name) == want })
+		}
+		if err := server.close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// gathered is the sum of a metric's values.
+func gathered(t *testing.T, reg prometheus.Gatherer, name string) (sum float64) {
+	t.Helper()
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var requests float64
 	for _, f := range families {
-		if f.GetName() == "ipfs_http_gw_responses_total" {
+		if f.GetName() == name {
 			for _, m := range f.GetMetric() {
-				requests += m.GetCounter().GetValue()
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}
-	if requests != 2 {
-		t.Errorf("responses counted = %v, want those of the two nodes with the registry", requests)
-	}
+	return sum
 }
 
 func TestAnnounce(t *testing.T) {
@@ -307,22 +342,16 @@ func TestAnnounce(t *testing.T) {
 	bs := newMemBlocks(b)
 	h := newTestHost(t, Config{ListenAddrs: []string{loopback}, DHT: "client", Bootstrap: server.addrs()}, bs)
 	awaitConnected(t, h, server.p2p.ID(), network.Connected)
-	for h.dht.RoutingTable().Size() == 0 { // filled once identify is through
-		if ctx.Err() != nil {
-			t.Fatal("no peer in the routing table")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	// The routing table is filled once identify is through.
+	await(t, "a peer in the routing table", func() bool { return h.dht.RoutingTable().Size() > 0 })
 	if err := h.announce(ctx, bs, b.Cid()); err != nil {
 		t.Fatal(err)
 	}
 	var found []peer.AddrInfo // the record travels without an answer
-	for len(found) == 0 && ctx.Err() == nil {
-		var err error
-		if found, err = server.dht.FindProviders(ctx, b.Cid()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	await(t, "a provider", func() bool {
+		found, _ = server.dht.FindProviders(ctx, b.Cid())
+		return len(found) > 0
+	})
 	if len(found) != 1 || found[0].ID != h.p2p.ID() {
 		t.Errorf("providers = %v, want %s", found, h.p2p.ID())
 	}
