@@ -109,7 +109,8 @@ var epoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 // makeID returns an id for something made at t: 41 bits of milliseconds and 12
 // of low, so that ids are ordered by time and stay below 2^53 for 69 years.
 func makeID(t time.Time, low uint64) uint64 {
-	return uint64(t.UnixMilli()-epoch)<<12 | low&0xfff
+	ms := max(t.UnixMilli()-epoch, 0) // a clock that was never set must not make it huge
+	return uint64(ms)<<12 | low&0xfff
 }
 
 // idTime is the time in an id.

@@ -102,22 +102,17 @@ func (b *Buckets) PutPart(ctx context.Context, bucket Bucket, key, id string, nu
 		Number: number, Size: file.Size, ETag: hex.EncodeToString(sum), CID: file.Root,
 		Modified: time.Now().UTC().Truncate(time.Millisecond), Checksums: attr.Checksums,
 	}
-	if err := b.commitPart(ctx, bucket, key, id, p, nil); err != nil {
+	if err := b.commitPart(ctx, bucket, key, id, p); err != nil {
 		return Part{}, fmt.Errorf("part %d of upload %s: %w", number, id, err)
 	}
 	return p, nil
 }
 
 // commitPart makes a part whose blocks are stored one of the upload's.
-func (b *Buckets) commitPart(ctx context.Context, bucket Bucket, key, id string, p Part, extra func(kv.Tx) error) error {
+func (b *Buckets) commitPart(ctx context.Context, bucket Bucket, key, id string, p Part) error {
 	return b.update(ctx, func(tx kv.Tx) error {
 		if _, err := uploadRow(tx, bucket.UUID, key, id); err != nil {
 			return err
-		}
-		if extra != nil {
-			if err := extra(tx); err != nil {
-				return err
-			}
 		}
 		old, err := partRow(tx, id, p.Number)
 		if err == nil {

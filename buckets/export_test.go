@@ -1,0 +1,72 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/whypfs/whypfs/kv"
+)
+
+// The handlers of the jobs, for tests that run them without a queue.
+
+func (b *Buckets) Assign(ctx context.Context, bucket string) error { return b.assign(ctx, bucket) }
+func (b *Buckets) SealIfDue(ctx context.Context, zone uint64) error {
+	return b.sealIfDue(ctx, zoneJobID(zone))
+}
+func (b *Buckets) Advance(ctx context.Context, zone uint64) error {
+	return b.advance(ctx, zoneJobID(zone))
+}
+
+// AgeZone makes a zone's last step older.
+func (b *Buckets) AgeZone(ctx context.Context, id uint64, by time.Duration) error {
+	return b.changeZone(ctx, id, func(z *zoneRow) bool {
+		z.Changed = z.Changed.Add(-by)
+		return true
+	})
+}
+
+// AgeDone makes the record of a completed upload older.
+func (b *Buckets) AgeDone(ctx context.Context, upload string, by time.Duration) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		d, err := kv.GetJSON[doneRow](tx, keyDone(upload))
+		if err != nil {
+			return err
+		}
+		d.Completed = d.Completed.Add(-by)
+		return kv.PutJSON(tx, keyDone(upload), d)
+	})
+}
+
+// RepeatPart makes parts 2 to n of an upload, all of them part 1 again.
+func (b *Buckets) RepeatPart(ctx context.Context, upload string, n int) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		p, err := partRow(tx, upload, 1)
+		if err != nil {
+			return err
+		}
+		for p.Number = 2; p.Number <= n; p.Number++ {
+			err := errors.Join(
+				kv.PutJSON(tx, keyPart(upload, p.Number), p),
+				tx.Put(keyPartRef(p.CID, upload, p.Number), present))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+var (
+	HumanDuration = humanDuration
+	ValidName     = validName
+	MakeID        = makeID
+	IDTime        = idTime
+)
+
+// Flights gives tests the sharing of calls.
+type Flights struct{ f flights }
+
+func (f *Flights) Do(ctx context.Context, key string, fn func(context.Context) error) error {
+	return f.f.do(ctx, key, fn)
+}

@@ -1,0 +1,88 @@
+package buckets_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/node"
+)
+
+// TestOffload: the blocks go, a read brings them back, and other contents of the root stay as they were.
+func TestOffload(t *testing.T) {
+	body := fresh(3 << 20)
+	asked := 0
+	var f *fixture
+	d := &dealer{restore: func(ctx context.Context, c buckets.Content) error {
+		asked++
+		_, err := f.node.Import(ctx, strings.NewReader(body), node.ImportOptions{Private: true})
+		return err
+	}}
+	f = newTest(t, buckets.Options{Dealer: d})
+	ctx := t.Context()
+	b := f.bucket("one")
+	o := f.put(b, "key", body)
+	wantErr(t, "Offload of an unassigned content", f.Offload(ctx, o.Content), buckets.ErrNotComplete)
+	f.assigned(b)
+	wantErr(t, "Offload in an open zone", f.Offload(ctx, o.Content), buckets.ErrNotComplete)
+	f.completed(b)
+	wantErr(t, "Offload of nothing", f.Offload(ctx, 1), buckets.ErrNoContent)
+	wantErr(t, "Restore of what nothing names", f.Restore(ctx, cidOf(t, "none")), node.ErrNotFound)
+	offload := func() {
+		t.Helper()
+		wantErr(t, "Offload", f.Offload(ctx, o.Content), nil)
+		if c := f.content(o.Content); !c.Offloaded || len(f.roots()) != 0 {
+			t.Errorf("content is %+v, roots %v", c, f.roots())
+		}
+		if _, err := f.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := f.node.HasBlock(ctx, o.CID); ok {
+			t.Error("the root is still local")
+		}
+	}
+	offload()
+	if f.body(b, "key") != body || asked != 1 {
+		t.Errorf("the body differs, or %d restores", asked)
+	}
+	if c := f.content(o.Content); c.Offloaded || len(f.roots()) != 1 {
+		t.Errorf("content is %+v, roots %v", c, f.roots())
+	}
+	// A copy has to be local, because its own zone will be packed.
+	offload()
+	if _, err := f.Copy(ctx, o, b, "copy", buckets.Attributes{}, buckets.Conditions{}); err != nil || asked != 2 {
+		t.Errorf("Copy: %v after %d restores", err, asked)
+	}
+	wantErr(t, "Offload", f.Offload(ctx, o.Content), nil)
+	if !f.roots()[o.CID] {
+		t.Error("offloading one content took the root of another")
+	}
+	// What its owner deleted does not come back.
+	f.delete(b, "copy")
+	f.delete(b, "key")
+	wantErr(t, "Restore of a deleted content", f.Restore(ctx, o.CID), node.ErrNotFound)
+}
+
+func TestRestoreFails(t *testing.T) {
+	errGone := errors.New("no provider returned the data")
+	d := &dealer{restore: func(context.Context, buckets.Content) error { return errGone }}
+	f := newTest(t, buckets.Options{Dealer: d})
+	b := f.bucket("one")
+	o := f.put(b, "key", fresh(100))
+	wantErr(t, "Restore of what is in no piece", f.Restore(t.Context(), o.CID), node.ErrNotFound)
+	f.completed(b)
+	wantErr(t, "Restore", f.Restore(t.Context(), o.CID), errGone)
+}
+
+// cidOf is the root some bytes would have.
+func cidOf(t *testing.T, body string) cid.Cid {
+	t.Helper()
+	c, err := cid.V1Builder{Codec: cid.Raw, MhType: 0x12}.Sum([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
