@@ -46,7 +46,25 @@ func (n *Node) PutBlocks(ctx context.Context, blocks []Block, private bool) erro
 }
 
 // Publish makes every block under root, stored as private, readable by anyone.
-func (n *Node) Publish(ctx context.Context, root cid.Cid) error { panic("unwritten") }
+// Blocks that are not here stay so.
+func (n *Node) Publish(ctx context.Context, root cid.Cid) error {
+	batch := n.blocks.Batch(false)
+	publish := func(c cid.Cid, _ int) error {
+		if _, ok := n.blocks.Has(c, true); ok {
+			return nil
+		}
+		data, err := n.Block(ctx, c)
+		if err != nil {
+			return err
+		}
+		return batch.Put(ctx, c, data)
+	}
+	absent := func(cid.Cid) error { return nil }
+	if err := n.walk(ctx, root, publish, absent); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	return batch.Sync(ctx)
+}
 
 // Usage says what the store holds.
 type Usage struct {

@@ -38,10 +38,3 @@ func (n *Node) Import(ctx context.Context, r io.Reader, opt ImportOptions) (File
 	}
 	return File{Root: root.cid, Size: root.size}, nil
 }
-
-// Concat joins files into one. If all but the last are multiples of the chunk
-// size the result is the very DAG that Import would have made of all bytes,
-// and joined is false; otherwise the parts' DAGs are linked under join nodes and joined is true.
-func (n *Node) Concat(ctx context.Context, parts []File, private bool) (f File, joined bool, err error) {
-	panic("unwritten")
-}

@@ -50,6 +50,7 @@ type Node struct {
 	host   *host
 	shape  shape
 	chunks sync.Pool // of *chunk
+	leaves sync.Pool // of *[]byte
 }
 
 // Open opens the block store in cfg.Dir, rebuilding what a crash left behind, and starts the host.

@@ -2,21 +2,299 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"sync"
 
 	"github.com/ipfs/go-cid"
 )
 
+const (
+	// readAhead leaves are read before they are asked for, once reads are sequential.
+	readAhead = 4
+	// Leaves from pooledLeaf bytes on are read into pooled buffers.
+	pooledLeaf = 64 << 10
+	// maxDepth bounds the path from a file's root to a leaf. Balanced DAGs of
+	// this profile have a depth of 3 at 1 PiB; joining joined files adds to it.
+	maxDepth = 256
+)
+
 // OpenFile returns a reader of the UnixFS file under root. Every block is
-// checked against its CID. A missing block is restored once through
-// Config.Restore with the file's root.
-func (n *Node) OpenFile(ctx context.Context, root cid.Cid) (*FileReader, error) { panic("unwritten") }
+// checked against its CID. A missing or damaged block is restored once through
+// Config.Restore with the file's root. The end of ctx ends the reader too.
+func (n *Node) OpenFile(ctx context.Context, root cid.Cid) (*FileReader, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	f := &FileReader{n: n, ctx: ctx, cancel: cancel, root: root}
+	top, err := f.node(root)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("open file: %w", err)
+	}
+	f.size = top.size
+	f.cursor = cursor{load: f.node, top: top}
+	return f, nil
+}
 
-// FileReader reads a file with seeking and read-ahead. It is not safe for concurrent use.
-type FileReader struct{}
+// FileReader reads a file with seeking and read-ahead. It is not safe for
+// concurrent use. It has to be closed.
+type FileReader struct {
+	n        *Node
+	ctx      context.Context // io.Reader has no room for one
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup // reads ahead
+	root     cid.Cid
+	size     int64
+	pos      int64
+	restored bool // Restore was called
+	closed   bool
 
-func (f *FileReader) Size() int64                               { panic("unwritten") }
-func (f *FileReader) Read(p []byte) (int, error)                { panic("unwritten") }
-func (f *FileReader) Seek(off int64, whence int) (int64, error) { panic("unwritten") }
-func (f *FileReader) WriteTo(w io.Writer) (int64, error)        { panic("unwritten") }
-func (f *FileReader) Close() error                              { panic("unwritten") }
+	cursor cursor
+	cur    *leafRead   // holds pos, or was just read
+	ahead  []*leafRead // what follows cur
+	run    int         // leaves read one after the other since the last jump
+}
+
+// A leafRead is a leaf that is read, or is being read on a goroutine until done.
+type leafRead struct {
+	piece
+	done   chan struct{}
+	err    error
+	pooled *[]byte // goes back to Node.leaves
+}
+
+// Size is the length of the file.
+func (f *FileReader) Size() int64 { return f.size }
+
+// Read implements io.Reader. After an error the next call tries again.
+func (f *FileReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	data, err := f.here()
+	if err != nil {
+		return 0, err
+	}
+	k := copy(p, data)
+	f.pos += int64(k)
+	return k, nil
+}
+
+// WriteTo implements io.WriterTo; it reads ahead from the first leaf on.
+func (f *FileReader) WriteTo(w io.Writer) (written int64, err error) {
+	f.run++
+	for {
+		data, err := f.here()
+		if err == io.EOF {
+			return written, nil
+		}
+		if err != nil {
+			return written, err
+		}
+		k, err := w.Write(data)
+		written += int64(k)
+		f.pos += int64(k)
+		if err == nil && k < len(data) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return written, err
+		}
+	}
+}
+
+// Seek implements io.Seeker. It reads nothing.
+func (f *FileReader) Seek(off int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekStart:
+	case io.SeekCurrent:
+		off += f.pos
+	case io.SeekEnd:
+		off += f.size
+	default:
+		return 0, fmt.Errorf("seek %s: bad whence %d", f.root, whence)
+	}
+	if off < 0 {
+		return 0, fmt.Errorf("seek %s: negative offset", f.root)
+	}
+	f.pos = off
+	return off, nil
+}
+
+// Close ends the reads ahead.
+func (f *FileReader) Close() error {
+	f.closed = true
+	f.cancel()
+	f.forget()
+	f.wg.Wait()
+	if f.cur != nil {
+		f.recycle(f.cur)
+		f.cur = nil
+	}
+	return nil
+}
+
+// here returns the bytes from pos to the end of their leaf.
+func (f *FileReader) here() ([]byte, error) {
+	switch {
+	case f.closed:
+		return nil, fmt.Errorf("read %s: %w", f.root, os.ErrClosed)
+	case f.pos >= f.size:
+		return nil, io.EOF
+	case f.cur == nil || !f.cur.holds(f.pos):
+		if err := f.advance(); err != nil {
+			return nil, fmt.Errorf("read %s at %d: %w", f.root, f.pos, err)
+		}
+	}
+	return f.cur.data[f.pos-f.cur.off:], nil
+}
+
+// advance makes cur the leaf that holds pos.
+func (f *FileReader) advance() error {
+	if f.cur != nil {
+		f.recycle(f.cur)
+		f.cur = nil
+	}
+	if len(f.ahead) > 0 && !f.ahead[0].holds(f.pos) {
+		f.forget()
+	}
+	var l *leafRead
+	if len(f.ahead) > 0 {
+		l, f.ahead = f.ahead[0], f.ahead[1:]
+	} else {
+		var err error
+		if f.cursor.off() != f.pos {
+			f.run = min(f.run, 1) // WriteTo may begin anywhere
+			if err = f.cursor.seek(f.pos); err != nil {
+				return err
+			}
+		}
+		if l, err = f.begin(); err != nil {
+			return err
+		}
+	}
+	if f.run++; f.run > 1 {
+		f.fillAhead()
+	}
+	if l.done != nil {
+		<-l.done
+	}
+	if isMiss(l.err) {
+		l.data, l.err = f.block(l.cid)
+	}
+	if l.err == nil && int64(len(l.data)) != l.size {
+		l.err = fmt.Errorf("%s: %d bytes where %d are due: %w", l.cid, len(l.data), l.size, ErrNotFile)
+	}
+	if l.err != nil {
+		f.forget()
+		f.cursor.reset()
+		return l.err
+	}
+	f.cur = l
+	return nil
+}
+
+// begin starts to read the next leaf.
+func (f *FileReader) begin() (*leafRead, error) {
+	p, err := f.cursor.next()
+	if err != nil {
+		return nil, err
+	}
+	l := &leafRead{piece: p}
+	if l.data != nil {
+		return l, nil
+	}
+	var buf []byte
+	if l.size >= pooledLeaf {
+		l.pooled, _ = f.n.leaves.Get().(*[]byte)
+		if l.pooled == nil {
+			l.pooled = new([]byte)
+		}
+		buf = *l.pooled
+	}
+	l.done = make(chan struct{})
+	f.wg.Go(func() {
+		defer close(l.done)
+		if l.err = f.ctx.Err(); l.err == nil {
+			l.data, l.err = f.n.blocks.Block(l.cid, false, buf)
+		}
+	})
+	return l, nil
+}
+
+// fillAhead starts the leaves that follow. What goes wrong in finding them
+// goes wrong again, and is told, when they are wanted.
+func (f *FileReader) fillAhead() {
+	for len(f.ahead) < readAhead && f.cursor.off() < f.size {
+		l, err := f.begin()
+		if err != nil {
+			f.cursor.reset()
+			return
+		}
+		f.ahead = append(f.ahead, l)
+	}
+}
+
+// forget drops the leaves read ahead.
+func (f *FileReader) forget() {
+	for _, l := range f.ahead {
+		f.wg.Go(func() {
+			if l.done != nil {
+				<-l.done
+			}
+			f.recycle(l)
+		})
+	}
+	f.ahead, f.run = nil, 0
+	f.cursor.reset()
+}
+
+// recycle gives back the buffer of a leaf whose read has ended.
+func (f *FileReader) recycle(l *leafRead) {
+	if l.pooled != nil && l.data != nil {
+		*l.pooled = l.data[:0]
+		f.n.leaves.Put(l.pooled)
+		l.pooled, l.data = nil, nil
+	}
+}
+
+// node reads a node of the file.
+func (f *FileReader) node(c cid.Cid) (fileNode, error) {
+	data, err := f.block(c)
+	if err != nil {
+		return fileNode{}, err
+	}
+	return parseFile(c, data)
+}
+
+func isMiss(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) }
+
+// block reads a block, restoring the file if that was not tried yet.
+func (f *FileReader) block(c cid.Cid) ([]byte, error) {
+	data, err := f.n.Block(f.ctx, c)
+	if !isMiss(err) || f.n.cfg.Restore == nil {
+		return data, err
+	}
+	if !f.restored {
+		f.restored = true
+		if re := f.n.cfg.Restore(f.ctx, f.root); re != nil {
+			if errors.Is(re, ErrNotFound) {
+				return nil, err
+			}
+			return nil, fmt.Errorf("%w: restore %s: %w", err, f.root, re)
+		}
+		f.n.log.InfoContext(f.ctx, "file restored", "cid", f.root.String())
+	}
+	return f.n.Block(f.ctx, c)
+}
+
+// A piece is a run of a file's bytes in one block.
+type piece struct {
+	cid  cid.Cid // of a raw leaf that is still to be read, if data is nil
+	data []byte
+	off  int64
+	size int64
+}
+
+func (p *piece) holds(pos int64) bool { return p.off <= pos && pos < p.off+p.size }

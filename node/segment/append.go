@@ -44,12 +44,18 @@ func (s *Store) Batch(private bool) *Batch {
 // Put stores a block whose hash the caller has checked. It is durable once Sync
 // returns nil. A block that is here already is not written again.
 func (b *Batch) Put(ctx context.Context, c cid.Cid, data []byte) error {
+	_, err := b.put(ctx, c, data)
+	return err
+}
+
+// put also says how many bytes were written.
+func (b *Batch) put(ctx context.Context, c cid.Cid, data []byte) (n int64, err error) {
 	if _, ok := identityData(c); ok {
-		return nil
+		return 0, nil
 	}
 	g, end, n, err := b.store.put(ctx, c, data, b.private)
 	if err != nil {
-		return fmt.Errorf("store %s: %w", c, err)
+		return 0, fmt.Errorf("store %s: %w", c, err)
 	}
 	b.mu.Lock()
 	b.ends[g] = max(b.ends[g], end)
@@ -57,9 +63,9 @@ func (b *Batch) Put(ctx context.Context, c cid.Cid, data []byte) error {
 	full := b.dirty >= maxDirty
 	b.mu.Unlock()
 	if full {
-		return b.Sync(ctx)
+		return n, b.Sync(ctx)
 	}
-	return nil
+	return n, nil
 }
 
 // Sync returns when everything put before is durable. After an error some of

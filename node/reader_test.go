@@ -1,0 +1,331 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"testing/iotest"
+
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/boxo/ipld/unixfs"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+)
+
+func mustRead(t testing.TB, r io.Reader) []byte {
+	t.Helper()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func mustImport(t testing.TB, n *Node, data []byte, opt ImportOptions) File {
+	t.Helper()
+	f, err := n.Import(t.Context(), bytes.NewReader(data), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func mustOpen(t testing.TB, n *Node, root cid.Cid) *FileReader {
+	t.Helper()
+	r, err := n.OpenFile(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// checkReader compares a reader with the bytes it stands for in every way it can be read.
+func checkReader(t *testing.T, n *Node, root cid.Cid, want []byte) {
+	t.Helper()
+	r := mustOpen(t, n, root)
+	if r.Size() != int64(len(want)) {
+		t.Fatalf("Size() = %d, want %d", r.Size(), len(want))
+	}
+	var all bytes.Buffer
+	if k, err := r.WriteTo(&all); err != nil || k != int64(len(want)) || !bytes.Equal(all.Bytes(), want) {
+		t.Fatalf("WriteTo = %d, %v; want the %d bytes", k, err, len(want))
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if len(want) < 1<<12 {
+		if err := iotest.TestReader(struct{ io.ReadSeeker }{r}, want); err != nil {
+			t.Fatal(err)
+		}
+	} else if got := mustRead(t, struct{ io.Reader }{r}); !bytes.Equal(got, want) {
+		t.Fatalf("Read of %d bytes: wrong bytes", len(want))
+	}
+	rnd := rand.New(rand.NewPCG(1, uint64(len(want))))
+	for range 100 {
+		from := rnd.Int64N(int64(len(want)) + 1)
+		to := from + rnd.Int64N(int64(len(want))-from+1)
+		if _, err := r.Seek(from, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, to-from)
+		if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, want[from:to]) {
+			t.Fatalf("read [%d:%d] of %d: %v, or wrong bytes", from, to, len(want), err)
+		}
+	}
+	if _, err := r.Seek(5, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	if k, err := r.Read(make([]byte, 1)); k != 0 || err != io.EOF {
+		t.Errorf("Read behind the end = %d, %v; want EOF", k, err)
+	}
+}
+
+func TestReadImported(t *testing.T) {
+	n := newTestNode(t, Config{})
+	for _, tt := range []struct {
+		s     shape
+		sizes []int64
+	}{
+		{shape{4, 3}, []int64{0, 1, 4, 5, 12, 13, 36, 37, 109, 500}},
+		{profile, []int64{1 << 20, 3<<20 + 5, 12 << 20}},
+	} {
+		n.shape = tt.s
+		for _, size := range tt.sizes {
+			data := mustRead(t, keystream(size, "read"))
+			f := mustImport(t, n, data, ImportOptions{})
+			checkReader(t, n, f.Root, data)
+		}
+	}
+}
+
+// Other software makes other DAGs: leaves in dag-pb, CIDv0, data in inner nodes, uneven depth.
+func TestReadForeign(t *testing.T) {
+	n := newTestNode(t, Config{})
+	put := func(nd *merkledag.ProtoNode) *merkledag.ProtoNode {
+		if err := n.PutBlocks(t.Context(), []Block{{nd.Cid(), nd.RawData()}}, false); err != nil {
+			t.Fatal(err)
+		}
+		return nd
+	}
+	leaf := func(kind int, s string) ipld.Node {
+		fs := unixfs.NewFSNode(unixfs.TFile)
+		if kind == 1 {
+			fs = unixfs.NewFSNode(unixfs.TRaw)
+		}
+		fs.SetData([]byte(s))
+		b, err := fs.GetBytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return put(merkledag.NodeWithData(b)) // CIDv0
+	}
+	inner := func(own string, sizes []uint64, kids ...ipld.Node) ipld.Node {
+		fs := unixfs.NewFSNode(unixfs.TFile)
+		fs.SetData([]byte(own))
+		nd := new(merkledag.ProtoNode)
+		for i, k := range kids {
+			if err := nd.AddNodeLink("", k); err != nil {
+				t.Fatal(err)
+			}
+			fs.AddBlockSize(sizes[i])
+		}
+		b, err := fs.GetBytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		nd.SetData(b)
+		return put(nd)
+	}
+	raw := merkledag.NewRawNode([]byte("raw leaf "))
+	if err := n.PutBlocks(t.Context(), []Block{{raw.Cid(), raw.RawData()}}, false); err != nil {
+		t.Fatal(err)
+	}
+	a, b := leaf(0, "file leaf "), leaf(1, "raw type leaf ")
+	sub := inner("", []uint64{10, 14, 9}, a, b, raw)
+	empty := leaf(0, "")
+	for _, tt := range []struct {
+		name string
+		root ipld.Node
+		want string
+	}{
+		{"one dag-pb leaf", a, "file leaf "},
+		{"empty dag-pb leaf", empty, ""},
+		{"leaves of all kinds", sub, "file leaf raw type leaf raw leaf "},
+		{"uneven depth", inner("", []uint64{9, 33, 0, 10}, raw, sub, empty, a), "raw leaf file leaf raw type leaf raw leaf file leaf "},
+		// The UnixFS specification puts a node's own data before that of its links.
+		{"data in an inner node", inner("own ", []uint64{9, 10}, raw, a), "own raw leaf file leaf "},
+	} {
+		t.Run(tt.name, func(t *testing.T) { checkReader(t, n, tt.root.Cid(), []byte(tt.want)) })
+	}
+	for _, tt := range []struct {
+		name string
+		root ipld.Node
+	}{
+		{"leaf shorter than its parent says", inner("", []uint64{10}, raw)},
+		{"leaf longer than its parent says", inner("", []uint64{8}, raw)},
+		{"node of another size", inner("", []uint64{32}, sub)},
+		{"sizes that overflow", inner("", []uint64{1 << 63, 1 << 63}, raw, raw)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := n.OpenFile(t.Context(), tt.root.Cid())
+			if err == nil {
+				_, err = io.Copy(io.Discard, r)
+				r.Close()
+			}
+			if !errors.Is(err, ErrNotFile) {
+				t.Errorf("reading = %v, want %v", err, ErrNotFile)
+			}
+		})
+	}
+	dir := put(unixfs.EmptyDirNode())
+	if _, err := n.OpenFile(t.Context(), dir.Cid()); !errors.Is(err, ErrNotFile) {
+		t.Errorf("OpenFile of a directory = %v, want %v", err, ErrNotFile)
+	}
+}
+
+// identityFile is a whole file in its CID.
+func TestReadIdentity(t *testing.T) {
+	n := newTestNode(t, Config{})
+	c, err := cid.V1Builder{Codec: cid.Raw, MhType: 0}.Sum([]byte("inline"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReader(t, n, c, []byte("inline"))
+}
+
+func TestReadRestores(t *testing.T) {
+	data := mustRead(t, keystream(6<<20+9, "restore"))
+	from := newTestNode(t, Config{})
+	file := mustImport(t, from, data, ImportOptions{})
+	var blocks []Block
+	if err := from.Walk(t.Context(), file.Root, func(c cid.Cid, _ int) error {
+		b, err := from.Block(t.Context(), c)
+		blocks = append(blocks, Block{c, b})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	other := errors.New("no provider answers")
+	for _, tt := range []struct {
+		name    string
+		local   []Block // before
+		brings  []Block
+		err     error
+		wantErr error
+	}{
+		{"nothing local", nil, blocks, nil, nil},
+		{"a leaf missing", append(blocks[:4:4], blocks[5:]...), blocks, nil, nil},
+		{"still missing afterwards", blocks[:4], blocks[:5], nil, ErrNotFound},
+		{"not restorable", blocks[:4], nil, ErrNotFound, ErrNotFound},
+		{"restore fails", blocks[:4], nil, other, other},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			calls := 0
+			var n *Node
+			n = newTestNode(t, Config{Restore: func(ctx context.Context, root cid.Cid) error {
+				if calls++; root != file.Root {
+					t.Errorf("Restore(%s), want the file's root %s", root, file.Root)
+				}
+				return errors.Join(tt.err, n.PutBlocks(ctx, tt.brings, false))
+			}})
+			if err := n.PutBlocks(t.Context(), tt.local, false); err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			r, err := n.OpenFile(t.Context(), file.Root)
+			if err == nil {
+				_, err = r.WriteTo(&got)
+				r.Close()
+			}
+			if !errors.Is(err, tt.wantErr) || (tt.wantErr != nil) != (err != nil) {
+				t.Errorf("reading = %v, want %v", err, tt.wantErr)
+			}
+			if tt.wantErr == nil && !bytes.Equal(got.Bytes(), data) {
+				t.Error("wrong bytes")
+			}
+			if calls != 1 {
+				t.Errorf("Restore was called %d times, want once", calls)
+			}
+		})
+	}
+}
+
+func TestReadWithoutRestore(t *testing.T) {
+	n := newTestNode(t, Config{})
+	f := mustImport(t, newTestNode(t, Config{}), []byte("elsewhere"), ImportOptions{})
+	if _, err := n.OpenFile(t.Context(), f.Root); !errors.Is(err, ErrNotFound) {
+		t.Errorf("OpenFile = %v, want %v", err, ErrNotFound)
+	}
+	if _, err := n.Block(t.Context(), f.Root); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Block = %v, want %v", err, ErrNotFound)
+	}
+}
+
+func TestReadClosedAndCancelled(t *testing.T) {
+	n := newTestNode(t, Config{})
+	f := mustImport(t, n, mustRead(t, keystream(9<<20, "closed")), ImportOptions{})
+	r := mustOpen(t, n, f.Root)
+	if _, err := io.CopyN(io.Discard, r, 3<<20); err != nil { // leaves are being read ahead
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Read after Close = %v, want %v", err, os.ErrClosed)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := n.OpenFile(ctx, f.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cancel()
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Read after cancel = %v, want %v", err, context.Canceled)
+	}
+}
+
+// FuzzParseFile checks that nobody's node can bring the reader down.
+func FuzzParseFile(f *testing.F) {
+	leaf, up, err := encodeFile([]link{{cid: merkledag.NewRawNode([]byte("x")).Cid(), size: 1, dag: 1}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(leaf)
+	f.Add([]byte{})
+	f.Add(unixfs.EmptyDirNode().RawData())
+	f.Add(unixfs.FilePBData([]byte("data"), 4))
+	f.Fuzz(func(t *testing.T, block []byte) {
+		n, err := parseFile(up.cid, block)
+		if err != nil {
+			if !errors.Is(err, ErrNotFile) {
+				t.Errorf("parseFile = %v, want %v", err, ErrNotFile)
+			}
+			return
+		}
+		var sum int64
+		for _, l := range n.links {
+			if l.size < 0 {
+				t.Errorf("link of %d bytes", l.size)
+			}
+			sum += l.size
+		}
+		if n.size != sum+int64(len(n.data)) || n.size < 0 {
+			t.Errorf("size %d of links with %d and data with %d", n.size, sum, len(n.data))
+		}
+		// Every link leads nowhere or to a leaf of one byte.
+		c := cursor{top: n, load: func(cid.Cid) (fileNode, error) { return fileNode{data: []byte{1}, size: 1}, nil }}
+		if n.size == 0 || c.seek(n.size-1) != nil {
+			return
+		}
+		if p, err := c.next(); err == nil && !p.holds(n.size-1) {
+			t.Errorf("seek(%d) came to %d+%d", n.size-1, p.off, p.size)
+		}
+	})
+}

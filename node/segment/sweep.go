@@ -1,0 +1,207 @@
+package segment
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
+)
+
+// A Live says whether a block, given its multihash, is to be kept.
+type Live func(mh multihash.Multihash) bool
+
+// Swept is what a sweep did.
+type Swept struct {
+	Blocks int64 // removed
+	Bytes  int64 // given back to the disk
+	Kept   int64 // blocks
+}
+
+// Sweep removes the blocks that are not live; see the package comment. It asks
+// for live when blocks stored earlier are frozen, and live is used until Sweep
+// returns. It waits for leases held now, so its caller holds none. What cannot be read
+// is kept. After an error some segments may not have been swept.
+func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, error)) (Swept, error) {
+	select {
+	case s.sweep <- struct{}{}:
+		defer func() { <-s.sweep }()
+	case <-ctx.Done():
+		return Swept{}, context.Cause(ctx)
+	}
+	if err := s.sealActive(ctx); err != nil {
+		return Swept{}, err
+	}
+	candidates := s.candidates()
+	defer s.acquit(candidates...)
+	if err := s.leases.wait(ctx); err != nil {
+		return Swept{}, fmt.Errorf("wait for uploads: %w", err)
+	}
+	isLive, err := live(ctx)
+	if err != nil {
+		return Swept{}, err
+	}
+	w := &sweeper{store: s, live: isLive, public: s.Batch(false), private: s.Batch(true)}
+	var errs []error
+	for _, g := range candidates {
+		if err := ctx.Err(); err != nil {
+			errs = append(errs, context.Cause(ctx))
+			break
+		}
+		if err := w.segment(ctx, g); err != nil {
+			errs = append(errs, fmt.Errorf("sweep segment %d: %w", g.id, err))
+		}
+	}
+	w.result.Bytes = max(w.result.Bytes, 0)
+	return w.result, errors.Join(errs...)
+}
+
+// candidates marks all sealed segments, and returns them from the oldest on.
+func (s *Store) candidates() []*segment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []*segment
+	for _, g := range s.segs {
+		if g.sealed && g.finished {
+			g.candidate = true
+			all = append(all, g)
+		}
+	}
+	slices.SortFunc(all, func(a, b *segment) int { return cmp.Compare(a.id, b.id) })
+	return all
+}
+
+// acquit ends being a candidate.
+func (s *Store) acquit(gs ...*segment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range gs {
+		g.candidate = false
+	}
+}
+
+// A sweeper sweeps the candidates one after the other.
+type sweeper struct {
+	store           *Store
+	live            Live
+	public, private *Batch // the copies
+	result          Swept
+}
+
+// segment sweeps one candidate.
+func (w *sweeper) segment(ctx context.Context, g *segment) error {
+	s := w.store
+	_, entries, err := readIndex(s.files, g.id, g.synced)
+	if err != nil {
+		_, _, entries = scan(g.file, g.synced, g.id)
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.off, b.off) })
+	var needed []entry
+	for _, e := range entries {
+		if w.live(multihash.Multihash(e.mh)) && !w.covered(e, false) {
+			needed = append(needed, e)
+		}
+	}
+	if len(needed) == len(entries) {
+		s.acquit(g)
+		w.result.Kept += int64(len(needed))
+		return nil
+	}
+	for _, e := range needed {
+		if err := w.copy(ctx, g, e); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(w.public.Sync(ctx), w.private.Sync(ctx)); err != nil {
+		return err
+	}
+	return w.drop(ctx, g, entries, int64(len(needed)))
+}
+
+// covered says whether a block has a sound copy outside the candidates that
+// serves all whom e serves. With durable, the copy is on the disk.
+func (w *sweeper) covered(e entry, durable bool) bool {
+	w.store.mu.RLock()
+	defer w.store.mu.RUnlock()
+	return w.coveredLocked(e, durable)
+}
+
+func (w *sweeper) coveredLocked(e entry, durable bool) bool {
+	s := w.store
+	_, ok := s.index.find(e.mh, func(l loc) bool {
+		g := s.segs[l.seg]
+		return !g.candidate && !l.bad() && (e.private() || !l.private()) && (!durable || g.synced >= l.end())
+	})
+	return ok
+}
+
+// copy appends the block of e, unless it was stored again meanwhile. It is
+// public if any copy of it is.
+func (w *sweeper) copy(ctx context.Context, g *segment, e entry) error {
+	s := w.store
+	c, data, err := readRecord(g, e)
+	if errors.Is(err, ErrDamaged) {
+		c = cid.NewCidV1(cid.Raw, multihash.Multihash(e.mh))
+		data, err = s.Block(c, false, nil) // there may be another copy
+	}
+	if err != nil {
+		return fmt.Errorf("at %d: %w", e.off, err)
+	}
+	s.mu.RLock()
+	_, public := s.index.find(e.mh, func(l loc) bool { return !l.private() && !l.bad() })
+	s.mu.RUnlock()
+	batch := w.private
+	if public || !e.private() {
+		batch = w.public
+	}
+	n, err := batch.put(ctx, c, data)
+	w.result.Bytes -= n
+	return err
+}
+
+// readRecord reads a record and checks all of it.
+func readRecord(g *segment, e entry) (c cid.Cid, data []byte, err error) {
+	rec := make([]byte, int(e.head)+int(e.size))
+	if n, err := g.file.ReadAt(rec, int64(e.off)); n < len(rec) {
+		return c, nil, err
+	}
+	m, ok := parseMark(rec)
+	sec := rec[markSize:]
+	if !ok || int(m.length) != len(sec) || crc32.Checksum(sec, castagnoli) != m.crc {
+		return c, nil, ErrDamaged
+	}
+	c, data, ok = parseSection(sec)
+	if !ok || multihashOf(c) != e.mh || !Matches(c, data) {
+		return c, nil, ErrDamaged
+	}
+	return c, data, nil
+}
+
+// drop removes a candidate once all that is live in it is durable elsewhere.
+func (w *sweeper) drop(ctx context.Context, g *segment, entries []entry, kept int64) error {
+	s := w.store
+	s.mu.Lock()
+	for _, e := range entries {
+		// A copy that an upload made may have been lost since by a failed sync.
+		if w.live(multihash.Multihash(e.mh)) && !w.coveredLocked(e, true) {
+			s.mu.Unlock()
+			return fmt.Errorf("at %d: the copy is not durable", e.off)
+		}
+	}
+	for _, e := range entries {
+		if s.index.remove(e.mh, e.loc) {
+			w.result.Blocks++
+		}
+	}
+	delete(s.segs, g.id)
+	g.dead.Store(true)
+	s.mu.Unlock()
+	w.result.Kept += kept
+	w.result.Bytes += g.synced
+	s.log.DebugContext(ctx, "segment removed", "segment", g.id, "size", g.synced, "kept", kept)
+	return g.release()
+}
