@@ -69,7 +69,6 @@ var (
 	errRequestTimeout     = &apiError{Code: "RequestTimeout", Status: 400, Message: "Your socket connection to the server was not read from or written to within the timeout period."}
 	errStorageFull        = &apiError{Code: "InsufficientStorage", Status: 507, Message: "The server has no room for more data. Objects stored before are not affected."}
 	errTooLarge           = &apiError{Code: "EntityTooLarge", Status: 400, Message: "Your proposed upload exceeds the maximum allowed size"}
-	errTooLongMessage     = &apiError{Code: "MaxMessageLengthExceeded", Status: 400, Message: "Your request was too big"}
 	errTooSmall           = &apiError{Code: "EntityTooSmall", Status: 400, Message: "Your proposed upload is smaller than the minimum allowed size"}
 	errUnavailable        = &apiError{Code: "ServiceUnavailable", Status: 503, Message: "The object's data is not on this node and could not be brought back yet. Please try again."}
 	errUnsupportedTrailer = &apiError{Code: "InvalidRequest", Status: 400, Message: "The value specified in the x-amz-trailer header is not supported"}
@@ -142,7 +141,7 @@ type errorBody struct {
 	Code      string
 	Message   string
 	Fields    []element
-	Resource  text
+	Resource  string // unlike a key in a listing never so exact that it could break the document
 	RequestID string `xml:"RequestId"`
 	HostID    string `xml:"HostId"`
 }
@@ -165,6 +164,6 @@ func (s *server) writeError(w *response, r *http.Request, id string, e *apiError
 	// response remembers it.
 	_ = writeXML(w, e.Status, errorBody{
 		Code: e.Code, Message: e.Message, Fields: e.Fields,
-		Resource: text(r.URL.Path), RequestID: id, HostID: s.host,
+		Resource: r.URL.Path, RequestID: id, HostID: s.host,
 	})
 }

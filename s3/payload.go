@@ -143,7 +143,7 @@ func (p *payload) verify() (map[string]string, error) {
 // document reads and verifies a body of at most limit bytes. If needed, the
 // client must have sent a digest of it.
 func (c *call) document(limit int64, needed bool) ([]byte, error) {
-	p, err := c.payload(limit)
+	p, err := c.payload(maxPut) // ReadAll has the real limit, and its own error
 	if err != nil {
 		return nil, err
 	}

@@ -160,26 +160,26 @@ func (s *server) route(c *call) error {
 	return refuse(c.h)
 }
 
-// find chooses the operation and refuses query parameters it does not have.
+// find chooses the operation. A request with a query parameter that the
+// operation does not have is refused, and counted under no operation's name.
 func (c *call) find(l level) error {
-	for i := range operations {
-		op := &operations[i]
-		if op.level == l && op.method == c.r.Method && op.selected(c) {
-			c.op = op
-			break
-		}
-	}
-	if c.op == nil {
+	i := slices.IndexFunc(operations, func(op operation) bool {
+		return op.level == l && op.method == c.r.Method && op.selected(c)
+	})
+	if i < 0 {
 		return errNotImplemented
 	}
+	op := &operations[i]
 	for name := range c.q {
-		if !c.op.takes(name) && !c.signs(name) {
+		if !op.takes(name) && !c.signs(name) {
 			return errNotImplemented.with("Parameter", name)
 		}
 	}
+	c.op = op
 	return nil
 }
 
+// selected says whether a request names this operation.
 func (op *operation) selected(c *call) bool {
 	for _, name := range op.need {
 		if !c.q.Has(name) {

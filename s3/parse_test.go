@@ -1,0 +1,155 @@
+package s3
+
+import (
+	"encoding/xml"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/whypfs/whypfs/internal/sigv4"
+)
+
+// A parameter that cannot be parsed is left out of url.Values, and a PUT of
+// ?acl;x would then be a PUT of the object.
+func TestRouteRefusesUnparsableQuery(t *testing.T) {
+	s := &server{router: newRouter()}
+	for _, query := range []string{"acl;x", "tagging;", "acl=%zz", "%", "a=b;c"} {
+		r := httptest.NewRequest("PUT", "/box/k", nil)
+		r.URL.RawQuery = query
+		c := &call{r: r, h: r.Header, auth: &sigv4.Request{}}
+		if err := s.route(c); err != errInvalidURI {
+			t.Errorf("route(?%s) = %v, want %v", query, err, errInvalidURI)
+		}
+	}
+}
+
+// Every row is chosen by a request that has what it needs, so none is hidden
+// by another.
+func TestEveryOperationIsReachable(t *testing.T) {
+	s := &server{router: newRouter()}
+	for _, op := range operations {
+		target := map[level]string{service: "/", bucket: "/box", object: "/box/k"}[op.level]
+		r := httptest.NewRequest(op.method, target+"?"+strings.Join(op.need, "&"), nil)
+		if op.copies {
+			r.Header.Set("X-Amz-Copy-Source", "a/b")
+		}
+		c := &call{r: r, h: r.Header, auth: &sigv4.Request{}}
+		if err := s.route(c); err != nil || c.op.name != op.name {
+			t.Errorf("%s %s chooses %v, %v", op.method, r.URL, c.op, err)
+		}
+	}
+}
+
+func FuzzRange(f *testing.F) {
+	for _, seed := range []string{"bytes=0-1", "bytes=-5", "bytes=5-", "bytes=-", "bytes=9-1", "bytes=0-1,2-3", "octets=1-2", "bytes=99999999999999999999-"} {
+		f.Add(seed, int64(10))
+	}
+	f.Fuzz(func(t *testing.T, header string, size int64) {
+		if size < 0 {
+			return
+		}
+		offset, length, v := parseRange(header, size)
+		if v == rangeOK && (offset < 0 || length <= 0 || offset > size-length) {
+			t.Errorf("parseRange(%q, %d) = %d+%d", header, size, offset, length)
+		}
+		if from, n, err := copyRange(header, size); err == nil && (from < 0 || n < 0 || from > size-n) {
+			t.Errorf("copyRange(%q, %d) = %d+%d", header, size, from, n)
+		}
+	})
+}
+
+func FuzzToken(f *testing.F) {
+	f.Add("a/b")
+	f.Add("\x00")
+	f.Add("MTphL2I")
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, err := parseToken(formatToken(s)); err != nil || got != s {
+			t.Errorf("parseToken(formatToken(%q)) = %q, %v", s, got, err)
+		}
+		if after, err := parseToken(s); err == nil {
+			if again, err := parseToken(formatToken(after)); err != nil || again != after {
+				t.Errorf("parseToken(%q) = %q, and of its token %q, %v", s, after, again, err)
+			}
+		}
+	})
+}
+
+func FuzzCopySource(f *testing.F) {
+	for _, seed := range []string{"b/k", "/b/k", "b/k%20x?versionId=null", "b/k+x", "arn:aws:s3:::b/k", "b", "%zz/k", "b/k?versionId=3"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, v string) {
+		name, key, err := parseCopySource(v)
+		if err == nil && (name == "" || key == "" || len(key) > 1024 || strings.Contains(name, "/")) {
+			t.Errorf("parseCopySource(%q) = %q, %q", v, name, key)
+		}
+	})
+}
+
+func FuzzDocuments(f *testing.F) {
+	f.Add([]byte(`<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"a"</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part></CompleteMultipartUpload>`))
+	f.Add([]byte(`<Delete><Quiet>true</Quiet><Object><Key>k</Key></Object></Delete>`))
+	f.Add([]byte(`<Delete><Object>`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if parts, err := parseParts(data); err == nil {
+			for _, p := range parts {
+				if p.Number < 1 || p.Number > maxParts {
+					t.Errorf("parseParts(%q) = %+v", data, p)
+				}
+			}
+		}
+		var d deleteRequest
+		_ = parseXML(data, &d)
+	})
+}
+
+// Whatever a key holds, a document with it is well-formed but for characters
+// that XML 1.0 cannot have, which are written as references.
+func FuzzText(f *testing.F) {
+	f.Add("a&b<c>\"d'\r\n\t\x00\x1f\xff\uFFFE😀")
+	f.Fuzz(func(t *testing.T, s string) {
+		out, err := xml.Marshal(struct {
+			XMLName xml.Name `xml:"k"`
+			Key     text
+		}{Key: text(s)})
+		if err != nil || !utf8.Valid(out) {
+			t.Fatalf("Marshal(%q) = %q, %v", s, out, err)
+		}
+		for _, b := range out {
+			if b < 0x20 {
+				t.Fatalf("Marshal(%q) = %q holds a control character", s, out)
+			}
+		}
+		var back struct {
+			Key string
+		}
+		if !representable(s) {
+			return
+		}
+		if err := xml.Unmarshal(out, &back); err != nil || back.Key != s {
+			t.Errorf("Unmarshal(%q) = %q, %v, want %q", out, back.Key, err, s)
+		}
+	})
+}
+
+func representable(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+	}
+	return true
+}
+
+func FuzzConditions(f *testing.F) {
+	f.Add(`"a", W/"b", *`, "b")
+	f.Fuzz(func(t *testing.T, list, etag string) {
+		if matches(list, etag, false) && !matches(list, etag, true) {
+			t.Errorf("matches(%q, %q) is strong but not weak", list, etag)
+		}
+	})
+}
