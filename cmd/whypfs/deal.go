@@ -42,7 +42,23 @@ func (c *cli) dealCommand() *cobra.Command {
 			return printJSON(out, d)
 		}),
 	}
-	return group("deal", "deals with storage providers", ls, show, c.providerListCommand())
+	return group("deal", "deals with storage providers", ls, show, c.providerListCommand(), c.walletCommand())
+}
+
+func (c *cli) walletCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "wallet",
+		Short: "print the address that deals are paid from",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			address, err := a.deals.Address(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(out, address)
+			return err
+		}),
+	}
 }
 
 func (c *cli) providerListCommand() *cobra.Command {
