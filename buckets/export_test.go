@@ -70,3 +70,13 @@ type Flights struct{ f flights }
 func (f *Flights) Do(ctx context.Context, key string, fn func(context.Context) error) error {
 	return f.f.do(ctx, key, fn)
 }
+
+// Waiters says how many wait for a key.
+func (f *Flights) Waiters(key string) int {
+	f.f.mu.Lock()
+	defer f.f.mu.Unlock()
+	if fl := f.f.m[key]; fl != nil {
+		return fl.waiters
+	}
+	return 0
+}
