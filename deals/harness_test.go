@@ -27,6 +27,7 @@ type world struct {
 	node  *node.Node
 	queue *queue.Queue
 	deals *deals.Deals
+	ready func() // called after open, before jobs can run
 }
 
 func newWorld(t testing.TB, opt deals.Options) *world {
@@ -60,6 +61,9 @@ func (w *world) open() {
 	}
 	w.queue = queue.New(w.store, queue.Options{Log: w.opt.Log})
 	w.deals = deals.New(w.store, w.node, w.queue, box, w.opt)
+	if w.ready != nil {
+		w.ready()
+	}
 }
 
 func (w *world) close() {

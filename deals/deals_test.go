@@ -1,0 +1,235 @@
+package deals_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/sandbox"
+)
+
+// A market is a world that deals with a sandbox network.
+type market struct {
+	*world
+	net     *sandbox.Network
+	changed chan struct{} // a token whenever deals of some zone moved
+	stop    func()        // ends jobs and head following
+	handler atomic.Pointer[http.Handler]
+	pulls   atomic.Int64 // requests for pieces
+}
+
+const epoch = 100 * time.Millisecond
+
+func newMarket(t *testing.T, opt deals.Options) *market {
+	t.Helper()
+	m := &market{changed: make(chan struct{}, 1)}
+	net, err := sandbox.Open(context.Background(), sandbox.Options{Dir: t.TempDir(), Epoch: epoch, Log: opt.Log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.net = net
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := net.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+		if err := net.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.pulls.Add(1)
+		(*m.handler.Load()).ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = net.RPC(), net.Providers(), srv.URL, epoch
+	opt.Changed = func(uint64) {
+		select {
+		case m.changed <- struct{}{}:
+		default:
+		}
+	}
+	m.world = &world{t: t, dir: t.TempDir(), opt: opt, host: true, ready: m.start}
+	m.open()
+	t.Cleanup(func() {
+		m.stop()
+		m.close()
+	})
+	address, err := m.deals.Address(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := net.Fund(address); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// start runs what cmd would run.
+func (m *market) start() {
+	h := m.deals.PieceHandler()
+	m.handler.Store(&h)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := m.queue.Run(ctx); err != nil {
+			m.t.Error(err)
+		}
+	})
+	wg.Go(func() {
+		if err := m.deals.Run(ctx); err != nil {
+			m.t.Error(err)
+		}
+	})
+	m.stop = func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+func (m *market) restart() {
+	m.t.Helper()
+	m.stop()
+	m.world.restart()
+}
+
+// until waits for cond, looking again whenever a deal moves or a tenth of a second passed.
+func (m *market) until(what string, within time.Duration, cond func() bool) {
+	m.t.Helper()
+	deadline := time.After(within)
+	look := time.NewTicker(epoch)
+	defer look.Stop()
+	for !cond() {
+		select {
+		case <-m.changed:
+		case <-look.C:
+		case <-deadline:
+			m.t.Fatalf("%s: not within %v\n%s", what, within, m.dump())
+		}
+	}
+}
+
+func (m *market) list(zone uint64) []deals.Deal {
+	m.t.Helper()
+	list, err := m.deals.Deals(context.Background(), zone, "", 0, 0)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return list
+}
+
+// count says how many deals of a zone are in a state.
+func (m *market) count(zone uint64, state deals.DealState) (n int) {
+	for _, d := range m.list(zone) {
+		if d.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *market) active(zone uint64) func() bool {
+	return func() bool {
+		wanted, active, _, err := m.deals.Progress(context.Background(), zone)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		return wanted > 0 && active == wanted
+	}
+}
+
+func (m *market) dump() string {
+	out := ""
+	for _, d := range m.list(0) {
+		out += fmt.Sprintf("%s %s %s: %s\n", d.UUID, d.Provider, d.State, d.Reason)
+	}
+	fails, _ := m.deals.Failures(context.Background(), 0, 0)
+	for _, f := range fails {
+		out += fmt.Sprintf("failure %s %s: %s\n", f.Provider, f.Phase, f.Message)
+	}
+	jobs, _ := m.queue.List(context.Background(), "")
+	for _, j := range jobs {
+		out += fmt.Sprintf("job %s %s running %v due %v tries %d: %s\n", j.Kind, j.ID, j.Running, time.Until(j.Due), j.Tries, j.Reason)
+	}
+	_, _, reason, _ := m.deals.Progress(context.Background(), 1)
+	return out + "progress: " + reason
+}
+
+// zone packs contents of the given sizes as a zone and starts its deals.
+func (m *market) zone(id uint64, replication int, sizes ...int) (deals.PackRequest, []deals.Piece) {
+	m.t.Helper()
+	req := deals.PackRequest{Zone: id, Bucket: "b", Replication: replication, MaxPiece: 64 << 20}
+	for i, size := range sizes {
+		content := id*1000 + uint64(i)
+		req.Members = append(req.Members, m.add(content, random(size, content)))
+	}
+	pieces := m.pack(req)
+	if err := m.deals.Start(context.Background(), id); err != nil {
+		m.t.Fatal(err)
+	}
+	return req, pieces
+}
+
+// checkDistinct checks that live deals of each piece are with different providers.
+func (m *market) checkDistinct(zone uint64) {
+	m.t.Helper()
+	holder := make(map[string]string)
+	for _, d := range m.list(zone) {
+		if d.State.Over() {
+			continue
+		}
+		key := d.Piece + " " + d.Provider
+		if other, ok := holder[key]; ok {
+			m.t.Errorf("deals %s and %s of one piece are with the same provider %s", other, d.UUID, d.Provider)
+		}
+		holder[key] = d.UUID
+	}
+}
+
+func TestSixReplicas(t *testing.T) {
+	m := newMarket(t, deals.Options{})
+	begin := time.Now()
+	m.zone(1, 6, sizes16()...)
+	m.until("six active deals", 20*time.Second, m.active(1))
+	t.Logf("from pack to six active deals in %v", time.Since(begin))
+	m.checkDistinct(1)
+	for _, d := range m.list(1) {
+		if d.State == deals.DealActive && (d.ChainID == 0 || d.Proposal == "" || d.ActiveAt.IsZero() || d.Times[deals.DealPublished].IsZero()) {
+			t.Errorf("active deal lacks facts: %+v", d)
+		}
+	}
+	if _, _, reason, _ := m.deals.Progress(t.Context(), 1); reason != "" {
+		t.Errorf("nothing is missing, but the zone waits: %s", reason)
+	}
+	providers, err := m.deals.Providers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, p := range providers {
+		sum += p.Active
+	}
+	if sum != 6 || len(providers) != 8 {
+		t.Errorf("%d providers with %d active deals, want 8 with 6", len(providers), sum)
+	}
+}
+
+// sizes16 are 16 contents of 1 MiB.
+func sizes16() []int {
+	sizes := make([]int, 16)
+	for i := range sizes {
+		sizes[i] = 1 << 20
+	}
+	return sizes
+}
