@@ -72,7 +72,7 @@ func (t *target) has(names ...string) bool {
 func (t *target) canonicalQuery() string {
 	encoded := make([]param, 0, len(t.params))
 	for _, p := range t.params {
-		if !strings.EqualFold(p.name, "X-Amz-Signature") {
+		if p.name != "X-Amz-Signature" {
 			encoded = append(encoded, param{escape(p.name, false), escape(p.value, false)})
 		}
 	}
