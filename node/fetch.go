@@ -122,7 +122,7 @@ func (f *fetch) local(ctx context.Context, c cid.Cid) (bool, error) {
 		}
 		f.hidden = !public
 	}
-	if c.Prefix().Codec == cid.Raw {
+	if !hasLinks(c) {
 		return true, nil
 	}
 	data, err := f.n.Block(ctx, c)

@@ -12,6 +12,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/go-datastore"
 	dssync "github.com/ipfs/go-datastore/sync"
+	format "github.com/ipfs/go-ipld-format"
 	"github.com/multiformats/go-multihash"
 )
 
@@ -84,4 +85,8 @@ func rawBlock(s string) blocks.Block {
 		panic(err)
 	}
 	return b
+}
+
+func mustLink(b blocks.Block) *format.Link {
+	return &format.Link{Size: uint64(len(b.RawData())), Cid: b.Cid()}
 }
