@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
@@ -60,25 +61,18 @@ func (n *Node) rebuild(ctx context.Context, parts []File, batch *segment.Batch) 
 			return link{}, errOtherShape // known without reading anything
 		}
 	}
-	// A part that turns out to be of another shape must not leave nodes behind.
-	var leaves []link
-	for i, p := range parts {
-		var err error
-		if leaves, err = n.leavesOf(ctx, p, i == len(parts)-1, leaves); err != nil {
-			return link{}, err
-		}
-	}
+	// If a part turns out to be of another shape, the nodes made so far are garbage.
 	t := tree{width: n.shape.width, put: batch.Put}
-	for _, l := range leaves {
-		if err := t.add(ctx, l); err != nil {
+	for i, p := range parts {
+		if err := n.addLeaves(ctx, &t, p, i == len(parts)-1); err != nil {
 			return link{}, err
 		}
 	}
 	return t.root(ctx)
 }
 
-// leavesOf appends the leaves of part to leaves; only the last part may end with a short one.
-func (n *Node) leavesOf(ctx context.Context, part File, last bool, leaves []link) ([]link, error) {
+// addLeaves adds the leaves of part to t; only the last part may end with a short one.
+func (n *Node) addLeaves(ctx context.Context, t *tree, part File, last bool) error {
 	left := part.Size
 	todo := []link{{cid: part.Root, size: part.Size}} // a stack
 	for len(todo) > 0 {
@@ -87,28 +81,32 @@ func (n *Node) leavesOf(ctx context.Context, part File, last bool, leaves []link
 		if l.cid.Type() == cid.Raw {
 			short := last && l.size == left && l.size < int64(n.shape.chunk)
 			if l.size != int64(n.shape.chunk) && !short || l.cid.Prefix() != leafPrefix {
-				return nil, errOtherShape
+				return errOtherShape
 			}
 			l.dag = uint64(l.size)
-			leaves = append(leaves, l)
+			if err := t.add(ctx, l); err != nil {
+				return err
+			}
 			left -= l.size
 			continue
 		}
 		fn, err := n.file(ctx, l.cid)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if fn.size != l.size {
-			return nil, fmt.Errorf("%s: %d bytes where %d are due: %w", l.cid, fn.size, l.size, ErrNotFile)
+			return fmt.Errorf("%s: %d bytes where %d are due: %w", l.cid, fn.size, l.size, ErrNotFile)
 		}
-		if len(fn.data) > 0 || len(fn.links) == 0 || len(todo) > maxDepth*n.shape.width {
-			return nil, errOtherShape
+		// Without links of no bytes there are never more nodes than leaves on a level.
+		empty := func(l link) bool { return l.size == 0 }
+		if len(fn.data) > 0 || slices.ContainsFunc(fn.links, empty) || len(todo) > maxDepth*n.shape.width {
+			return errOtherShape
 		}
-		for i := len(fn.links) - 1; i >= 0; i-- {
-			todo = append(todo, fn.links[i])
+		for _, l := range slices.Backward(fn.links) {
+			todo = append(todo, l)
 		}
 	}
-	return leaves, nil
+	return nil
 }
 
 // leafPrefix is what the CIDs of this profile's leaves begin with.
