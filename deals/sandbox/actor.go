@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/filecoin-project/go-address"
@@ -73,6 +74,9 @@ func (c *chain) dropSector(d *chainDeal) {
 // push takes a signed message into the pool.
 func (c *chain) push(s signedMessage) (cid.Cid, error) {
 	m := &s.Message
+	if m.Value.Nil() || m.Value.LessThan(big.Zero()) || m.GasFeeCap.Nil() || m.GasPremium.Nil() {
+		return cid.Undef, errors.New("message amounts are missing or negative")
+	}
 	from, err := c.account(m.From)
 	if err != nil {
 		return cid.Undef, err

@@ -55,7 +55,7 @@ func (n *Network) Fail(provider, mode string) error {
 	if _, ok := modes[mode]; !ok {
 		return fmt.Errorf("%q: %w", mode, ErrNoMode)
 	}
-	err = n.update(n.life, func(c *chain) error {
+	err = n.update(func(c *chain) error {
 		p.rec.Mode, p.rec.Since = mode, c.height()
 		p.save()
 		p.resume()
@@ -65,9 +65,6 @@ func (n *Network) Fail(provider, mode string) error {
 		return err
 	}
 	n.log.Info("sandbox provider changes", "miner", provider, "mode", mode)
-	if mode == modeVanish {
-		return p.shut()
-	}
 	return p.open()
 }
 

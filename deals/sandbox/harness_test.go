@@ -415,13 +415,14 @@ const token = "let-me-in"
 type dataServer struct {
 	*httptest.Server
 	pieces map[string]*piece
+	serve  http.HandlerFunc
 	wrap   func(http.Handler) http.Handler // a fault in between
 }
 
 func serveData(t *testing.T) *dataServer {
 	t.Helper()
 	d := &dataServer{pieces: map[string]*piece{}}
-	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	d.serve = func(w http.ResponseWriter, r *http.Request) {
 		p := d.pieces[strings.TrimPrefix(r.URL.Path, "/piece/")]
 		switch {
 		case r.Header.Get("Authorization") != "Bearer "+token:
@@ -431,13 +432,13 @@ func serveData(t *testing.T) *dataServer {
 		default:
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.data))
 		}
-	})
+	}
 	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d.wrap != nil {
-			d.wrap(serve).ServeHTTP(w, r)
+			d.wrap(d.serve).ServeHTTP(w, r)
 			return
 		}
-		serve.ServeHTTP(w, r)
+		d.serve(w, r)
 	}))
 	t.Cleanup(d.Close)
 	return d
@@ -446,6 +447,13 @@ func serveData(t *testing.T) *dataServer {
 func (d *dataServer) url(p *piece) string {
 	d.pieces[p.cid.String()] = p
 	return d.URL + "/piece/" + p.cid.String()
+}
+
+func mustPeer(t *testing.T, s string) peer.ID {
+	t.Helper()
+	id, err := peer.Decode(s)
+	must(t, err)
+	return id
 }
 
 func must(t *testing.T, err error) {

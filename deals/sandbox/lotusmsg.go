@@ -80,13 +80,13 @@ func (n *Network) rpcChainGetMessage(_ context.Context, p params) (any, error) {
 	})
 }
 
-func (n *Network) rpcPush(ctx context.Context, p params) (any, error) {
+func (n *Network) rpcPush(_ context.Context, p params) (any, error) {
 	s, err := arg[signedMessage](p, 0)
 	if err != nil {
 		return nil, err
 	}
 	var id cid.Cid
-	err = n.update(ctx, func(c *chain) error {
+	err = n.update(func(c *chain) error {
 		id, err = c.push(s)
 		return err
 	})

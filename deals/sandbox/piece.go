@@ -79,7 +79,7 @@ func (p *provider) fetchPiece(ctx context.Context, d *providerDeal) error {
 		// Real providers keep a piece they cannot index: it is still served whole.
 		p.n.log.Warn("sandbox piece is not indexed", "miner", p.addr.String(), "piece", piece.String(), "err", err)
 	}
-	return p.n.update(ctx, func(*chain) error {
+	return p.n.update(func(*chain) error {
 		stored.Indexed = true
 		p.n.store.put(stored.row(), stored)
 		return nil
@@ -160,7 +160,7 @@ func (p *provider) keep(d *providerDeal, path string) (*pieceRecord, error) {
 		Piece: d.proposal().PieceCID, Provider: p.id,
 		Size: int64(d.Params.V.Transfer.Size), Padded: d.proposal().PieceSize,
 	}
-	err := p.n.update(p.n.life, func(*chain) error {
+	err := p.n.update(func(*chain) error {
 		if err := os.Rename(path, p.pieceFile(r.Piece)); err != nil {
 			return err
 		}

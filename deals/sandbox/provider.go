@@ -210,18 +210,21 @@ func (p *provider) save() {
 	p.n.store.put("provider/"+strconv.FormatUint(p.id, 10), &r)
 }
 
-// open starts the host and the web server, unless the provider is gone.
+// open makes the host and the web server follow the provider's mode: gone, or
+// there.
 func (p *provider) open() error {
 	p.serving.Lock()
 	defer p.serving.Unlock()
 	p.n.mu.Lock()
 	rec, closed := p.rec, p.n.closed
 	p.n.mu.Unlock()
-	if p.host != nil || rec.Mode == modeVanish {
-		return nil
-	}
-	if closed {
+	switch {
+	case closed:
 		return ErrClosed
+	case rec.Mode == modeVanish:
+		return p.stop()
+	case p.host != nil:
+		return nil
 	}
 	h, err := p.newHost(rec.P2PPort)
 	if err != nil && rec.P2PPort != 0 {
@@ -237,7 +240,7 @@ func (p *provider) open() error {
 	p.host = h
 	p.serveStreams(h)
 	p.web = p.n.serveHTTP(l, p.routes())
-	return p.n.update(p.n.life, func(*chain) error {
+	return p.n.update(func(*chain) error {
 		if port := tcpPort(h.Network().ListenAddresses()); p.rec.P2PPort != port || p.rec.HTTPPort != httpPort {
 			p.rec.P2PPort, p.rec.HTTPPort = port, httpPort
 			p.save()
@@ -282,6 +285,11 @@ func tcpPort(addrs []multiaddr.Multiaddr) int {
 func (p *provider) shut() error {
 	p.serving.Lock()
 	defer p.serving.Unlock()
+	return p.stop()
+}
+
+// stop needs p.serving.
+func (p *provider) stop() error {
 	var errs []error
 	if p.host != nil {
 		errs = append(errs, p.host.Close())

@@ -121,7 +121,7 @@ func (t *transfer) ranges(ctx context.Context, f *os.File, parts int64) error {
 
 // part fetches [from,to), going on where it broke.
 func (t *transfer) part(ctx context.Context, f *os.File, from, to int64) error {
-	cuts := 0
+	cuts, whole := 0, from == 0 && to == t.size
 	return t.retry(ctx, func(ctx context.Context) (bool, error) {
 		limit := to - from
 		cut := t.cut && cuts < cutsPerPart && limit > 1
@@ -130,6 +130,12 @@ func (t *transfer) part(ctx context.Context, f *os.File, from, to int64) error {
 			limit /= 2
 		}
 		n, err := t.fetch(ctx, f, from, to, limit)
+		if errors.Is(err, errNoRanges) && whole {
+			// It cannot go on where it broke: start again.
+			t.got.Add(-from)
+			from, err = 0, errNoRanges
+			return false, err
+		}
 		from += n
 		t.got.Add(n)
 		if err == nil && cut {

@@ -234,7 +234,7 @@ func (n *Network) Fund(who string) error {
 	if err != nil {
 		return fmt.Errorf("fund %q: %w", who, err)
 	}
-	return n.update(n.life, func(c *chain) error {
+	return n.update(func(c *chain) error {
 		acc, err := c.createAccount(a)
 		if err != nil {
 			return fmt.Errorf("fund %s: %w", who, err)
@@ -301,7 +301,7 @@ func (n *Network) step(target abi.ChainEpoch) (done bool, err error) {
 
 // update runs f with the ledger locked and returns when its changes are
 // durable. An f that fails must not have changed anything.
-func (n *Network) update(_ context.Context, f func(c *chain) error) error {
+func (n *Network) update(f func(c *chain) error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.broken != nil {

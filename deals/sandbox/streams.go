@@ -26,12 +26,12 @@ const (
 // answerFunc reads a request and returns the encoded answer.
 type answerFunc func(ctx context.Context, r io.Reader) ([]byte, error)
 
-func (p *provider) answerDeal(ctx context.Context, r io.Reader) ([]byte, error) {
+func (p *provider) answerDeal(_ context.Context, r io.Reader) ([]byte, error) {
 	var dp boostly.DealParams
 	if err := dp.UnmarshalCBOR(r); err != nil {
 		return nil, err
 	}
-	res := p.propose(ctx, &dp)
+	res := p.propose(&dp)
 	return marshalCBOR(&res)
 }
 
