@@ -46,7 +46,9 @@ type row struct {
 	Stamp uint64
 
 	// Again is when the job was asked to run since its last outcome. It counts
-	// only if Stamp says that it was asked during the run.
+	// only if Stamp says that it was asked during the run. A new job has it too:
+	// it may be new only because the outcome of a run, whose answer got lost, has
+	// removed the old one.
 	Again time.Time `json:",omitzero"`
 
 	// Woken says that a run in progress may not have seen why it was woken.
@@ -87,16 +89,17 @@ func deleteRow(tx kv.Tx, kind, id string, r *row) error {
 	return tx.Delete(jobKey(kind, id))
 }
 
-// add is Add's change to the row of a job, r, nil if there is none.
-func add(r *row, now, due time.Time) *row {
+// add is Add's change to the row of a job, r, nil if there is none. seen says that
+// a run is in progress that began with this very row.
+func add(r *row, seen bool, now, due time.Time) *row {
 	if r == nil {
-		return &row{Due: due, Added: now, Stamp: newStamp()}
+		return &row{Due: due, Added: now, Stamp: newStamp(), Again: due}
 	}
 	next := *r
 	next.Stamp = newStamp()
 	next.Due = earlier(r.Due, due)
 	next.Again = due
-	if !r.Again.IsZero() {
+	if !seen && !r.Again.IsZero() {
 		next.Again = earlier(r.Again, due)
 	}
 	return &next

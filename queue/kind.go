@@ -20,7 +20,7 @@ type kind struct {
 	wake    chan struct{} // has one element if there is something to look at
 
 	mu   sync.Mutex
-	busy map[string]bool // guarded by mu: ids that run, or whose outcome is not stored yet
+	busy map[string]uint64 // guarded by mu: by id the stamps of jobs that run, or whose outcome is not stored yet
 }
 
 // start is a job that is to run.
@@ -33,7 +33,7 @@ func newKind(q *Queue, name string, workers int, h Handler) *kind {
 	return &kind{
 		q: q, name: name, workers: workers, handler: h,
 		wake: make(chan struct{}, 1),
-		busy: make(map[string]bool),
+		busy: make(map[string]uint64),
 	}
 }
 
@@ -44,23 +44,26 @@ func (k *kind) poke() {
 	}
 }
 
-func (k *kind) isRunning(id string) bool {
+func (k *kind) runningWith(id string) (stamp uint64, running bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.busy[id]
+	stamp, running = k.busy[id]
+	return stamp, running
 }
 
-func (k *kind) setBusy(id string, busy bool) {
+func (k *kind) begin(s start) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if busy {
-		k.busy[id] = true
-	} else {
-		delete(k.busy, id)
-	}
+	k.busy[s.id] = s.stamp
 }
 
-func (k *kind) busyNow() map[string]bool {
+func (k *kind) end(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.busy, id)
+}
+
+func (k *kind) busyNow() map[string]uint64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return maps.Clone(k.busy)
@@ -83,7 +86,7 @@ func (k *kind) run(ctx context.Context) {
 			k.q.log.ErrorContext(ctx, "look for due jobs", "kind", k.name, "err", err)
 		}
 		for _, s := range starts {
-			k.setBusy(s.id, true)
+			k.begin(s)
 			workers.Go(func() { k.work(ctx, s) })
 		}
 		if next.IsZero() {
@@ -122,7 +125,7 @@ func (k *kind) find(ctx context.Context) (starts []start, next time.Time, err er
 			if err := kv.Unkey(r.Key, nil, nil, nil, &at, &id); err != nil {
 				return err
 			}
-			if busy[id] {
+			if _, running := busy[id]; running {
 				continue
 			}
 			if due := unstamp(at); due.After(now) {
@@ -152,7 +155,7 @@ func (k *kind) find(ctx context.Context) (starts []start, next time.Time, err er
 // work runs one job and records how it ended.
 func (k *kind) work(ctx context.Context, s start) {
 	defer k.poke()
-	defer k.setBusy(s.id, false)
+	defer k.end(s.id)
 	began := time.Now()
 	err := k.call(ctx, s.id)
 	o := newOutcome(err, ctx.Err() != nil)

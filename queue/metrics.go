@@ -104,7 +104,7 @@ func (k *kind) count(ctx context.Context) (n int, first time.Time, err error) {
 			if err := kv.Unkey(r.Key, nil, nil, nil, &at, &id); err != nil {
 				return err
 			}
-			if !busy[id] {
+			if _, running := busy[id]; !running {
 				waiting, first = true, unstamp(at)
 			}
 		}

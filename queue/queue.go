@@ -97,10 +97,12 @@ func (q *Queue) Add(tx kv.Tx, kind, id string, due time.Time) error {
 		return fmt.Errorf("add job %s/%s: %w", kind, id, err)
 	}
 	var was time.Time
+	seen := false
 	if old != nil {
-		was = old.Due
+		began, running := q.runningWith(kind, id)
+		was, seen = old.Due, running && began == old.Stamp
 	}
-	if err := putRow(tx, kind, id, add(old, now, due.UTC()), was); err != nil {
+	if err := putRow(tx, kind, id, add(old, seen, now, due.UTC()), was); err != nil {
 		return fmt.Errorf("add job %s/%s: %w", kind, id, err)
 	}
 	q.pokeAfter(tx, kind)
@@ -255,8 +257,17 @@ func (q *Queue) kind(name string) *kind {
 }
 
 func (q *Queue) isRunning(kind, id string) bool {
+	_, running := q.runningWith(kind, id)
+	return running
+}
+
+// runningWith returns the stamp that the row of a running job had when it was started.
+func (q *Queue) runningWith(kind, id string) (stamp uint64, running bool) {
 	k := q.kind(kind)
-	return k != nil && k.isRunning(id)
+	if k == nil {
+		return 0, false
+	}
+	return k.runningWith(id)
 }
 
 // pokeAfter makes a kind look for work when tx has committed. A kind without a
