@@ -61,8 +61,7 @@ func (s *server) completeUpload(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	identify(w.Header(), o)
-	w.Header().Del("ETag") // S3 tells it in the document alone
+	tellCID(w.Header(), o)
 	c.echo(w.Header())
 	return writeXML(w, http.StatusOK, completeResult{
 		Location: c.location(), Bucket: text(c.name), Key: text(c.key), ETag: quote(o.ETag),

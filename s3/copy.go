@@ -52,8 +52,7 @@ func (s *server) copyObject(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	identify(w.Header(), o)
-	w.Header().Del("ETag") // S3 tells it in the document alone
+	tellCID(w.Header(), o)
 	c.echo(w.Header())
 	return writeXML(w, http.StatusOK, copyObjectResult{
 		LastModified: isoTime(o.Modified), ETag: quote(o.ETag), Checksums: checksumElements(o.Checksums, o.ChecksumType),

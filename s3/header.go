@@ -160,9 +160,14 @@ func describe(h http.Header, o buckets.Object) {
 	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
 }
 
-// identify sets the ETag and CID: on all replies that concern an object.
+// identify sets the ETag and CID of an object. Where S3 tells the ETag in a
+// document, tellCID alone is used.
 func identify(h http.Header, o buckets.Object) {
 	h["ETag"] = []string{quote(o.ETag)}
+	tellCID(h, o)
+}
+
+func tellCID(h http.Header, o buckets.Object) {
 	h["x-amz-meta-"+metaCID] = []string{o.CID.String()}
 }
 
