@@ -57,15 +57,20 @@ func (b *Batch) put(ctx context.Context, c cid.Cid, data []byte) (n int64, err e
 	if err != nil {
 		return 0, fmt.Errorf("store %s: %w", c, err)
 	}
-	b.mu.Lock()
-	b.ends[g] = max(b.ends[g], end)
-	b.dirty += n
-	full := b.dirty >= maxDirty
-	b.mu.Unlock()
-	if full {
+	if b.await(g, end, n) {
 		return n, b.Sync(ctx)
 	}
 	return n, nil
+}
+
+// await makes Sync wait until g is durable up to end, n bytes of which this
+// batch wrote. It says whether it is time to sync.
+func (b *Batch) await(g *segment, end, n int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ends[g] = max(b.ends[g], end)
+	b.dirty += n
+	return b.dirty >= maxDirty
 }
 
 // Sync returns when everything put before is durable. After an error some of
@@ -157,10 +162,11 @@ func (s *Store) append(m mark, head, data []byte, e *entry) (g *segment, full []
 		full = append(full, s.endActive())
 	}
 	if s.active == nil {
-		if s.active, err = create(s.files, s.nextID); err != nil {
+		id := s.nextID
+		s.nextID++ // whatever happens: a failed creation may leave a file of that name
+		if s.active, err = create(s.files, id); err != nil {
 			return nil, full, fmt.Errorf("new segment: %w", err)
 		}
-		s.nextID++
 		s.mu.Lock()
 		s.segs[s.active.id] = s.active
 		s.mu.Unlock()

@@ -31,7 +31,7 @@ func (w *window) at(off int64, n int) ([]byte, error) {
 	if off < w.base || off+int64(n) > w.base+int64(len(w.buf)) {
 		want := int(min(int64(max(n, windowSize)), w.size-off))
 		if cap(w.buf) < want {
-			w.buf = make([]byte, max(want, windowSize))
+			w.buf = make([]byte, min(max(int64(want), windowSize), w.size))
 		}
 		w.base, w.buf = off, w.buf[:want]
 		if k, err := w.r.ReadAt(w.buf, off); k < want {

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/ipfs/go-cid"
@@ -160,10 +159,8 @@ func (s *Store) recover(ctx context.Context) error {
 			if !slices.Contains(names, dataName(id)) {
 				err = s.files.remove(name)
 			}
-		default:
-			if strings.HasSuffix(name, ".tmp") {
-				err = s.files.remove(name)
-			}
+		case indexName(id) + ".tmp":
+			err = ignoreNotExist(s.files.remove(name)) // a rebuild took it away already
 		}
 		if err != nil {
 			return err

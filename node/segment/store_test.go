@@ -33,14 +33,21 @@ func newBlock(t testing.TB, data []byte, code uint64) block {
 	return block{cid.NewCidV1(cid.Raw, mh), data}
 }
 
+var testBlocks sync.Map // by number
+
 // testBlock is the i-th of many blocks, of different sizes.
 func testBlock(t testing.TB, i int) block {
+	if x, ok := testBlocks.Load(i); ok {
+		return x.(block)
+	}
 	r := rand.New(rand.NewPCG(uint64(i), 7))
 	data := make([]byte, r.IntN(300))
 	for j := range data {
 		data[j] = byte(r.Uint32())
 	}
-	return newBlock(t, fmt.Append(data, i), multihash.SHA2_256)
+	x := newBlock(t, fmt.Append(data, i), multihash.SHA2_256)
+	testBlocks.Store(i, x)
+	return x
 }
 
 func openTest(t testing.TB, d *memFiles, opt Options) *Store {

@@ -45,7 +45,7 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 	if err != nil {
 		return Swept{}, err
 	}
-	w := &sweeper{store: s, live: isLive, public: s.Batch(false), private: s.Batch(true)}
+	w := &sweeper{store: s, live: isLive}
 	var errs []error
 	for _, g := range candidates {
 		if err := ctx.Err(); err != nil {
@@ -57,7 +57,8 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 		}
 	}
 	w.result.Bytes = max(w.result.Bytes, 0)
-	return w.result, errors.Join(errs...)
+	// Removed blocks do not come back with a crash.
+	return w.result, errors.Join(append(errs, s.files.sync())...)
 }
 
 // candidates marks all sealed segments, and returns them from the oldest on.
@@ -86,10 +87,12 @@ func (s *Store) acquit(gs ...*segment) {
 
 // A sweeper sweeps the candidates one after the other.
 type sweeper struct {
-	store           *Store
-	live            Live
-	public, private *Batch // the copies
-	result          Swept
+	store  *Store
+	live   Live
+	result Swept
+
+	// The copies of the blocks of one candidate.
+	public, private *Batch
 }
 
 // segment sweeps one candidate.
@@ -100,9 +103,15 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 		_, _, entries = scan(g.file, g.synced, g.id)
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.off, b.off) })
+	w.public, w.private = s.Batch(false), s.Batch(true)
 	var needed []entry
 	for _, e := range entries {
-		if w.live(multihash.Multihash(e.mh)) && !w.covered(e, false) {
+		if !w.live(multihash.Multihash(e.mh)) {
+			continue
+		}
+		if other, end, ok := s.stored(e.mh, e.private()); ok {
+			w.public.await(other, end, 0) // an upload may not have synced it yet
+		} else {
 			needed = append(needed, e)
 		}
 	}
@@ -122,19 +131,13 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 	return w.drop(ctx, g, entries, int64(len(needed)))
 }
 
-// covered says whether a block has a sound copy outside the candidates that
-// serves all whom e serves. With durable, the copy is on the disk.
-func (w *sweeper) covered(e entry, durable bool) bool {
-	w.store.mu.RLock()
-	defer w.store.mu.RUnlock()
-	return w.coveredLocked(e, durable)
-}
-
-func (w *sweeper) coveredLocked(e entry, durable bool) bool {
+// covered says whether a block has a sound and durable copy outside the
+// candidates that serves all whom e serves. The caller holds Store.mu.
+func (w *sweeper) covered(e entry) bool {
 	s := w.store
 	_, ok := s.index.find(e.mh, func(l loc) bool {
 		g := s.segs[l.seg]
-		return !g.candidate && !l.bad() && (e.private() || !l.private()) && (!durable || g.synced >= l.end())
+		return !g.candidate && !l.bad() && (e.private() || !l.private()) && g.synced >= l.end()
 	})
 	return ok
 }
@@ -187,7 +190,7 @@ func (w *sweeper) drop(ctx context.Context, g *segment, entries []entry, kept in
 	s.mu.Lock()
 	for _, e := range entries {
 		// A copy that an upload made may have been lost since by a failed sync.
-		if w.live(multihash.Multihash(e.mh)) && !w.coveredLocked(e, true) {
+		if w.live(multihash.Multihash(e.mh)) && !w.covered(e) {
 			s.mu.Unlock()
 			return fmt.Errorf("at %d: the copy is not durable", e.off)
 		}

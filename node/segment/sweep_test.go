@@ -1,0 +1,313 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/multiformats/go-multihash"
+)
+
+// liveBlocks is the predicate of the numbered blocks in any of the sets.
+func liveBlocks(t testing.TB, sets ...map[int]bool) Live {
+	all := map[string]bool{}
+	for _, set := range sets {
+		for i := range set {
+			all[multihashOf(testBlock(t, i).cid)] = true
+		}
+	}
+	return func(mh multihash.Multihash) bool { return all[string(mh)] }
+}
+
+func sweep(t testing.TB, s *Store, live Live) Swept {
+	t.Helper()
+	got, err := s.Sweep(t.Context(), func(context.Context) (Live, error) { return live, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestSweep(t *testing.T) {
+	d := newMemFiles()
+	s := openTest(t, d, Options{SegmentSize: 1500})
+	blocks := someBlocks(t, 0, 40)
+	mustPut(t, s, false, blocks[:20]...)
+	mustPut(t, s, true, blocks[20:]...)
+	live := map[int]bool{}
+	for i := range 40 {
+		live[i] = true
+	}
+	before := s.Usage()
+	if got := sweep(t, s, liveBlocks(t, live)); got != (Swept{Kept: 40}) {
+		t.Errorf("sweep of live blocks = %+v, want 40 kept", got)
+	}
+	if got := s.Usage(); got != before {
+		t.Errorf("Usage() = %+v after a sweep of live blocks, was %+v", got, before)
+	}
+	for i := range 40 {
+		if i%3 != 0 {
+			delete(live, i)
+		}
+	}
+	got := sweep(t, s, liveBlocks(t, live))
+	if got.Blocks != 26 || got.Kept != 14 || got.Bytes <= 0 {
+		t.Errorf("sweep = %+v, want 26 removed and 14 kept", got)
+	}
+	for _, s := range []*Store{s, openTest(t, d.killed(), Options{}), openTest(t, d.crash(rand.New(rand.NewPCG(1, 1))), Options{})} {
+		for i, x := range blocks {
+			switch {
+			case !live[i]:
+				checkAbsent(t, s, false, x)
+			case i < 20:
+				check(t, s, true, x)
+			default:
+				check(t, s, false, x)
+				checkAbsent(t, s, true, x)
+			}
+		}
+	}
+	if got, want := s.Usage(), before.Disk-got.Bytes; got.Blocks != 14 || got.Disk > want+int64(got.Segments*len(header)) {
+		t.Errorf("Usage() = %+v, want 14 blocks and at most %d bytes", got, want)
+	}
+	if got := sweep(t, s, func(multihash.Multihash) bool { return false }); got.Blocks != 14 || got.Kept != 0 {
+		t.Errorf("sweep = %+v, want 14 removed", got)
+	}
+	if u := s.Usage(); u.Blocks != 0 || u.Disk != 0 || u.Segments != 0 || u.Bytes != 0 {
+		t.Errorf("Usage() = %+v after everything was swept", u)
+	}
+}
+
+// A block that is dead to the sweep, but stored again while it runs, stays.
+func TestPutDuringSweep(t *testing.T) {
+	s := openTest(t, newMemFiles(), Options{})
+	x := testBlock(t, 1)
+	mustPut(t, s, false, x, testBlock(t, 2))
+	_, err := s.Sweep(t.Context(), func(context.Context) (Live, error) {
+		l := s.Lease()
+		defer l.Release()
+		return func(multihash.Multihash) bool { return false }, put(s, false, x)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, s, true, x)
+	checkAbsent(t, s, true, testBlock(t, 2))
+}
+
+func TestSweepWaitsForLeases(t *testing.T) {
+	s := openTest(t, newMemFiles(), Options{})
+	x := testBlock(t, 1)
+	mustPut(t, s, false, x)
+	early := s.Lease()
+	mustPut(t, s, false, x) // counts on the copy that is here
+	asked := make(chan struct{})
+	swept := make(chan error)
+	go func() {
+		_, err := s.Sweep(t.Context(), func(context.Context) (Live, error) {
+			close(asked)
+			return func(mh multihash.Multihash) bool { return string(mh) == multihashOf(x.cid) }, nil
+		})
+		swept <- err
+	}()
+	for s.frozen() == 0 {
+		time.Sleep(time.Microsecond) // nothing tells of a freeze but the state itself
+	}
+	late := s.Lease() // must not hold it up
+	select {
+	case <-asked:
+		t.Fatal("sweep asked for roots while an earlier lease was held")
+	default:
+	}
+	early.Release()
+	early.Release()
+	if err := <-swept; err != nil {
+		t.Fatal(err)
+	}
+	late.Release()
+	check(t, s, true, x)
+
+	held := s.Lease()
+	defer held.Release()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Sweep(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Sweep = %v, want %v", err, context.Canceled)
+	}
+	if s.frozen() != 0 {
+		t.Error("segments are candidates after the sweep ended")
+	}
+}
+
+// frozen counts the candidates.
+func (s *Store) frozen() (n int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, g := range s.segs {
+		if g.candidate {
+			n++
+		}
+	}
+	return n
+}
+
+// What cannot be read is not removed, and does not keep the rest from being swept.
+func TestSweepDamaged(t *testing.T) {
+	d := newMemFiles()
+	s := openTest(t, d, Options{})
+	blocks := someBlocks(t, 0, 3)
+	mustPut(t, s, false, blocks...)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openTest(t, d, Options{})
+	mustPut(t, s, false, someBlocks(t, 3, 6)...)
+	bad := d.files[dataName(0)].data
+	bad[recordEnds(bad)[2]-1] ^= 1
+	live := liveBlocks(t, map[int]bool{1: true, 2: true, 4: true})
+	_, err := s.Sweep(t.Context(), func(context.Context) (Live, error) { return live, nil })
+	if !errors.Is(err, ErrDamaged) {
+		t.Errorf("Sweep = %v, want %v", err, ErrDamaged)
+	}
+	check(t, s, true, blocks[2], testBlock(t, 4))
+	checkAbsent(t, s, true, testBlock(t, 3), testBlock(t, 5))
+	mustPut(t, s, false, blocks[1])
+	sweep(t, s, live)
+	check(t, s, true, blocks[1], blocks[2], testBlock(t, 4))
+	checkAbsent(t, s, true, blocks[0])
+}
+
+// A sweep whose copies cannot be made durable removes nothing.
+func TestSweepOnFailingDisk(t *testing.T) {
+	for n := range 8 {
+		for how, f := range map[string]fault{"not applied": notApplied, "applied": applied} {
+			t.Run(fmt.Sprintf("%d %s", n, how), func(t *testing.T) {
+				d := newMemFiles()
+				s := openTest(t, d, Options{SegmentSize: 1500})
+				mustPut(t, s, false, someBlocks(t, 0, 30)...)
+				live := map[int]bool{}
+				for i := 0; i < 30; i += 2 {
+					live[i] = true
+				}
+				seen := 0
+				d.hook = func(op, _ string) fault {
+					if op == "sync" || op == "write" {
+						if seen++; seen > n && seen < n+4 {
+							return f
+						}
+					}
+					return noFault
+				}
+				// Whether the sweep succeeds depends on what the fault hits.
+				_, err := s.Sweep(t.Context(), func(context.Context) (Live, error) { return liveBlocks(t, live), nil })
+				if err != nil && !errors.Is(err, errFault) {
+					t.Errorf("Sweep = %v, want %v", err, errFault)
+				}
+				for i := range live {
+					check(t, s, true, testBlock(t, i))
+				}
+				d.hook = nil
+				after := d.crash(rand.New(rand.NewPCG(uint64(n), 5)))
+				for _, s := range []*Store{s, openTest(t, after, Options{})} {
+					for i := range live {
+						check(t, s, true, testBlock(t, i))
+					}
+				}
+			})
+		}
+	}
+}
+
+// Uploads, reads and sweeps side by side, against a model of what is live.
+func TestConcurrent(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), Options{SegmentSize: 16 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const blocks, writers, acts = 80, 6, 120
+	var mu sync.Mutex
+	owned := map[int]int{} // how many roots reach a block
+	var wg, sweeps sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(w), 5))
+			var mine [][]int
+			for range acts {
+				if len(mine) > 4 { // delete an object
+					mu.Lock()
+					for _, i := range mine[0] {
+						owned[i]--
+					}
+					mu.Unlock()
+					mine = mine[1:]
+				}
+				l := s.Lease()
+				var ids []int
+				for range 1 + r.IntN(6) {
+					ids = append(ids, r.IntN(blocks))
+				}
+				var all []block
+				for _, i := range ids {
+					all = append(all, testBlock(t, i))
+				}
+				if err := put(s, r.IntN(2) == 0, all...); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				for _, i := range ids {
+					owned[i]++
+				}
+				mu.Unlock()
+				l.Release()
+				mine = append(mine, ids)
+				for _, object := range mine {
+					for _, i := range object {
+						x := testBlock(t, i)
+						if got, err := s.Block(x.cid, false, nil); err != nil || string(got) != string(x.data) {
+							t.Errorf("Block %d = %v", i, err)
+						}
+					}
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	var removed int64
+	sweeps.Go(func() {
+		for {
+			got, err := s.Sweep(context.Background(), func(context.Context) (Live, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				live := map[int]bool{}
+				for i, n := range owned {
+					if n > 0 {
+						live[i] = true
+					}
+				}
+				return liveBlocks(t, live), nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			removed += got.Blocks
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	wg.Wait()
+	close(done)
+	sweeps.Wait()
+	if removed == 0 {
+		t.Error("the sweeps removed nothing")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
