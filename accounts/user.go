@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -90,10 +91,9 @@ func (a *Accounts) UserByName(ctx context.Context, name string) (User, error) {
 
 // Users returns all users by id.
 func (a *Accounts) Users(ctx context.Context) ([]User, error) {
-	var ids []uint64
 	var users []User
 	err := a.view(ctx, "list users", func(tx kv.Tx) error {
-		ids, users = nil, nil
+		users = nil
 		for row, err := range tx.Scan(kv.Range("acct", "user")) {
 			if err != nil {
 				return err
@@ -102,14 +102,11 @@ func (a *Accounts) Users(ctx context.Context) ([]User, error) {
 			if err := kv.Unkey(row.Key, nil, nil, &id); err != nil {
 				return err
 			}
-			ids = append(ids, id)
-		}
-		for _, id := range ids {
-			row, err := get[userRow](tx, userKey(id), ErrNoUser)
-			if err != nil {
-				return err
+			var u userRow
+			if err := json.Unmarshal(row.Value, &u); err != nil {
+				return fmt.Errorf("row of user %d: %w", id, err)
 			}
-			users = append(users, row.user(id))
+			users = append(users, u.user(id))
 		}
 		return nil
 	})

@@ -411,7 +411,7 @@ func version(s kv.Store, id string) (v int64, err error) {
 // TestManyJobs expects the number of waiting jobs not to matter to who looks for
 // the next one.
 func TestManyJobs(t *testing.T) {
-	const n, chunk = 100_000, 10_000
+	const n, chunk = 100_000, 1000
 	s := &countingReads{Store: tempStore(t)}
 	q := queue.New(s, queue.Options{})
 	ran := make(chan string, 10)
