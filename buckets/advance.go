@@ -78,9 +78,25 @@ func (b *Buckets) step(ctx context.Context, z zoneRow) (more bool, wait, err err
 	return false, nil, fmt.Errorf("zone %d is in state %q", z.ID, z.State)
 }
 
+// pack fixes the members before the Dealer sees them. Until then, which
+// without a network is for ever, the deleted ones leave.
 func (b *Buckets) pack(ctx context.Context, z zoneRow) error {
+	err := b.changeZone(ctx, z.ID, func(row *zoneRow) bool {
+		changed := row.State == ZoneSealed && !row.Packing
+		row.Packing = row.Packing || changed
+		return changed
+	})
+	if err != nil {
+		return err
+	}
+	if z, err = b.loadZone(ctx, z.ID); errors.Is(err, ErrNoZone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	var all []Content
-	err := b.view(ctx, func(tx kv.Tx) (err error) {
+	err = b.view(ctx, func(tx kv.Tx) (err error) {
 		all, err = members(tx, z.ID, 0, math.MaxInt)
 		return err
 	})

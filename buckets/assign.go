@@ -135,7 +135,7 @@ func full(z Zone, p Policy) string {
 	return ""
 }
 
-// seal closes an open zone: its members are fixed from here on.
+// seal closes an open zone: no member comes to it any more, and its policy is fixed.
 func (b *Buckets) seal(tx kv.Tx, z zoneRow, p Policy, by string, now time.Time) error {
 	z.State, z.SealedBy, z.Changed, z.Policy = ZoneSealed, by, now, p
 	z.Reason = "waiting to be packed"

@@ -195,7 +195,7 @@ func (c *checker) holds(content Content) error {
 		return nil
 	}
 	c.must(z.Bucket == content.Bucket, "content %d of bucket %s is in zone %d of bucket %s", id, content.Bucket, z.ID, z.Bucket)
-	c.must(!content.Deleted || z.State != ZoneOpen, "content %d is deleted in open zone %d", id, z.ID)
+	c.must(!content.Deleted || z.fixed(), "content %d is deleted in zone %d, which is %s", id, z.ID, z.State)
 	c.must(!content.Offloaded || z.State == ZoneComplete, "content %d is offloaded in zone %d, which is %s", id, z.ID, z.State)
 	if content.Deleted && z.State == ZoneComplete && !z.Released {
 		return nil // on its way out

@@ -172,7 +172,7 @@ func (b *Buckets) keepContent(tx kv.Tx, id uint64) error {
 }
 
 // releaseContent is called when no object names the content any more. Before
-// its zone is sealed it leaves at once. Later it is a byte range of a piece
+// its zone is packed it leaves at once. Later it is a byte range of a piece
 // that providers have to be able to fetch: it is marked, and its blocks stay
 // until the zone is complete.
 func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
@@ -187,7 +187,7 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 	if err != nil {
 		return err
 	}
-	if z.State == ZoneOpen {
+	if !z.fixed() {
 		return errors.Join(removeContent(tx, c), leaveZone(tx, z, c))
 	}
 	c.Deleted = true

@@ -11,8 +11,8 @@
 //
 // A content is unassigned at first. The job assign makes it a member of its
 // bucket's open zone. A released content that is unassigned, or whose zone is
-// open, is gone at once. One in a later zone is a byte range of a piece: it is
-// marked deleted, is not listed any more, and goes with its zone.
+// not being packed yet, is gone at once. One in a later zone is a byte range of a
+// piece: it is marked deleted, is not listed any more, and goes with its zone.
 //
 // # Zones
 //
@@ -20,7 +20,8 @@
 //	          bucket's threshold, when its oldest member reaches the bucket's max
 //	          age, or when it has 65,536 members. Whatever comes next opens another
 //	          zone. The member that reaches the threshold may exceed it.
-//	sealed    its members and policy are fixed; the Dealer packs it
+//	sealed    takes no more members, and its policy is fixed; the Dealer packs it.
+//	          Its members are fixed from when packing begins.
 //	packed    its pieces are known; the Dealer starts deals
 //	dealing   deals are made
 //	complete  every wanted deal has been active. It stays complete when one ends
@@ -40,8 +41,8 @@
 // the job sweep has the node drop the blocks that no such root reaches. So
 // deleting costs the same whatever the size.
 //
-// A content of a complete zone can be offloaded: its blocks go, and a read
-// brings them back from a provider. The job gc forgets a zone three months after
+// A content of a complete zone can be offloaded while every wanted deal is
+// active: its blocks go, and a read brings them back from a provider. The job gc forgets a zone three months after
 // its last step if all its members are deleted and no deal is active. A zone
 // that a live content is in is never forgotten, as restoring needs its pieces.
 // Uploads in progress stay until they are completed or aborted.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -79,4 +80,35 @@ func (f *Flights) Waiters(key string) int {
 		return fl.waiters
 	}
 	return 0
+}
+
+// FakeRefs holds n roots by contents that do not exist, or with n 0 takes all references away.
+func (b *Buckets) FakeRefs(ctx context.Context, n int) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		for i := range n {
+			root, err := cid.V1Builder{Codec: cid.Raw, MhType: 0x12}.Sum([]byte{byte(i), byte(i >> 8)})
+			if err != nil {
+				return err
+			}
+			if err := tx.Put(keyContentRef(root, uint64(i)), present); err != nil {
+				return err
+			}
+		}
+		if n > 0 {
+			return nil
+		}
+		var keys [][]byte
+		for row, err := range tx.Scan(kv.Range(tabRef)) {
+			if err != nil {
+				return err
+			}
+			keys = append(keys, append([]byte(nil), row.Key...))
+		}
+		for _, key := range keys {
+			if err := tx.Delete(key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -16,9 +16,11 @@ type faultCase struct {
 	name   string
 	before func(f *fixture, b buckets.Bucket) (upload string)
 	op     func(f *fixture, b buckets.Bucket, upload string) error
-	again  error // what op may say when its effect is there already
-	heals  bool  // op finds out by itself that its update was applied
-	after  func(f *fixture, b buckets.Bucket) error
+	// packing happens while the zone is packed
+	packing func(f *fixture, b buckets.Bucket) error
+	again   error // what op may say when its effect is there already
+	heals   bool  // op finds out by itself that its update was applied
+	after   func(f *fixture, b buckets.Bucket) error
 }
 
 func nothing(*fixture, buckets.Bucket) string { return "" }
@@ -182,8 +184,10 @@ var faultCases = []faultCase{
 		before: func(f *fixture, b buckets.Bucket) string {
 			f.put(b, "gone", "gone")
 			f.sealed(b)
-			f.delete(b, "gone")
 			return ""
+		},
+		packing: func(f *fixture, b buckets.Bucket) error {
+			return f.Delete(f.t.Context(), b, "gone", buckets.Conditions{})
 		},
 		op: func(f *fixture, b buckets.Bucket, _ string) error { return f.Advance(f.t.Context(), f.zones()[0].ID) },
 	},
@@ -262,6 +266,9 @@ func (tt faultCase) strike(t *testing.T, at int, applied bool) bool {
 	d := &dealer{progress: func(buckets.Zone) (buckets.Progress, error) { return progress, nil }}
 	f := newTest(t, buckets.Options{Dealer: d})
 	b := f.bucket("one")
+	if tt.packing != nil {
+		d.pack = func(buckets.Zone, []buckets.Content) ([]string, error) { return []string{"piece"}, tt.packing(f, b) }
+	}
 	f.put(b, "acked", "acked")
 	id := tt.before(f, b)
 	if tt.name == "gc" {

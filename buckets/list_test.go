@@ -65,7 +65,7 @@ func TestListAgainstModel(t *testing.T) {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
-	for range 3000 {
+	for range 1500 {
 		q := buckets.Query{Prefix: randomKey(r, 2), After: randomKey(r, 4), Max: r.IntN(12)}
 		if r.IntN(3) > 0 {
 			q.Delimiter = randomKey(r, 2)

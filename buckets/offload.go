@@ -15,9 +15,38 @@ import (
 var ErrNotComplete = errors.New("zone is not complete")
 
 // Offload gives up the local blocks of a content whose zone is complete; a read brings them back.
+// A zone whose deals have ended since and are not replaced yet is ErrNotComplete too.
 // Blocks that other contents need too stay. The space is free after the sweep that this asks for.
 func (b *Buckets) Offload(ctx context.Context, id uint64) error {
-	err := b.update(ctx, func(tx kv.Tx) error {
+	if err := b.offload(ctx, id); err != nil {
+		return fmt.Errorf("offload content %d: %w", id, err)
+	}
+	return nil
+}
+
+func (b *Buckets) offload(ctx context.Context, id uint64) error {
+	c, err := b.Content(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.Zone == 0 || b.dealer == nil {
+		return ErrNotComplete
+	}
+	z, err := b.loadZone(ctx, c.Zone)
+	if err != nil {
+		return err
+	}
+	if z.State != ZoneComplete {
+		return ErrNotComplete
+	}
+	p, err := b.dealer.Progress(ctx, z.Zone)
+	if err != nil {
+		return fmt.Errorf("progress: %w", err)
+	}
+	if p.Active < p.Wanted {
+		return ErrNotComplete
+	}
+	return b.update(ctx, func(tx kv.Tx) error {
 		c, err := contentRow(tx, id)
 		if err != nil {
 			return err
@@ -25,26 +54,12 @@ func (b *Buckets) Offload(ctx context.Context, id uint64) error {
 		if c.Deleted {
 			return ErrNoContent
 		}
-		if c.Zone == 0 {
-			return ErrNotComplete
-		}
-		z, err := zoneAt(tx, c.Zone)
-		if err != nil {
-			return err
-		}
-		if z.State != ZoneComplete {
-			return ErrNotComplete
-		}
 		c.Offloaded = true
 		return errors.Join(
 			kv.PutJSON(tx, keyContent(id), c),
 			tx.Delete(keyContentRef(c.CID, id)),
 			b.queue.Add(tx, jobSweep, singleton, time.Time{}))
 	})
-	if err != nil {
-		return fmt.Errorf("offload content %d: %w", id, err)
-	}
-	return nil
 }
 
 // Restore brings an offloaded or damaged content with this root back from

@@ -31,6 +31,9 @@ func TestOffload(t *testing.T) {
 	f.completed(b)
 	wantErr(t, "Offload of nothing", f.Offload(ctx, 1), buckets.ErrNoContent)
 	wantErr(t, "Restore of what nothing names", f.Restore(ctx, cidOf(t, "none")), node.ErrNotFound)
+	d.progress = func(z buckets.Zone) (buckets.Progress, error) { return buckets.Progress{Wanted: 6, Active: 5}, nil }
+	wantErr(t, "Offload when a deal has ended", f.Offload(ctx, o.Content), buckets.ErrNotComplete)
+	d.progress = nil
 	offload := func() {
 		t.Helper()
 		wantErr(t, "Offload", f.Offload(ctx, o.Content), nil)

@@ -14,7 +14,7 @@ import (
 // depends on how far the zone is.
 func TestDeleteByState(t *testing.T) {
 	advance := func(f *fixture, id uint64) {
-		var later error = f.Advance(f.t.Context(), id)
+		later := f.Advance(f.t.Context(), id)
 		if f.zone(id).State != buckets.ZoneDealing {
 			f.t.Fatalf("zone is %+v after %v", f.zone(id), later)
 		}
@@ -28,12 +28,20 @@ func TestDeleteByState(t *testing.T) {
 	}{
 		{"unassigned", func(f *fixture, b buckets.Bucket) {}, true, false, 0},
 		{"open", func(f *fixture, b buckets.Bucket) { f.assigned(b) }, true, false, 4},
-		{"sealed", func(f *fixture, b buckets.Bucket) { f.sealed(b) }, false, true, 9},
+		{"sealed", func(f *fixture, b buckets.Bucket) { f.sealed(b) }, true, false, 4},
+		{"packing", func(f *fixture, b buckets.Bucket) {
+			if err := f.Advance(f.t.Context(), f.sealed(b).ID); err == nil {
+				f.t.Fatal("packing did not fail")
+			}
+		}, false, true, 9},
 		{"dealing", func(f *fixture, b buckets.Bucket) { advance(f, f.sealed(b).ID) }, false, true, 9},
 		{"complete", func(f *fixture, b buckets.Bucket) { f.completed(b) }, false, false, 9},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := &dealer{}
+			if tt.name == "packing" {
+				d.pack = func(buckets.Zone, []buckets.Content) ([]string, error) { return nil, errors.New("fails") }
+			}
 			if tt.name == "dealing" {
 				d.progress = func(buckets.Zone) (buckets.Progress, error) { return buckets.Progress{Wanted: 1}, nil }
 			}
@@ -62,8 +70,11 @@ func TestDeleteByState(t *testing.T) {
 					t.Errorf("zone has %d bytes, want %d", z.Size, tt.size)
 				}
 			}
-			if tt.name == "dealing" {
-				d.progress = nil
+			if tt.name == "packing" {
+				d.pack = func(buckets.Zone, []buckets.Content) ([]string, error) { return nil, errors.New("fails") }
+			}
+			if tt.name == "dealing" || tt.name == "packing" {
+				d.progress, d.pack = nil, nil
 				wantErr(t, "Advance", f.Advance(t.Context(), f.zones()[0].ID), nil)
 				if f.roots()[first.CID] {
 					t.Error("the zone is complete and still holds what was deleted")
@@ -73,13 +84,23 @@ func TestDeleteByState(t *testing.T) {
 	}
 }
 
-// TestEmptyZoneGoes: an open zone whose last member is deleted leaves nothing behind.
+// TestEmptyZoneGoes: a zone whose last member leaves is gone, and not packed.
 func TestEmptyZoneGoes(t *testing.T) {
-	f := newTest(t, buckets.Options{})
+	f := newTest(t, buckets.Options{Dealer: &dealer{pack: func(z buckets.Zone, _ []buckets.Content) ([]string, error) {
+		t.Errorf("zone %+v is packed", z)
+		return nil, nil
+	}}})
 	b := f.bucket("one")
 	f.put(b, "key", "body")
 	f.assigned(b)
 	f.delete(b, "key")
+	if z := f.zones(); len(z) != 0 {
+		t.Errorf("zones are %+v", z)
+	}
+	f.put(b, "key", "body")
+	id := f.sealed(b).ID
+	f.delete(b, "key")
+	wantErr(t, "Advance", f.Advance(t.Context(), id), nil)
 	if z := f.zones(); len(z) != 0 {
 		t.Errorf("zones are %+v", z)
 	}
@@ -98,6 +119,11 @@ func TestReleaseMany(t *testing.T) {
 	}
 	f.putAll(b, keys[1:], "x")
 	z := f.sealed(b)
+	d.progress = func(buckets.Zone) (buckets.Progress, error) { return buckets.Progress{Wanted: 1}, nil }
+	if err := f.Advance(t.Context(), z.ID); err == nil {
+		t.Fatal("there is nothing to wait for")
+	}
+	d.progress = nil
 	f.deleteAll(b, keys[1:])
 	if n := len(f.roots()); n != 2 {
 		t.Errorf("%d roots are held, want 2", n)

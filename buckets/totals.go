@@ -17,14 +17,17 @@ type Totals struct {
 	Zones                    map[ZoneState]int
 }
 
-// totalsAge is how old the figures may be: counting reads every content, and
-// a dashboard asks every few seconds.
-const totalsAge = 5 * time.Second
+// How old the figures may be: counting reads every content, and a dashboard
+// asks every few seconds. Where counting takes long it is done less often.
+const (
+	totalsAge   = 5 * time.Second
+	totalsShare = 20
+)
 
 // totalsCache holds the figures counted last.
 type totalsCache struct {
 	mu   sync.Mutex // held while counting too, so that askers share one count
-	at   time.Time
+	next time.Time  // when to count again
 	last Totals
 }
 
@@ -33,12 +36,13 @@ type totalsCache struct {
 func (b *Buckets) Totals(ctx context.Context) (Totals, error) {
 	b.totals.mu.Lock()
 	defer b.totals.mu.Unlock()
-	if b.totals.at.IsZero() || time.Since(b.totals.at) > totalsAge {
+	if began := time.Now(); began.After(b.totals.next) {
 		t, err := b.count(ctx)
 		if err != nil {
 			return Totals{}, fmt.Errorf("totals: %w", err)
 		}
-		b.totals.at, b.totals.last = time.Now(), t
+		b.totals.last = t
+		b.totals.next = time.Now().Add(max(totalsAge, totalsShare*time.Since(began)))
 	}
 	t := b.totals.last
 	t.Zones = maps.Clone(t.Zones)

@@ -45,6 +45,8 @@ type Zone struct {
 // zoneRow is a stored zone.
 type zoneRow struct {
 	Zone
+	// Packing says that the Dealer may have seen the members: they are fixed from then on.
+	Packing bool `json:",omitempty"`
 	// Released says that a complete zone has let go of its deleted members.
 	Released bool `json:",omitempty"`
 }
@@ -178,7 +180,12 @@ func openZone(tx kv.Tx, bucket string) (z zoneRow, found bool, err error) {
 	return z, err == nil, err
 }
 
-// leaveZone takes a content out of an open zone. A zone that is empty then goes too.
+// fixed says that members can no longer leave the zone.
+func (z zoneRow) fixed() bool {
+	return z.State != ZoneOpen && (z.State != ZoneSealed || z.Packing)
+}
+
+// leaveZone takes a content out of a zone that is not fixed. A zone that is empty then goes too.
 func leaveZone(tx kv.Tx, z zoneRow, c Content) error {
 	if err := tx.Delete(keyMember(z.ID, c.ID)); err != nil {
 		return err
@@ -186,7 +193,12 @@ func leaveZone(tx kv.Tx, z zoneRow, c Content) error {
 	z.Size -= c.Size
 	z.Count--
 	if z.Count == 0 {
-		return errors.Join(tx.Delete(keyZone(z.ID)), tx.Delete(keyOpen(z.Bucket)))
+		if z.State == ZoneOpen {
+			if err := tx.Delete(keyOpen(z.Bucket)); err != nil {
+				return err
+			}
+		}
+		return tx.Delete(keyZone(z.ID))
 	}
 	oldest, err := oldestMember(tx, z.ID)
 	if err != nil {

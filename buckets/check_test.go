@@ -1,0 +1,102 @@
+package buckets_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/kv"
+)
+
+// TestCheckFinds: the check that ends every test can fail. Each case takes one
+// row away, or makes one up.
+func TestCheckFinds(t *testing.T) {
+	tables := []string{"bkt", "bktid", "bktown", "glob", "obj", "con", "own", "cid", "ref", "new", "zon", "zin", "zopen", "upl", "prt"}
+	for _, table := range tables {
+		t.Run(table, func(t *testing.T) {
+			f := newTest(t, buckets.Options{})
+			b := f.bucket("one")
+			if _, err := f.GlobalBucket(t.Context(), 7); err != nil {
+				t.Fatal(err)
+			}
+			f.begin(b, "key", "part")
+			f.put(b, "assigned", "1")
+			f.assigned(b)
+			f.put(b, "new", "2")
+			wantErr(t, "Check", f.Check(t.Context()), nil)
+			key, value := f.firstRow(table)
+			f.write(func(tx kv.Tx) error { return tx.Delete(key) })
+			wantErr(t, "Check", f.Check(t.Context()), buckets.ErrInconsistent)
+			f.write(func(tx kv.Tx) error { return tx.Put(key, value) })
+		})
+	}
+	t.Run("made up", func(t *testing.T) {
+		f := newTest(t, buckets.Options{})
+		wantErr(t, "FakeRefs", f.FakeRefs(t.Context(), 1), nil)
+		wantErr(t, "Check", f.Check(t.Context()), buckets.ErrInconsistent)
+		wantErr(t, "FakeRefs", f.FakeRefs(t.Context(), 0), nil)
+	})
+}
+
+func (f *fixture) firstRow(table string) (key, value []byte) {
+	f.t.Helper()
+	err := f.store.View(f.t.Context(), func(tx kv.Tx) error {
+		for row, err := range tx.Scan(kv.Range(table)) {
+			key, value = append(key, row.Key...), append(value, row.Value...)
+			return err
+		}
+		return kv.ErrNotFound
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return key, value
+}
+
+func (f *fixture) write(fn func(kv.Tx) error) {
+	f.t.Helper()
+	if err := f.store.Update(f.t.Context(), fn); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func TestFigures(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	f := newTest(t, buckets.Options{Dealer: &dealer{}, Metrics: reg})
+	b := f.bucket("one")
+	f.put(b, "a", "12345")
+	f.put(b, "b", "678")
+	f.completed(b)
+	f.delete(b, "a")
+	f.put(b, "c", "90")
+	f.assigned(b)
+	got, err := f.Totals(t.Context())
+	if err != nil || got.Objects != 2 || got.Contents != 3 || got.Bytes != 10 || got.Buckets != 1 ||
+		got.Zones[buckets.ZoneComplete] != 1 || got.Zones[buckets.ZoneOpen] != 1 {
+		t.Errorf("Totals = %+v, %v", got, err)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			name := family.GetName() + " " + m.GetLabel()[0].GetValue()
+			values[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	want := map[string]float64{
+		"whypfs_buckets_objects_total delete": 1,
+		"whypfs_buckets_objects_total put":    3,
+		"whypfs_buckets_zones open":           1,
+		"whypfs_buckets_zones sealed":         0,
+		"whypfs_buckets_zones packed":         0,
+		"whypfs_buckets_zones dealing":        0,
+		"whypfs_buckets_zones complete":       1,
+	}
+	if !maps.Equal(values, want) {
+		t.Errorf("metrics are %v, want %v", values, want)
+	}
+}
