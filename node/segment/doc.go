@@ -14,10 +14,10 @@
 //	check   4  CRC32C of the nine bytes above
 //
 // So any CAR reader reads a segment, and checks all of it. A mark stands before
-// its block, so a scan knows how much to read and what to expect, and it is easy
-// to find again: after a damaged record the scan looks for the next mark whose
-// two copies of the 13 bytes agree, and goes on there if the block that follows
-// has its CRC and its hash.
+// its block, so a scan knows how much to read and what to expect, and it is
+// easy to find again: after a damaged record the scan looks for the next mark
+// whose two copies of the 13 bytes agree, and goes on there if the block that
+// follows has its CRC and its hash.
 //
 // A segment is active while blocks are appended to it; at most one is. It is
 // sealed when it is full, when the store is closed, by a sweep, or by an error.
@@ -30,27 +30,32 @@
 //
 // # Promises
 //
-// A block is durable when Batch.Sync returned nil after its Batch.Put: its bytes,
-// the header of its segment and the name of the segment in the directory are
-// synced. One fdatasync serves all who wait when it starts; there are no timers.
+// A block is durable when Batch.Sync returned nil after its Batch.Put: its
+// bytes, the header of its segment and the name of the segment in the directory
+// are synced. One fdatasync serves all who wait when it starts; there are no
+// timers.
 //
-// After a failed sync nobody knows what the kernel kept, so the segment is sealed
-// where it was last known to be synced, whatever came after that is forgotten, and those who wait
-// for it get the error. After a failed write it is sealed before the record that failed.
-// Either way the next block starts a new segment. No room for a block is ErrFull; reads go on,
-// and so do writes once there is room.
+// After a failed sync nobody knows what the kernel kept, so the segment is
+// sealed where it was last known to be synced, whatever came after that is
+// forgotten, and those who wait for it get the error. After a failed write it
+// is sealed before the record that failed. Either way the next block starts a
+// new segment. No room for a block is ErrFull; reads go on, and so do writes
+// once there is room.
 //
-// A block may be private. Storing it again as public writes it again; public wins.
+// A block may be private. Storing it again as public writes it again; public
+// wins.
 //
 // # Sweep
 //
-// Sweep removes blocks that are not live, segment by segment. It seals the active
-// segment and makes every sealed one a candidate: to Batch.Put the blocks in candidates are
-// absent, so whoever stores one of them meanwhile writes a copy that this sweep does not touch.
-// Then it waits for the leases that began earlier, because their owners may have counted on a block
-// in a candidate, and only then asks what is live. Live blocks of a candidate that
-// also holds dead ones are copied and synced before the candidate is removed. A crash at any point leaves
-// blocks that nobody needs, or two copies of one, and never takes a live block.
+// Sweep removes blocks that are not live, segment by segment. It seals the
+// active segment and makes every sealed one a candidate: to Batch.Put the
+// blocks in candidates are absent, so whoever stores one of them meanwhile
+// writes a copy that this sweep does not touch. Then it waits for the leases
+// that began earlier, because their owners may have counted on a block in a
+// candidate, and only then asks what is live. Live blocks of a candidate that
+// also holds dead ones are copied and synced before the candidate is removed. A
+// crash at any point leaves blocks that nobody needs, or two copies of one, and
+// never takes a live block.
 //
 // Store is safe for concurrent use by one process. It never talks to the
 // network, never decides what is live, and never changes what it has written.

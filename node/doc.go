@@ -1,0 +1,45 @@
+// Package node is WhyPFS Core: the blocks of this machine, the files and other
+// DAGs made of them, and the ways IPFS reaches them: a libp2p host with bitswap
+// and a DHT, and an HTTP gateway. It is the only package that imports boxo.
+//
+// # Blocks
+//
+// Blocks are kept by package segment in Config.Dir/blocks. A block is public or
+// private. Bitswap and the gateway get a view of the store that holds public
+// blocks only; Block, OpenFile and Walk see all. Storing a private block again
+// as public, or Publish, makes it public; nothing makes it private again.
+//
+// # Files
+//
+// Import stores a file by the profile unixfs-v1-2025 of IPIP-499: CIDv1,
+// SHA2-256, raw leaves of 1 MiB, balanced, at most 1024 links in a node. So the
+// same bytes have one CID here, in kubo and in any other importer of the
+// profile. Concat makes one file of several without touching their leaves.
+// OpenFile reads these and any other valid UnixFS file, and checks every block,
+// so it returns the bytes that the CID names or an error.
+//
+// # Promises
+//
+// When Import, Concat, PutBlocks, Publish or Fetch return nil, every block they
+// stored, and every block they found stored, is durable.
+//
+// # Removal
+//
+// The node does not know what is referenced; its caller does. Whoever stores
+// blocks takes a Lease first and releases it when a root that reaches the
+// blocks is where Sweep's caller will find it. Sweep freezes the store: it
+// seals the active segment, and from then on blocks in sealed segments are
+// written again when someone stores them. It then waits for the leases taken
+// before that moment, whose holders may count on frozen blocks, and only then
+// asks for the live roots. Frozen blocks that no root reaches are removed.
+// Leases taken later do not hold it up, and what they protect is not frozen.
+// Reads, writes and further leases go on meanwhile. Sweep must not be called by
+// someone who holds a lease: it would wait for itself.
+//
+// # What it never does
+//
+// It never serves or announces a private block, never removes a block outside
+// Sweep, never acknowledges a block before it is on the disk, and keeps no
+// metadata. Node is safe for concurrent use by one process; who opens
+// Config.Dir sees to it that there is only one.
+package node

@@ -1,0 +1,302 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/go-cid"
+)
+
+func yieldAll(roots ...cid.Cid) func(func(cid.Cid) error) error {
+	return func(yield func(cid.Cid) error) error {
+		for _, c := range roots {
+			if err := yield(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func mustSweep(t testing.TB, n *Node, roots ...cid.Cid) SweepResult {
+	t.Helper()
+	r, err := n.Sweep(t.Context(), yieldAll(roots...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	n, err := Open(t.Context(), Config{Dir: dir, SegmentSize: 64 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.shape = shape{chunk: 1 << 10, width: 8}
+	data := func(i int) []byte { return mustRead(t, keystream(20<<10, fmt.Sprint(i))) }
+	var files []File
+	for i := range 12 {
+		files = append(files, mustImport(t, n, data(i), ImportOptions{Private: i%4 == 0}))
+	}
+	absent, err := rawLeaf([]byte("a root that is not here"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var live []cid.Cid
+	for i, f := range files {
+		if i%2 == 0 {
+			live = append(live, f.Root)
+		}
+	}
+	before := n.Usage()
+	got := mustSweep(t, n, append(live, absent)...)
+	if got.Blocks == 0 || got.Blocks != got.Kept || got.Bytes < 100<<10 {
+		t.Errorf("Sweep = %+v, want half of %d blocks removed", got, before.Blocks)
+	}
+	if u := n.Usage(); u.Blocks != before.Blocks/2 || u.Disk >= before.Disk {
+		t.Errorf("Usage = %+v, was %+v", u, before)
+	}
+	for range 2 {
+		for i, f := range files {
+			if i%2 != 0 {
+				if _, ok := n.HasBlock(t.Context(), f.Root); ok {
+					t.Errorf("file %d is still here", i)
+				}
+				continue
+			}
+			checkReader(t, n, f.Root, data(i))
+			if ok, err := n.publicBlocks().Has(t.Context(), f.Root); err != nil || ok != (i%4 != 0) {
+				t.Errorf("file %d public: %v, %v", i, ok, err)
+			}
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err = Open(t.Context(), Config{Dir: dir}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// One block may be named as raw bytes by one DAG and as a node by another.
+func TestSweepFollowsNodesNamedAsLeaves(t *testing.T) {
+	n := newTestNode(t, Config{})
+	n.shape = shape{chunk: 4, width: 3}
+	f := mustImport(t, n, []byte("a file of some leaves"), ImportOptions{})
+	mustImport(t, n, []byte("garbage"), ImportOptions{})
+	mustSweep(t, n, cid.NewCidV1(cid.Raw, f.Root.Hash()), f.Root)
+	checkReader(t, n, f.Root, []byte("a file of some leaves"))
+}
+
+func TestSweepFollowsOtherCodecs(t *testing.T) {
+	n := newTestNode(t, Config{})
+	leaf := mustImport(t, n, []byte("leaf"), ImportOptions{})
+	json := []byte(fmt.Sprintf(`{"to":{"/":%q}}`, leaf.Root))
+	c, err := cid.V1Builder{Codec: cid.DagJSON, MhType: 0x12}.Sum(json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.PutBlocks(t.Context(), []Block{{c, json}}, false); err != nil {
+		t.Fatal(err)
+	}
+	mustImport(t, n, []byte("garbage"), ImportOptions{})
+	if got := mustSweep(t, n, c); got.Kept != 2 {
+		t.Errorf("Sweep = %+v, want 2 kept", got)
+	}
+}
+
+// What hangs under a node that cannot be read must not be taken for garbage.
+func TestSweepStopsAtDamage(t *testing.T) {
+	dir := t.TempDir()
+	n, err := Open(t.Context(), Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := mustImport(t, n, mustRead(t, keystream(3<<20, "damage")), ImportOptions{})
+	root, err := n.Block(t.Context(), f.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "blocks", "00000000.car")
+	all, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(all, root)
+	all[at+10] ^= 1
+	if err := os.WriteFile(name, all, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n = newTestNode(t, Config{Dir: dir})
+	before := n.Usage().Blocks
+	if _, err := n.Sweep(t.Context(), yieldAll(f.Root)); !errors.Is(err, ErrDamaged) {
+		t.Errorf("Sweep = %v, want %v", err, ErrDamaged)
+	}
+	if got := n.Usage().Blocks; got != before {
+		t.Errorf("%d blocks after the sweep, want %d", got, before)
+	}
+	if _, err := n.OpenFile(t.Context(), f.Root); !errors.Is(err, ErrDamaged) {
+		t.Errorf("OpenFile = %v, want %v", err, ErrDamaged)
+	}
+	if err := n.PutBlocks(t.Context(), []Block{{f.Root, root}}, false); err != nil {
+		t.Fatal(err)
+	}
+	mustSweep(t, n, f.Root)
+	checkReader(t, n, f.Root, mustRead(t, keystream(3<<20, "damage")))
+}
+
+func TestSweepRootsFail(t *testing.T) {
+	n := newTestNode(t, Config{})
+	f := mustImport(t, n, []byte("kept"), ImportOptions{})
+	down := errors.New("metadata is down")
+	if _, err := n.Sweep(t.Context(), func(func(cid.Cid) error) error { return down }); !errors.Is(err, down) {
+		t.Errorf("Sweep = %v, want %v", err, down)
+	}
+	checkReader(t, n, f.Root, []byte("kept"))
+}
+
+// Uploads in parts, reads and deletions beside sweeps, against what the metadata holds.
+func TestSweepBesideUploads(t *testing.T) {
+	n := newTestNode(t, Config{SegmentSize: 32 << 10})
+	n.shape = shape{chunk: 256, width: 4}
+	var mu sync.Mutex
+	roots := map[cid.Cid]int{}
+	var wg, sweeps sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(w), 8))
+			type object struct {
+				file File
+				data []byte
+			}
+			var mine []object
+			for range 40 {
+				lease := n.Lease()
+				var parts []File
+				var data []byte
+				for range 1 + r.IntN(3) {
+					// Few seeds, so that uploads share blocks.
+					d := mustRead(t, keystream(int64(256*(1+r.IntN(12))), fmt.Sprint(r.IntN(6))))
+					f, err := n.Import(t.Context(), bytes.NewReader(d), ImportOptions{Private: r.IntN(2) == 0})
+					if err != nil {
+						t.Error(err)
+					}
+					parts, data = append(parts, f), append(data, d...)
+				}
+				f, joined, err := n.Concat(t.Context(), parts, false)
+				if err != nil || joined {
+					t.Errorf("Concat = %v, joined %v", err, joined)
+				}
+				mu.Lock()
+				roots[f.Root]++
+				mu.Unlock()
+				lease.Release()
+				mine = append(mine, object{f, data})
+				for _, o := range mine {
+					r, err := n.OpenFile(context.Background(), o.file.Root)
+					if err != nil {
+						t.Errorf("OpenFile = %v", err)
+						continue
+					}
+					if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, o.data) {
+						t.Errorf("reading a file: %d bytes, %v; want %d", len(got), err, len(o.data))
+					}
+					r.Close()
+				}
+				if len(mine) > 3 {
+					mu.Lock()
+					roots[mine[0].file.Root]--
+					mu.Unlock()
+					mine = mine[1:]
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	var removed int64
+	sweeps.Go(func() {
+		for {
+			got, err := n.Sweep(context.Background(), func(yield func(cid.Cid) error) error {
+				mu.Lock()
+				defer mu.Unlock()
+				for c, k := range roots {
+					if k > 0 {
+						if err := yield(c); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Errorf("Sweep = %v", err)
+			}
+			removed += got.Blocks
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	wg.Wait()
+	close(done)
+	sweeps.Wait()
+	if removed == 0 {
+		t.Error("the sweeps removed nothing")
+	}
+}
+
+// A process that was killed left an unsealed segment; the next one reads it.
+func TestReopenWithoutClose(t *testing.T) {
+	dir := t.TempDir()
+	first, err := Open(t.Context(), Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := mustRead(t, keystream(5<<20+1, "killed"))
+	f := mustImport(t, first, data, ImportOptions{})
+	copied := t.TempDir() // as the files are while the process lives
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	n := newTestNode(t, Config{Dir: copied})
+	checkReader(t, n, f.Root, data)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMalformedNodeUnderLiveRoot(t *testing.T) {
+	n := newTestNode(t, Config{})
+	b := []byte("no protobuf")
+	c, err := merkledag.V1CidPrefix().Sum(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.PutBlocks(t.Context(), []Block{{c, b}}, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustSweep(t, n, c); got.Kept != 1 {
+		t.Errorf("Sweep = %+v, want 1 kept", got)
+	}
+	if _, err := n.OpenFile(t.Context(), c); !errors.Is(err, ErrNotFile) {
+		t.Errorf("OpenFile = %v, want %v", err, ErrNotFile)
+	}
+}
