@@ -3,8 +3,10 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -143,6 +145,37 @@ func waitEmpty(t testing.TB, q *queue.Queue) {
 		case <-time.After(time.Millisecond):
 		}
 	}
+}
+
+// waitFor waits until ok. It polls only because what it waits for is another
+// program's view of the store, which has no event.
+func waitFor(t testing.TB, ok func() bool) {
+	t.Helper()
+	for !ok() {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("waited in vain")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// notes is what handlers tell a test.
+type notes struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (n *notes) add(args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, fmt.Sprint(args...))
+}
+
+func (n *notes) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return strings.Join(n.all, " ")
 }
 
 // logs collects what is logged.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,9 +24,9 @@ func TestDue(t *testing.T) {
 		s := tempStore(t)
 		q := queue.New(s, queue.Options{})
 		began := time.Now()
-		var ran []string
+		var ran notes
 		q.Handle("k", 1, func(_ context.Context, id string) error {
-			ran = append(ran, fmt.Sprint(id, time.Since(began)))
+			ran.add(id, time.Since(began))
 			return nil
 		})
 		add(t, s, q, "k", "b", began.Add(2*time.Hour)) // before Run
@@ -34,12 +35,12 @@ func TestDue(t *testing.T) {
 		add(t, s, q, "k", "a", time.Time{})
 		add(t, s, q, "k", "d", began.Add(24*365*time.Hour))
 		synctest.Wait()
-		if got := strings.Join(ran, " "); got != "a0s" {
+		if got := ran.String(); got != "a0s" {
 			t.Errorf("ran %q, want the job without a due time", got)
 		}
 		time.Sleep(10 * time.Hour)
 		synctest.Wait()
-		if got := strings.Join(ran, " "); got != "a0s b2h0m0s c3h0m0s" {
+		if got := ran.String(); got != "a0s b2h0m0s c3h0m0s" {
 			t.Errorf("ran %q, want each at its due time", got)
 		}
 		if j := only(t, q); j.ID != "d" || !j.Added.Equal(began) {
@@ -53,9 +54,9 @@ func TestAddAgain(t *testing.T) {
 		s := tempStore(t)
 		q := queue.New(s, queue.Options{})
 		began := time.Now()
-		var ran []time.Duration
+		var ran notes
 		q.Handle("k", 1, func(context.Context, string) error {
-			ran = append(ran, time.Since(began))
+			ran.add(time.Since(began))
 			return nil
 		})
 		start(t, q)
@@ -67,8 +68,8 @@ func TestAddAgain(t *testing.T) {
 		}
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if len(ran) != 1 || ran[0] != time.Hour {
-			t.Errorf("ran at %v, want once after an hour", ran)
+		if got := ran.String(); got != "1h0m0s" {
+			t.Errorf("ran at %q, want once after an hour", got)
 		}
 	})
 }
@@ -78,12 +79,13 @@ func TestBackoff(t *testing.T) {
 		s := tempStore(t)
 		const lo, hi = time.Second, time.Minute
 		q := queue.New(s, queue.Options{MinBack: lo, MaxBack: hi})
-		tries := 0
+		var tries atomic.Int32
 		q.Handle("k", 1, func(context.Context, string) error {
-			if tries++; tries > 12 {
+			n := tries.Add(1)
+			if n > 12 {
 				return nil
 			}
-			return fmt.Errorf("try %d: %w", tries, errNo)
+			return fmt.Errorf("try %d: %w", n, errNo)
 		})
 		start(t, q)
 		add(t, s, q, "k", "a", time.Time{})
@@ -100,8 +102,8 @@ func TestBackoff(t *testing.T) {
 			time.Sleep(wait)
 		}
 		synctest.Wait()
-		if jobs := list(t, q); len(jobs) != 0 || tries != 13 {
-			t.Errorf("%d tries, jobs %+v", tries, jobs)
+		if jobs := list(t, q); len(jobs) != 0 || tries.Load() != 13 {
+			t.Errorf("%d tries, jobs %+v", tries.Load(), jobs)
 		}
 	})
 }
@@ -117,11 +119,8 @@ func TestLater(t *testing.T) {
 			queue.Later(time.Time{}, "no time given"),
 			nil,
 		}
-		runs := 0
-		q.Handle("k", 1, func(context.Context, string) error {
-			runs++
-			return answers[runs-1]
-		})
+		var runs atomic.Int32
+		q.Handle("k", 1, func(context.Context, string) error { return answers[runs.Add(1)-1] })
 		start(t, q)
 		add(t, s, q, "k", "a", time.Time{})
 		time.Sleep(time.Minute)
@@ -136,8 +135,8 @@ func TestLater(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if jobs := list(t, q); len(jobs) != 0 || runs != 4 {
-			t.Errorf("%d runs, jobs %+v", runs, jobs)
+		if jobs := list(t, q); len(jobs) != 0 || runs.Load() != 4 {
+			t.Errorf("%d runs, jobs %+v", runs.Load(), jobs)
 		}
 	})
 }
@@ -162,16 +161,16 @@ func TestAddWhileRunning(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := tempStore(t)
 				q := queue.New(s, queue.Options{MinBack: time.Minute, MaxBack: time.Minute})
+				var runs atomic.Int32
+				var ran notes
 				var ended time.Time
-				var ran []time.Duration
 				finish := make(chan bool)
 				q.Handle("k", 4, func(context.Context, string) error {
-					if ended.IsZero() {
+					if runs.Add(1) == 1 {
 						<-finish
-						ended = time.Now()
 						return test.answer
 					}
-					ran = append(ran, time.Since(ended))
+					ran.add(time.Since(ended))
 					return nil
 				})
 				start(t, q)
@@ -185,14 +184,15 @@ func TestAddWhileRunning(t *testing.T) {
 					add(t, s, q, "k", "a", due)
 				}
 				synctest.Wait()
-				if j := only(t, q); !j.Running || len(ran) > 0 {
-					t.Errorf("job %+v, %d further runs before the end of the first", j, len(ran))
+				if j := only(t, q); !j.Running || runs.Load() != 1 {
+					t.Errorf("job %+v, %d runs before the end of the first", j, runs.Load())
 				}
+				ended = time.Now()
 				close(finish)
 				time.Sleep(24 * time.Hour)
 				synctest.Wait()
-				if len(ran) != 1 || ran[0] != test.want {
-					t.Errorf("ran again after %v, want once after %v", ran, test.want)
+				if got := ran.String(); got != test.want.String() {
+					t.Errorf("ran again after %q, want once after %v", got, test.want)
 				}
 			})
 		})
@@ -203,8 +203,8 @@ func TestWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tempStore(t)
 		q := queue.New(s, queue.Options{})
-		var ran []string
-		handle := func(_ context.Context, id string) error { ran = append(ran, id); return nil }
+		var ran notes
+		handle := func(_ context.Context, id string) error { ran.add(id); return nil }
 		q.Handle("k", 1, handle)
 		q.Handle("other", 1, handle)
 		start(t, q)
@@ -229,12 +229,48 @@ func TestWake(t *testing.T) {
 				t.Errorf("Wake(%s, %q) = %v", step.kind, step.ids, err)
 			}
 			synctest.Wait()
-			if got := strings.Join(ran, " "); got != step.want {
+			if got := ran.String(); got != step.want {
 				t.Errorf("after Wake(%s, %q) ran %q, want %q", step.kind, step.ids, got, step.want)
 			}
 		}
 		if jobs := list(t, q); len(jobs) != 0 {
 			t.Errorf("jobs %+v, want none", jobs)
+		}
+	})
+}
+
+// TestWakeAll wakes more jobs than one transaction takes.
+func TestWakeAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 1203
+		s := tempStore(t)
+		q := queue.New(s, queue.Options{})
+		var runs atomic.Int32
+		q.Handle("k", 4, func(context.Context, string) error { runs.Add(1); return nil })
+		later := time.Now().Add(time.Hour)
+		err := s.Update(t.Context(), func(tx kv.Tx) error {
+			for i := range n {
+				if err := q.Add(tx, "k", fmt.Sprint(i), later); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Wake(t.Context(), "k"); err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range list(t, q) {
+			if j.Due.After(time.Now()) {
+				t.Fatalf("job %+v is not due", j)
+			}
+		}
+		start(t, q)
+		synctest.Wait()
+		if jobs := list(t, q); runs.Load() != n || len(jobs) != 0 {
+			t.Errorf("%d runs, %d jobs are left, want %d and none", runs.Load(), len(jobs), n)
 		}
 	})
 }
@@ -248,9 +284,9 @@ func TestWakeWhileRunning(t *testing.T) {
 				s := tempStore(t)
 				q := queue.New(s, queue.Options{MinBack: time.Hour})
 				finish := make(chan bool)
-				runs := 0
+				var runs atomic.Int32
 				q.Handle("k", 1, func(context.Context, string) error {
-					if runs++; runs > 1 {
+					if runs.Add(1) > 1 {
 						return nil
 					}
 					<-finish
@@ -264,12 +300,12 @@ func TestWakeWhileRunning(t *testing.T) {
 				}
 				close(finish)
 				synctest.Wait()
-				want := 2
+				want := int32(2)
 				if answer == nil {
 					want = 1
 				}
-				if jobs := list(t, q); runs != want || len(jobs) != 0 {
-					t.Errorf("%d runs, want %d; jobs %+v", runs, want, jobs)
+				if jobs := list(t, q); runs.Load() != want || len(jobs) != 0 {
+					t.Errorf("%d runs, want %d; jobs %+v", runs.Load(), want, jobs)
 				}
 			})
 		})
@@ -334,9 +370,9 @@ func TestRemove(t *testing.T) {
 		s := tempStore(t)
 		q := queue.New(s, queue.Options{})
 		finish := make(chan bool)
-		runs := 0
+		var runs atomic.Int32
 		q.Handle("k", 2, func(context.Context, string) error {
-			runs++
+			runs.Add(1)
 			<-finish
 			return errNo
 		})
@@ -353,8 +389,8 @@ func TestRemove(t *testing.T) {
 		close(finish)
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if jobs := list(t, q); runs != 1 || len(jobs) != 0 {
-			t.Errorf("%d runs, jobs %+v", runs, jobs)
+		if jobs := list(t, q); runs.Load() != 1 || len(jobs) != 0 {
+			t.Errorf("%d runs, jobs %+v", runs.Load(), jobs)
 		}
 		if _, err := q.Job(t.Context(), "k", "running"); !errors.Is(err, kv.ErrNotFound) {
 			t.Errorf("Job = %v, want %v", err, kv.ErrNotFound)
@@ -367,14 +403,14 @@ func TestFarDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tempStore(t)
 		q := queue.New(s, queue.Options{})
-		var ran []string
-		q.Handle("k", 1, func(_ context.Context, id string) error { ran = append(ran, id); return nil })
+		var ran notes
+		q.Handle("k", 1, func(_ context.Context, id string) error { ran.add(id); return nil })
 		start(t, q)
 		add(t, s, q, "k", "future", time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))
 		add(t, s, q, "k", "past", time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC))
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if got := strings.Join(ran, " "); got != "past" {
+		if got := ran.String(); got != "past" {
 			t.Errorf("ran %q, want the past one", got)
 		}
 		// The index holds another time than the row; leave nothing to compare.

@@ -316,6 +316,10 @@ func testOnCommit(t *testing.T, s kv.Store) {
 		tx.OnCommit(hook("4"))
 		return nil
 	})
+	update(t, s, func(tx kv.Tx) error { // a hook may use the store
+		tx.OnCommit(func() { put(t, s, "a", "1") })
+		return nil
+	})
 	err := s.Update(t.Context(), func(tx kv.Tx) error {
 		tx.OnCommit(hook("failed"))
 		return errNo
