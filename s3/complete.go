@@ -78,7 +78,8 @@ func (c *call) location() string {
 	return (&url.URL{Scheme: scheme, Host: c.r.Host, Path: "/" + c.name + "/" + c.key}).String()
 }
 
-// parseParts reads the list of parts; that they ascend is for buckets to say.
+// parseParts reads the list of parts. That they ascend is checked before any of
+// them is looked up, as S3 does.
 func parseParts(data []byte) ([]buckets.CompletedPart, error) {
 	var req completeRequest
 	if err := parseXML(data, &req); err != nil {
@@ -98,6 +99,9 @@ func parseParts(data []byte) ([]buckets.CompletedPart, error) {
 		}
 		if n < 1 || n > maxParts {
 			return nil, errInvalidArgument.because("PartNumber must be >= 1 and <= 10000")
+		}
+		if i > 0 && n <= parts[i-1].Number {
+			return nil, errInvalidPartOrder
 		}
 		parts[i] = buckets.CompletedPart{Number: n, ETag: strings.Trim(strings.TrimSpace(p.ETag), `"`)}
 		for _, e := range p.Other {
