@@ -129,12 +129,12 @@ func (c *checker) buckets() error {
 func (c *checker) objects() error {
 	var bucket, key string
 	return c.each(tabObject, func(value []byte) error {
-		var o Object
-		if err := decode(value, &o); err != nil {
+		o, err := decodeObject(value)
+		if err != nil {
 			return err
 		}
 		c.must(o.Bucket == bucket && o.Key == key, "object %s/%q says it is %s/%q", bucket, key, o.Bucket, o.Key)
-		_, err := bucketRow(c.tx, bucket)
+		_, err = bucketRow(c.tx, bucket)
 		gone, err := absent(err)
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ func (c *checker) contents() error {
 			return err
 		}
 		if !content.Deleted {
-			o, err := objectRow(c.tx, content.Bucket, content.Key)
+			o, err := objectAt(c.tx, content.Bucket, content.Key)
 			gone, err := absent(err)
 			if err != nil {
 				return err

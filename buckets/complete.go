@@ -25,7 +25,7 @@ type doneRow struct {
 	Completed time.Time
 	Bucket    string
 	Asked     string // digest of the list of parts
-	Object    Object
+	Object    objectRow
 }
 
 // Complete joins the parts and makes the object visible. check sees the parts
@@ -131,7 +131,7 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 		}
 		return errors.Join(
 			removeUpload(tx, bucket.UUID, u.Key, u.ID),
-			kv.PutJSON(tx, keyDone(u.ID), doneRow{Completed: now, Bucket: bucket.UUID, Asked: asked, Object: o}))
+			kv.PutJSON(tx, keyDone(u.ID), doneRow{Completed: now, Bucket: bucket.UUID, Asked: asked, Object: newObjectRow(o)}))
 	})
 }
 
@@ -168,7 +168,7 @@ func (b *Buckets) completed(ctx context.Context, bucket Bucket, key, id, asked s
 	if err != nil {
 		return Object{}, fmt.Errorf("complete upload %s: %w", id, err)
 	}
-	return d.Object, nil
+	return d.Object.object(), nil
 }
 
 // askedDigest tells lists of parts apart.

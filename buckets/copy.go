@@ -50,7 +50,7 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 	o := src
 	o.Bucket, o.Key, o.Attributes = bucket.UUID, key, attr
 	return b.commit(ctx, o, key, cond, func(tx kv.Tx, _ Object) error {
-		now, err := objectRow(tx, src.Bucket, src.Key)
+		now, err := objectAt(tx, src.Bucket, src.Key)
 		if err != nil {
 			return err
 		}

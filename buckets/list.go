@@ -72,8 +72,8 @@ func (p *Page) fill(tx kv.Tx, bucket string, q Query, from, to []byte) error {
 				next = pastPrefix(tabObject, bucket, common)
 				break
 			}
-			var o Object
-			if err := decode(row.Value, &o); err != nil {
+			o, err := decodeObject(row.Value)
+			if err != nil {
 				return err
 			}
 			p.Objects = append(p.Objects, o)

@@ -186,7 +186,7 @@ func (b *Buckets) commit(ctx context.Context, o Object, name string, cond Condit
 				return err
 			}
 		}
-		if err := kv.PutJSON(tx, keyObject(o.Bucket, o.Key), o); err != nil {
+		if err := putObject(tx, o); err != nil {
 			return err
 		}
 		if found && old.Content == o.Content {
@@ -209,7 +209,7 @@ func (b *Buckets) commit(ctx context.Context, o Object, name string, cond Condit
 func (b *Buckets) Head(ctx context.Context, bucket Bucket, key string) (Object, error) {
 	var o Object
 	err := b.view(ctx, func(tx kv.Tx) (err error) {
-		o, err = objectRow(tx, bucket.UUID, key)
+		o, err = objectAt(tx, bucket.UUID, key)
 		return err
 	})
 	if err != nil {
@@ -249,18 +249,9 @@ func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, cond Co
 	return nil
 }
 
-// objectRow returns the object at key, or ErrNoObject.
-func objectRow(tx kv.Tx, bucket, key string) (Object, error) {
-	o, err := kv.GetJSON[Object](tx, keyObject(bucket, key))
-	if errors.Is(err, kv.ErrNotFound) {
-		return Object{}, ErrNoObject
-	}
-	return o, err
-}
-
 // current returns the object at key, if there is one, when the conditions on it hold.
 func current(tx kv.Tx, bucket, key string, cond Conditions) (o Object, found bool, err error) {
-	if o, err = objectRow(tx, bucket, key); err != nil && !errors.Is(err, ErrNoObject) {
+	if o, err = objectAt(tx, bucket, key); err != nil && !errors.Is(err, ErrNoObject) {
 		return Object{}, false, err
 	}
 	found = err == nil
