@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-
-	"github.com/whypfs/whypfs/internal/durable"
 )
 
 // keySize is that of AES-256.
@@ -37,11 +35,8 @@ type Box struct{ aead cipher.AEAD }
 func Open(path string) (*Box, error) {
 	key, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, keySize)
-		rand.Read(key) // never fails
-		err = durable.CreateFile(path, key, 0o600)
-		if errors.Is(err, fs.ErrExist) { // another process was faster: its key counts
-			key, err = readKey(path)
+		if key, err = createKey(path); errors.Is(err, fs.ErrExist) {
+			key, err = readKey(path) // another process was faster: its key counts
 		}
 	}
 	if err != nil {

@@ -107,6 +107,9 @@ func TestOpenRace(t *testing.T) {
 		wg.Go(func() { boxes[i] = newBox(t, path) })
 	}
 	wg.Wait()
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("directory = %v, %v, want the key file alone", entries, err)
+	}
 	sealed := boxes[0].Seal([]byte("secret"), "")
 	for i, b := range boxes {
 		if _, err := b.Open(sealed, ""); err != nil {
