@@ -13,7 +13,7 @@ import (
 // key is used: what a lost key has sealed is lost.
 func createKey(path string) (key []byte, err error) {
 	key = make([]byte, keySize)
-	rand.Read(key) // never fails
+	rand.Read(key)                                                            // never fails
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*") // mode 0600
 	if err != nil {
 		return nil, err
