@@ -10,15 +10,18 @@ import (
 	"github.com/whypfs/whypfs/buckets"
 )
 
+// dealing takes a zone that is to wait for its deals so far.
+func dealing(f *fixture, id uint64) {
+	f.t.Helper()
+	later := f.Advance(f.t.Context(), id)
+	if f.zone(id).State != buckets.ZoneDealing {
+		f.t.Fatalf("zone is %+v after %v", f.zone(id), later)
+	}
+}
+
 // TestDeleteByState: what a delete does to the content, its zone and its blocks
 // depends on how far the zone is.
 func TestDeleteByState(t *testing.T) {
-	advance := func(f *fixture, id uint64) {
-		later := f.Advance(f.t.Context(), id)
-		if f.zone(id).State != buckets.ZoneDealing {
-			f.t.Fatalf("zone is %+v after %v", f.zone(id), later)
-		}
-	}
 	for _, tt := range []struct {
 		name string
 		to   func(f *fixture, b buckets.Bucket)
@@ -34,7 +37,7 @@ func TestDeleteByState(t *testing.T) {
 				f.t.Fatal("packing did not fail")
 			}
 		}, false, true, 9},
-		{"dealing", func(f *fixture, b buckets.Bucket) { advance(f, f.sealed(b).ID) }, false, true, 9},
+		{"dealing", func(f *fixture, b buckets.Bucket) { dealing(f, f.sealed(b).ID) }, false, true, 9},
 		{"complete", func(f *fixture, b buckets.Bucket) { f.completed(b) }, false, false, 9},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
