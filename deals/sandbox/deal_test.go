@@ -113,7 +113,7 @@ func TestDeal(t *testing.T) {
 func TestManyDeals(t *testing.T) {
 	n := newNetwork(t, 8)
 	n.run()
-	p := aggregatePiece(t, 16<<20, newDAG(t, 3, 3, 1<<20), newDAG(t, 4, 2, 1<<20))
+	p := aggregatePiece(t, 4<<20, newDAG(t, 3, 3, 1<<18), newDAG(t, 4, 2, 1<<18))
 	for _, prov := range n.Providers() {
 		n.deal(prov, p)
 	}

@@ -59,12 +59,12 @@ func TestRefuse(t *testing.T) {
 func TestStall(t *testing.T) {
 	n := newNetwork(t, 1)
 	var asked atomic.Int64
-	n.data.wrap = func(h http.Handler) http.Handler {
+	n.data.wrap(func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			asked.Add(1)
 			h.ServeHTTP(w, r)
 		})
-	}
+	})
 	must(t, n.Fail("f01000", "stall"))
 	dp := n.deal("f01000", plainPiece(t, 31))
 	n.advance(50)
@@ -137,7 +137,7 @@ func TestTransferErrors(t *testing.T) {
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			n.data.wrap = func(http.Handler) http.Handler { return tt.handler }
+			n.data.wrap(func(http.Handler) http.Handler { return tt.handler })
 			dp := n.deal("f01000", plainPiece(t, 40+uint64(i)))
 			d := n.waitStep(dp.DealUUID, "failed")
 			if !strings.HasPrefix(d.Error, "data-transfer failed: ") || !strings.Contains(d.Error, tt.want) {
@@ -178,10 +178,8 @@ func TestTransferSurvives(t *testing.T) {
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			inner := tt.wrap
-			var once http.Handler // one state for all requests of the case
-			n.data.wrap = func(h http.Handler) http.Handler { return once }
-			once = inner(n.data.serve)
+			once := tt.wrap(http.HandlerFunc(n.data.serve)) // one state for all requests of the case
+			n.data.wrap(func(http.Handler) http.Handler { return once })
 			dp := n.deal("f01000", aggregatePiece(t, 4<<20, newDAG(t, 50+uint64(i), 3, 600_000)))
 			n.waitStep(dp.DealUUID, "transferred")
 		})
@@ -206,14 +204,14 @@ func TestReset(t *testing.T) {
 	n := newNetwork(t, 1)
 	must(t, n.Fail("f01000", "reset"))
 	ranges := make(chan string, 1000)
-	n.data.wrap = func(h http.Handler) http.Handler {
+	n.data.wrap(func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet {
 				ranges <- r.Header.Get("Range")
 			}
 			h.ServeHTTP(w, r)
 		})
-	}
+	})
 	dp := n.deal("f01000", aggregatePiece(t, 8<<20, newDAG(t, 60, 3, 1<<20)))
 	n.waitStep(dp.DealUUID, "transferred")
 	close(ranges)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -414,28 +415,20 @@ const token = "let-me-in"
 // dataServer serves pieces as a gateway does: only to holders of the token.
 type dataServer struct {
 	*httptest.Server
+	mu     sync.Mutex // guards what follows
 	pieces map[string]*piece
-	serve  http.HandlerFunc
-	wrap   func(http.Handler) http.Handler // a fault in between
+	fault  func(http.Handler) http.Handler // stands in between; may be nil
 }
 
 func serveData(t *testing.T) *dataServer {
 	t.Helper()
 	d := &dataServer{pieces: map[string]*piece{}}
-	d.serve = func(w http.ResponseWriter, r *http.Request) {
-		p := d.pieces[strings.TrimPrefix(r.URL.Path, "/piece/")]
-		switch {
-		case r.Header.Get("Authorization") != "Bearer "+token:
-			http.Error(w, "no token", http.StatusUnauthorized)
-		case p == nil:
-			http.NotFound(w, r)
-		default:
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.data))
-		}
-	}
 	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d.wrap != nil {
-			d.wrap(d.serve).ServeHTTP(w, r)
+		d.mu.Lock()
+		fault := d.fault
+		d.mu.Unlock()
+		if fault != nil {
+			fault(http.HandlerFunc(d.serve)).ServeHTTP(w, r)
 			return
 		}
 		d.serve(w, r)
@@ -444,7 +437,29 @@ func serveData(t *testing.T) *dataServer {
 	return d
 }
 
+func (d *dataServer) serve(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	p := d.pieces[strings.TrimPrefix(r.URL.Path, "/piece/")]
+	d.mu.Unlock()
+	switch {
+	case r.Header.Get("Authorization") != "Bearer "+token:
+		http.Error(w, "no token", http.StatusUnauthorized)
+	case p == nil:
+		http.NotFound(w, r)
+	default:
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.data))
+	}
+}
+
+func (d *dataServer) wrap(fault func(http.Handler) http.Handler) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault = fault
+}
+
 func (d *dataServer) url(p *piece) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.pieces[p.cid.String()] = p
 	return d.URL + "/piece/" + p.cid.String()
 }

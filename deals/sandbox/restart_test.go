@@ -38,9 +38,16 @@ func TestRestart(t *testing.T) {
 	n.waitStep(published.DealUUID, "published")
 	transferred := n.deal("f01000", plainPiece(t, 72))
 	n.waitStep(transferred.DealUUID, "transferred")
-	n.data.wrap = func(http.Handler) http.Handler { // holds this transfer up
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	}
+	release := make(chan struct{})
+	n.data.wrap(func(h http.Handler) http.Handler { // holds this transfer up
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-r.Context().Done():
+			case <-release:
+				h.ServeHTTP(w, r)
+			}
+		})
+	})
 	accepted := n.deal("f01001", plainPiece(t, 73))
 	before, rpc := n.Snapshot(), n.RPC()
 	msg, err := active.ClientDealProposal.Proposal.Cid()
@@ -72,7 +79,7 @@ func TestRestart(t *testing.T) {
 	if st := n.status("f01000", published.DealUUID); st.Error != "" || st.DealStatus.Status != "IndexedAndAnnounced" {
 		t.Errorf("status is %+v", st)
 	}
-	n.data.wrap = nil
+	close(release)
 	must(t, n.Fail("f01000", "none"))
 	n.waitStep(accepted.DealUUID, "transferred")
 	n.advance(10)
