@@ -91,6 +91,28 @@ func TestGatewayDoesNotRestorePrivate(t *testing.T) {
 	}
 }
 
+// Nor must what is private and no longer here; a stranger cannot even tell
+// that it ever was.
+func TestGatewayDoesNotRestoreUnpublished(t *testing.T) {
+	public, private := rawBlock("public"), rawBlock("private")
+	bs := newMemBlocks()
+	h := newTestHost(t, Config{
+		Restore: func(ctx context.Context, c cid.Cid) error {
+			if c.Equals(private.Cid()) {
+				t.Error("a private root was restored for a stranger")
+			}
+			return bs.Put(ctx, public)
+		},
+		Published: func(_ context.Context, c cid.Cid) bool { return !c.Equals(private.Cid()) },
+	}, bs)
+	if w := get(h, "/ipfs/"+private.Cid().String()); w.Code != http.StatusNotFound {
+		t.Errorf("GET of a private root that is not here: %d, want 404", w.Code)
+	}
+	if w := get(h, "/ipfs/"+public.Cid().String()); w.Code != http.StatusOK {
+		t.Errorf("GET of a public root that is not here: %d, want 200", w.Code)
+	}
+}
+
 func TestGatewaySharesOneRestore(t *testing.T) {
 	b := rawBlock("popular")
 	bs := newMemBlocks()

@@ -92,7 +92,7 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 	if err != nil {
 		return nil, err
 	}
-	h := &host{restorer: newRestorer(cfg.Restore, local, cfg.Log)}
+	h := &host{restorer: newRestorer(cfg, local)}
 	if h.gateway, err = newGateway(cfg, blocks, h.restorer); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}

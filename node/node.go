@@ -38,6 +38,11 @@ type Config struct {
 	// means that the miss stands.
 	Restore func(ctx context.Context, root cid.Cid) error
 
+	// Published says whether a root that is not here may be restored for the
+	// gateway's readers, who are strangers; nil: any may. To them a root that
+	// may not is like one that is nowhere.
+	Published func(ctx context.Context, root cid.Cid) bool
+
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }

@@ -26,6 +26,7 @@ var errRestoring = errors.New("content is being brought back")
 // few at once, and none for a while after one failed.
 type restorer struct {
 	restore func(context.Context, cid.Cid) error // nil: nothing is ever restored
+	public  func(context.Context, cid.Cid) bool  // nil: every root is
 	local   func(context.Context, cid.Cid) bool
 	log     *slog.Logger
 	wg      sync.WaitGroup
@@ -43,11 +44,12 @@ type restoration struct {
 	err    error // readable once done is closed
 }
 
-func newRestorer(restore func(context.Context, cid.Cid) error, local func(context.Context, cid.Cid) bool, log *slog.Logger) *restorer {
+func newRestorer(cfg Config, local func(context.Context, cid.Cid) bool) *restorer {
 	return &restorer{
-		restore: restore,
+		restore: cfg.Restore,
+		public:  cfg.Published,
 		local:   local,
-		log:     log,
+		log:     cfg.Log,
 		running: map[cid.Cid]*restoration{},
 		resting: map[cid.Cid]time.Time{},
 	}
@@ -59,6 +61,9 @@ func (r *restorer) run(ctx context.Context, root, missed cid.Cid) error {
 	// A block that is here and yet missed is private. Restoring would not help,
 	// and would let strangers start work on what is not theirs.
 	if r.restore == nil || r.local(ctx, missed) {
+		return ErrNotFound
+	}
+	if r.public != nil && !r.public(ctx, root) {
 		return ErrNotFound
 	}
 	job, err := r.job(ctx, root)
