@@ -41,7 +41,9 @@ var errUnreadable = gateway.NewErrorStatusCode(errors.New("a block of this conte
 // files with ranges, directories, raw blocks, CARs, as the IPFS path gateway
 // and trustless gateway specifications say. It never fetches from the network.
 // On a miss it calls Config.Restore once per request with the CID of the path,
-// unless the block is here but private. Names (/ipns/) are not served.
+// unless the block is here but private, or Config.Published says no. While that
+// takes longer the answer is 503 with Retry-After, and the restore goes on.
+// Names (/ipns/) are not served.
 func (n *Node) Gateway() http.Handler { return n.host.gateway }
 
 // newGateway makes the handler over blocks, which holds the public blocks only.
