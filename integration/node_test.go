@@ -85,8 +85,15 @@ func (s *server) up() {
 }
 
 func (s *server) tryUp() error {
-	args := append([]string{"up", "--data", s.data, "--s3-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
-		"--gateway-addr", "127.0.0.1:0", "--libp2p-addr", "/ip4/127.0.0.1/tcp/0"}, s.args...)
+	// A node that comes back has its addresses still: providers fetch pieces from them.
+	at := func(name string) string {
+		if s.addr == nil {
+			return "127.0.0.1:0"
+		}
+		return s.host(name)
+	}
+	args := append([]string{"up", "--data", s.data, "--s3-addr", at("s3"), "--api-addr", at("api"),
+		"--gateway-addr", at("gateway"), "--libp2p-addr", "/ip4/127.0.0.1/tcp/0"}, s.args...)
 	s.cmd = exec.Command(binary, args...)
 	s.cmd.Env = append(os.Environ(), "WHYPFS_ROOT_ACCESS_KEY="+accessKey, "WHYPFS_ROOT_SECRET_KEY="+secretKey)
 	s.log = &syncBuffer{}
