@@ -30,6 +30,7 @@ const (
 type Batch struct {
 	store   *Store
 	private bool
+	sweeps  bool // may use the reserve, as it makes more room than it takes
 
 	mu    sync.Mutex
 	ends  map[*segment]int64 // what Sync waits for
@@ -53,7 +54,7 @@ func (b *Batch) put(ctx context.Context, c cid.Cid, data []byte) (n int64, err e
 	if _, ok := identityData(c); ok {
 		return 0, nil
 	}
-	g, end, n, err := b.store.put(ctx, c, data, b.private)
+	g, end, n, err := b.store.put(ctx, c, data, b.private, b.sweeps)
 	if err != nil {
 		return 0, fmt.Errorf("store %s: %w", c, err)
 	}
@@ -97,7 +98,7 @@ func (b *Batch) Sync(ctx context.Context) error {
 
 // put finds or appends a block: it is durable once g is synced up to end.
 // written is 0 if it was found.
-func (s *Store) put(ctx context.Context, c cid.Cid, data []byte, private bool) (g *segment, end, written int64, err error) {
+func (s *Store) put(ctx context.Context, c cid.Cid, data []byte, private, sweeps bool) (g *segment, end, written int64, err error) {
 	mh, head := multihashOf(c), sectionHead(c, len(data))
 	if g, end, ok := s.stored(mh, private); ok {
 		s.metrics.puts.WithLabelValues("found").Inc()
@@ -106,6 +107,7 @@ func (s *Store) put(ctx context.Context, c cid.Cid, data []byte, private bool) (
 	if len(data) > MaxBlock || markSize+len(head) > maxHead {
 		return nil, 0, 0, fmt.Errorf("block of %d bytes is too large", len(data))
 	}
+	n := int64(markSize + len(head) + len(data))
 	m := mark{length: uint32(len(head) + len(data)), crc: crc32.Checksum(head, castagnoli)}
 	m.crc = crc32.Update(m.crc, castagnoli, data)
 	if private {
@@ -116,6 +118,11 @@ func (s *Store) put(ctx context.Context, c cid.Cid, data []byte, private bool) (
 		s.appendMu.Unlock()
 		s.metrics.puts.WithLabelValues("found").Inc()
 		return g, end, 0, nil
+	}
+	if err := s.checkSpace(n); err != nil && !sweeps {
+		s.appendMu.Unlock()
+		s.metrics.puts.WithLabelValues("failed").Inc()
+		return nil, 0, 0, err
 	}
 	e := entry{mh, loc{size: uint32(len(data)), head: uint8(markSize + len(head)), flags: m.flags}}
 	g, full, err := s.append(m, head, data, &e)
@@ -132,7 +139,7 @@ func (s *Store) put(ctx context.Context, c cid.Cid, data []byte, private bool) (
 	}
 	s.metrics.puts.WithLabelValues("written").Inc()
 	s.metrics.bytes.Add(float64(len(data)))
-	return g, e.end(), e.end() - int64(e.off), nil
+	return g, e.end(), n, nil
 }
 
 // stored finds a copy that makes writing another one needless.
@@ -155,9 +162,6 @@ func (s *Store) append(m mark, head, data []byte, e *entry) (g *segment, full []
 		return nil, nil, ErrClosed
 	}
 	n := int64(e.head) + int64(e.size)
-	if err := s.checkSpace(n); err != nil {
-		return nil, nil, err
-	}
 	if s.active != nil && !s.hasRoom(s.active, n) {
 		full = append(full, s.endActive())
 	}

@@ -173,7 +173,8 @@ func TestCrashes(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 99))
 		d := newMemFiles()
-		s := openTest(t, d, Options{SegmentSize: 1500})
+		opt := Options{SegmentSize: 1500 << r.IntN(4)} // the larger, the less of it a sweep copies
+		s := openTest(t, d, opt)
 		public, private := map[int]bool{}, map[int]bool{} // acknowledged
 		exposed := map[int]bool{}                         // ever put as public, acknowledged or not
 		for range 60 {
@@ -205,15 +206,15 @@ func TestCrashes(t *testing.T) {
 				}
 			case act == 14:
 				d = d.killed()
-				s = openTest(t, d, Options{SegmentSize: 1500})
+				s = openTest(t, d, opt)
 			case act < 17:
 				d = d.crash(r)
-				s = openTest(t, d, Options{SegmentSize: 1500})
+				s = openTest(t, d, opt)
 			case act == 17:
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
-				s = openTest(t, d, Options{SegmentSize: 1500})
+				s = openTest(t, d, opt)
 			default: // forget half of the blocks and sweep them away, or crash in the middle of it
 				for i := range 60 {
 					if r.IntN(4) == 0 {
@@ -225,7 +226,7 @@ func TestCrashes(t *testing.T) {
 				if r.IntN(2) == 0 {
 					sweep(t, s, live)
 				} else {
-					d, s = crashInSweep(t, d, s, live, r)
+					d, s = crashInSweep(t, d, s, opt, live, r)
 				}
 			}
 			verify(t, s, public, private, exposed)
@@ -252,7 +253,7 @@ func verify(t *testing.T, s *Store, public, private, exposed map[int]bool) {
 }
 
 // crashInSweep sweeps with the power failing at any operation.
-func crashInSweep(t *testing.T, d *memFiles, s *Store, live Live, r *rand.Rand) (*memFiles, *Store) {
+func crashInSweep(t *testing.T, d *memFiles, s *Store, opt Options, live Live, r *rand.Rand) (*memFiles, *Store) {
 	t.Helper()
 	left := r.IntN(40)
 	var after *memFiles
@@ -269,7 +270,7 @@ func crashInSweep(t *testing.T, d *memFiles, s *Store, live Live, r *rand.Rand) 
 	if after == nil {
 		after = d.crash(r)
 	}
-	return after, openTest(t, after, Options{SegmentSize: 1500})
+	return after, openTest(t, after, opt)
 }
 
 // The files that a store leaves are those it needs.

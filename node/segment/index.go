@@ -12,7 +12,8 @@ type loc struct {
 	flags uint8
 }
 
-func (l loc) end() int64    { return int64(l.off) + int64(l.head) + int64(l.size) }
+func (l loc) end() int64    { return int64(l.off) + l.length() }
+func (l loc) length() int64 { return int64(l.head) + int64(l.size) }
 func (l loc) private() bool { return l.flags&flagPrivate != 0 }
 func (l loc) bad() bool     { return l.flags&flagBad != 0 }
 

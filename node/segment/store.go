@@ -63,6 +63,7 @@ type Store struct {
 	mu    sync.RWMutex
 	index *index
 	segs  map[uint32]*segment
+	gone  bool // both are empty because the store was closed
 }
 
 // Open opens the store in dir, which must exist, and repairs what a crash left behind.
@@ -121,7 +122,7 @@ func (s *Store) Close() error {
 func (s *Store) closeFiles() error {
 	s.mu.Lock()
 	segs := s.segs
-	s.segs, s.index = map[uint32]*segment{}, newIndex()
+	s.segs, s.index, s.gone = map[uint32]*segment{}, newIndex(), true
 	s.mu.Unlock()
 	var errs []error
 	for _, g := range segs {
@@ -185,7 +186,7 @@ func (s *Store) recoverSegment(ctx context.Context, id uint32) error {
 	if len(entries) == 0 {
 		return s.discard(ctx, g, size)
 	}
-	g.sealed, g.finished, g.written, g.synced = true, true, end, end
+	g.sealed, g.finished, g.settled, g.written, g.synced = true, true, true, end, end
 	s.segs[id] = g
 	for _, e := range entries {
 		s.index.add(e.mh, e.loc)
@@ -246,6 +247,9 @@ func (s *Store) Block(c cid.Cid, public bool, buf []byte) ([]byte, error) {
 			return (!public || !l.private()) && !slices.ContainsFunc(tried, l.same)
 		})
 		if !ok {
+			if s.gone {
+				err = fmt.Errorf("%s: %w", c, ErrClosed)
+			}
 			s.mu.RUnlock()
 			return nil, err
 		}

@@ -12,6 +12,10 @@ import (
 	"github.com/multiformats/go-multihash"
 )
 
+// A segment is rewritten once a minWaste-th of it is waste; with less, copying
+// would cost more than the room is worth.
+const minWaste = 16
+
 // A Live says whether a block, given its multihash, is to be kept.
 type Live func(mh multihash.Multihash) bool
 
@@ -47,7 +51,7 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 	}
 	w := &sweeper{store: s, live: isLive}
 	var errs []error
-	for _, g := range candidates {
+	for _, g := range w.order(candidates) {
 		if err := ctx.Err(); err != nil {
 			errs = append(errs, context.Cause(ctx))
 			break
@@ -95,16 +99,41 @@ type sweeper struct {
 	public, private *Batch
 }
 
-// segment sweeps one candidate.
-func (w *sweeper) segment(ctx context.Context, g *segment) error {
-	s := w.store
-	_, entries, err := readIndex(s.files, g.id, g.synced)
+// order puts those first that need the least room for copies, so that a sweep
+// of a full disk makes room as it goes.
+func (w *sweeper) order(candidates []*segment) []*segment {
+	need := make(map[*segment]int64, len(candidates))
+	for _, g := range candidates {
+		for _, e := range w.entries(g) {
+			if w.live(multihash.Multihash(e.mh)) {
+				need[g] += e.length()
+			}
+		}
+	}
+	slices.SortFunc(candidates, func(a, b *segment) int {
+		return cmp.Or(cmp.Compare(need[a], need[b]), cmp.Compare(a.id, b.id))
+	})
+	return candidates
+}
+
+// entries lists the records of a candidate.
+func (w *sweeper) entries(g *segment) []entry {
+	_, entries, err := readIndex(w.store.files, g.id, g.synced)
 	if err != nil {
 		_, _, entries = scan(g.file, g.synced, g.id)
 	}
+	return entries
+}
+
+// segment sweeps one candidate.
+func (w *sweeper) segment(ctx context.Context, g *segment) error {
+	s := w.store
+	entries := w.entries(g)
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.off, b.off) })
 	w.public, w.private = s.Batch(false), s.Batch(true)
+	w.public.sweeps, w.private.sweeps = true, true
 	var needed []entry
+	waste := g.synced - int64(len(header))
 	for _, e := range entries {
 		if !w.live(multihash.Multihash(e.mh)) {
 			continue
@@ -113,6 +142,7 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 			w.public.await(other, end, 0) // an upload may not have synced it yet
 		} else {
 			needed = append(needed, e)
+			waste -= e.length()
 		}
 	}
 	if len(needed) == len(entries) {
@@ -120,15 +150,67 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 		w.result.Kept += int64(len(needed))
 		return nil
 	}
-	for _, e := range needed {
-		if err := w.copy(ctx, g, e); err != nil {
-			return err
+	trim := waste < g.synced/minWaste
+	if !trim {
+		for _, e := range needed {
+			if err := w.copy(ctx, g, e); err != nil {
+				return err
+			}
 		}
 	}
 	if err := errors.Join(w.public.Sync(ctx), w.private.Sync(ctx)); err != nil {
 		return err
 	}
+	if trim {
+		return w.trim(g, entries, needed)
+	}
 	return w.drop(ctx, g, entries, int64(len(needed)))
+}
+
+// trim forgets the records of a candidate that are not needed, and leaves their
+// bytes until there are enough of them. It is a candidate no longer.
+func (w *sweeper) trim(g *segment, entries, needed []entry) error {
+	s := w.store
+	keep := make(map[uint32]bool, len(needed))
+	for _, e := range needed {
+		keep[e.off] = true
+	}
+	gone := slices.DeleteFunc(entries, func(e entry) bool { return keep[e.off] })
+	s.mu.RLock()
+	err := w.checkCopies(gone)
+	s.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	if err := writeIndex(s.files, g.id, g.synced, needed); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g.candidate = false
+	w.forget(gone)
+	w.result.Kept += int64(len(needed))
+	return nil
+}
+
+// checkCopies makes sure that the records can go: an upload's copy may have
+// been lost by a failed sync. What is durable stays so. The caller holds Store.mu.
+func (w *sweeper) checkCopies(gone []entry) error {
+	for _, e := range gone {
+		if w.live(multihash.Multihash(e.mh)) && !w.covered(e) {
+			return fmt.Errorf("at %d: the copy is not durable", e.off)
+		}
+	}
+	return nil
+}
+
+// forget takes records out of the index. The caller holds Store.mu.
+func (w *sweeper) forget(gone []entry) {
+	for _, e := range gone {
+		if w.store.index.remove(e.mh, e.loc) {
+			w.result.Blocks++
+		}
+	}
 }
 
 // covered says whether a block has a sound and durable copy outside the
@@ -188,18 +270,11 @@ func readRecord(g *segment, e entry) (c cid.Cid, data []byte, err error) {
 func (w *sweeper) drop(ctx context.Context, g *segment, entries []entry, kept int64) error {
 	s := w.store
 	s.mu.Lock()
-	for _, e := range entries {
-		// A copy that an upload made may have been lost since by a failed sync.
-		if w.live(multihash.Multihash(e.mh)) && !w.covered(e) {
-			s.mu.Unlock()
-			return fmt.Errorf("at %d: the copy is not durable", e.off)
-		}
+	if err := w.checkCopies(entries); err != nil {
+		s.mu.Unlock()
+		return err
 	}
-	for _, e := range entries {
-		if s.index.remove(e.mh, e.loc) {
-			w.result.Blocks++
-		}
-	}
+	w.forget(entries)
 	delete(s.segs, g.id)
 	g.dead.Store(true)
 	s.mu.Unlock()

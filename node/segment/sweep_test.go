@@ -82,6 +82,68 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// A little waste is not worth copying the rest, but its blocks are gone for good.
+func TestSweepTrims(t *testing.T) {
+	d := newMemFiles()
+	s := openTest(t, d, Options{})
+	blocks, live := someBlocks(t, 0, 50), map[int]bool{}
+	mustPut(t, s, false, blocks...)
+	mustPut(t, s, true, testBlock(t, 50))
+	for i := range 51 {
+		live[i] = i != 7
+	}
+	delete(live, 7)
+	before := s.Usage()
+	for round := range 3 {
+		if got := sweep(t, s, liveBlocks(t, live)); got.Kept != 50 || (got.Blocks == 1) != (round == 0) || got.Bytes != 0 {
+			t.Errorf("sweep = %+v, want 50 kept", got)
+		}
+		if got := s.Usage(); got.Blocks != 50 || got.Disk != before.Disk || got.Bytes != before.Bytes-int64(len(blocks[7].data)) {
+			t.Errorf("Usage() = %+v, was %+v", got, before)
+		}
+		checkAbsent(t, s, true, blocks[7])
+		check(t, s, true, blocks[:7]...)
+		check(t, s, true, blocks[8:]...)
+		check(t, s, false, testBlock(t, 50))
+		s = openTest(t, d.crash(rand.New(rand.NewPCG(uint64(round), 1))), Options{})
+	}
+	mustPut(t, s, false, blocks[7])
+	check(t, s, true, blocks...)
+	// What was trimmed counts as waste.
+	for i := range 6 {
+		delete(live, i)
+	}
+	if got := sweep(t, s, liveBlocks(t, live)); got.Blocks != 7 || got.Bytes < before.Disk/16 {
+		t.Errorf("sweep = %+v, want 7 removed and their room back", got)
+	}
+}
+
+// A sweep of a full disk may use the reserve, and makes room as it goes.
+func TestSweepFullDisk(t *testing.T) {
+	d := newMemFiles()
+	s := openTest(t, d, Options{SegmentSize: 2000})
+	mustPut(t, s, false, someBlocks(t, 0, 40)...)
+	if err := s.sealActive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	live := map[int]bool{}
+	for i := 0; i < 40; i += 4 {
+		live[i] = true
+	}
+	d.capacity = d.used() + 2000
+	s.opt.space = func() (free, total int64, err error) { return 0, 1 << 40, nil } // the reserve is all there is
+	s.unasked = 0
+	if err := put(s, false, testBlock(t, 50)); !errors.Is(err, ErrFull) {
+		t.Fatalf("Put = %v, want %v", err, ErrFull)
+	}
+	if got := sweep(t, s, liveBlocks(t, live)); got.Blocks != 30 || got.Kept != 10 {
+		t.Errorf("sweep = %+v, want 30 removed and 10 kept", got)
+	}
+	for i := range live {
+		check(t, s, true, testBlock(t, i))
+	}
+}
+
 // A block that is dead to the sweep, but stored again while it runs, stays.
 func TestPutDuringSweep(t *testing.T) {
 	s := openTest(t, newMemFiles(), Options{})

@@ -119,5 +119,9 @@ func (s *Store) finish(g *segment) error {
 	// A torn record may follow, or after a failed sync whole ones that may
 	// not be on the disk. The index ends before them, and so should the file.
 	err := g.file.Truncate(end)
-	return errors.Join(err, writeIndex(s.files, g.id, end, entries))
+	err = errors.Join(err, writeIndex(s.files, g.id, end, entries))
+	s.mu.Lock()
+	g.settled = true
+	s.mu.Unlock()
+	return err
 }
