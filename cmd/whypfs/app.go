@@ -98,7 +98,7 @@ func (a *app) connect(ctx context.Context) error {
 	}
 	a.deals = deals.New(a.store, a.node, a.queue, a.box, a.dealOptions())
 	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
-		Dealer:  dealer{a.deals},
+		Dealer:  a.dealer(),
 		Policy:  a.policy(),
 		Log:     a.log.With("pkg", "buckets"),
 		Metrics: a.metrics,
@@ -111,6 +111,15 @@ func (a *app) connect(ctx context.Context) error {
 		return err
 	}
 	return a.sandbox.Fund(address)
+}
+
+// dealer is nil without a Filecoin network: zones then wait, and say so, and
+// deleted contents leave them.
+func (a *app) dealer() buckets.Dealer {
+	if a.cfg.RPC == "" && a.sandbox == nil {
+		return nil
+	}
+	return dealer{a.deals}
 }
 
 func (a *app) policy() buckets.Policy {

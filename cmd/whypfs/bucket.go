@@ -138,9 +138,12 @@ func (c *cli) zoneCommand() *cobra.Command {
 func (c *cli) gcCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "gc",
-		Short: "remove blocks that nothing names any more",
+		Short: "forget zones that nobody needs and remove blocks that nothing names",
 		Args:  noArgs,
 		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			if err := a.buckets.GC(ctx); err != nil {
+				return fmt.Errorf("gc: %w", err)
+			}
 			res, err := a.buckets.Sweep(ctx)
 			if err != nil {
 				return fmt.Errorf("sweep: %w", err)
