@@ -51,13 +51,14 @@ func (c *clients) multipart(t *testing.T, key string, data []byte, algorithm typ
 // parts of any client's size, whatever checksum they carry.
 func TestClientsMultipart(t *testing.T) {
 	eachScheme(t, func(t *testing.T, c *clients) {
-		data := randomBytes(2*clientPart + 12345)
+		data := randomBytes(clientPart + 12345)
 		c.put("whole", data)
 		want := c.wantObject(t, "whole", data).Metadata["cid"]
-		for _, x := range []struct {
+		type sums struct {
 			algorithm types.ChecksumAlgorithm
 			kind      types.ChecksumType
-		}{
+		}
+		all := []sums{
 			{types.ChecksumAlgorithmCrc32, types.ChecksumTypeComposite},
 			{types.ChecksumAlgorithmCrc32, types.ChecksumTypeFullObject},
 			{types.ChecksumAlgorithmCrc32c, types.ChecksumTypeFullObject},
@@ -65,7 +66,11 @@ func TestClientsMultipart(t *testing.T) {
 			{types.ChecksumAlgorithmSha1, types.ChecksumTypeComposite},
 			{types.ChecksumAlgorithmSha256, types.ChecksumTypeComposite},
 			{types.ChecksumAlgorithmSha256, ""},
-		} {
+		}
+		if c.tls {
+			all = all[2:5] // what differs from http is the transfer alone
+		}
+		for _, x := range all {
 			key := fmt.Sprintf("%s %s", x.algorithm, x.kind)
 			out, err := c.multipart(t, key, data, x.algorithm, x.kind)
 			if err != nil {
@@ -73,8 +78,8 @@ func TestClientsMultipart(t *testing.T) {
 				continue
 			}
 			got := c.wantObject(t, key, data)
-			if etag := aws.ToString(got.ETag); !strings.HasSuffix(etag, `-3"`) || etag != aws.ToString(out.ETag) {
-				t.Errorf("%s: ETag %s on complete, %s on get, want …-3", key, aws.ToString(out.ETag), etag)
+			if etag := aws.ToString(got.ETag); !strings.HasSuffix(etag, `-2"`) || etag != aws.ToString(out.ETag) {
+				t.Errorf("%s: ETag %s on complete, %s on get, want …-2", key, aws.ToString(out.ETag), etag)
 			}
 			if cid := got.Metadata["cid"]; cid != want {
 				t.Errorf("%s: CID %s, in one piece %s", key, cid, want)
@@ -107,13 +112,13 @@ func TestClientsMultipart(t *testing.T) {
 }
 
 func TestClientsTrailingMultipart(t *testing.T) {
-	for _, tls := range []bool{false, true} {
-		c := newClients(t, tls, minio.Options{TrailingHeaders: true})
+	for _, scheme := range []string{overHTTP, overTLS} {
+		c := newClients(t, scheme, minio.Options{TrailingHeaders: true})
 		data := randomBytes(clientPart + 1)
 		for _, sum := range []minio.ChecksumType{minio.ChecksumNone, minio.ChecksumCRC32C, minio.ChecksumFullObjectCRC32, minio.ChecksumCRC64NVME, minio.ChecksumSHA256} {
 			_, err := c.minio.PutObject(context.Background(), box, "key", bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{PartSize: clientPart, Checksum: sum})
 			if err != nil {
-				t.Errorf("tls %v, %s: %v", tls, sum, err)
+				t.Errorf("%s, %s: %v", scheme, sum, err)
 				continue
 			}
 			c.wantObject(t, "key", data)

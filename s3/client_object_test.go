@@ -64,15 +64,15 @@ func TestClientsRoundTrip(t *testing.T) {
 // TestClientsTrailingHeaders is minio-go as mc and warp set it up: signed
 // chunks with a signed trailer over http, unsigned ones over https.
 func TestClientsTrailingHeaders(t *testing.T) {
-	for _, tls := range []bool{false, true} {
-		c := newClients(t, tls, minio.Options{TrailingHeaders: true})
+	for _, scheme := range []string{overHTTP, overTLS} {
+		c := newClients(t, scheme, minio.Options{TrailingHeaders: true})
 		for _, n := range []int{0, 1, 65536, 200000} {
 			data := randomBytes(n)
 			for _, sum := range []minio.ChecksumType{minio.ChecksumNone, minio.ChecksumCRC32, minio.ChecksumCRC32C, minio.ChecksumSHA1, minio.ChecksumSHA256, minio.ChecksumCRC64NVME} {
 				key := fmt.Sprintf("%d-%s", n, sum)
 				_, err := c.minio.PutObject(context.Background(), box, key, bytes.NewReader(data), int64(n), minio.PutObjectOptions{Checksum: sum})
 				if err != nil {
-					t.Errorf("tls %v, put %s: %v", tls, key, err)
+					t.Errorf("%s, put %s: %v", scheme, key, err)
 					continue
 				}
 				c.wantObject(t, key, data)

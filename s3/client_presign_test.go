@@ -15,7 +15,7 @@ import (
 )
 
 func TestClientsPresigned(t *testing.T) {
-	c := newClients(t, false, minio.Options{})
+	c := newClients(t, overHTTP, minio.Options{})
 	ctx := context.Background()
 	sign := awss3.NewPresignClient(c.aws)
 	send := func(method, u string, h http.Header, body string) (int, string) {

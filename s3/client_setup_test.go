@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -26,34 +27,63 @@ type clients struct {
 	tls   bool
 	aws   *awss3.Client
 	minio *minio.Client
+	wire  *wire
 }
 
+// A wire is the network between clients and server. It can be made to harm
+// request bodies; nil passes them on.
+type wire struct {
+	next http.RoundTripper
+	harm func(body []byte) io.Reader
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.harm != nil && r.Body != nil && r.Body != http.NoBody {
+		data, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body.Close()
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(w.harm(data))
+	}
+	return w.next.RoundTrip(r)
+}
+
+const (
+	overHTTP  = "http"
+	overTLS   = "https"
+	overHTTP2 = "h2" // has neither Host nor Transfer-Encoding
+)
+
 func eachScheme(t *testing.T, test func(t *testing.T, c *clients)) {
-	for _, tls := range []bool{false, true} {
-		t.Run(map[bool]string{false: "http", true: "https"}[tls], func(t *testing.T) {
-			test(t, newClients(t, tls, minio.Options{}))
-		})
+	for _, scheme := range []string{overHTTP, overTLS, overHTTP2} {
+		t.Run(scheme, func(t *testing.T) { test(t, newClients(t, scheme, minio.Options{})) })
 	}
 }
 
-func newClients(t *testing.T, tls bool, opt minio.Options) *clients {
+func newClients(t *testing.T, scheme string, opt minio.Options) *clients {
 	t.Helper()
 	a := newAPI(t, s3.Options{})
 	srv := httptest.NewUnstartedServer(s3.New(a.buckets, a.accounts, s3.Options{}))
+	tls := scheme != overHTTP
 	if tls {
+		srv.EnableHTTP2 = scheme == overHTTP2
 		srv.StartTLS()
 	} else {
 		srv.Start()
 	}
 	t.Cleanup(srv.Close)
 	opt.Creds = miniocreds.NewStaticV4(a.keys.AccessKeyID, a.keys.SecretAccessKey, "")
-	opt.Secure, opt.Transport, opt.MaxRetries = tls, srv.Client().Transport, 1
+	w := &wire{next: srv.Client().Transport}
+	opt.Secure, opt.Transport, opt.MaxRetries = tls, w, 1
 	m, err := minio.New(srv.Listener.Addr().String(), &opt)
 	must(t, err)
-	return &clients{api: a, tls: tls, minio: m, aws: awss3.New(awss3.Options{
+	return &clients{api: a, tls: tls, minio: m, wire: w, aws: awss3.New(awss3.Options{
 		BaseEndpoint: aws.String(srv.URL), UsePathStyle: true, Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider(a.keys.AccessKeyID, a.keys.SecretAccessKey, ""),
-		HTTPClient:  srv.Client(), RetryMaxAttempts: 1,
+		HTTPClient:  &http.Client{Transport: w}, RetryMaxAttempts: 1,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 	})}
