@@ -84,6 +84,7 @@ type Deals struct {
 	restoring keyLock // by content
 	wallet    wallet
 	miners    minerCache
+	sources   sources
 
 	mu   sync.Mutex
 	self address.Address // guarded by mu; the wallet's id address, once the chain gave it one

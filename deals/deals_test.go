@@ -2,9 +2,14 @@ package deals_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,12 +27,42 @@ type market struct {
 	stop    func()        // ends jobs and head following
 	handler atomic.Pointer[http.Handler]
 	pulls   atomic.Int64 // requests for pieces
+	down    atomic.Bool  // the chain does not answer
+}
+
+// TestMain lets many tests run at once: they wait for epochs, they do not compute.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	m.Run()
 }
 
 const epoch = 100 * time.Millisecond
 
+// newMarket opens a funded market. The test runs beside others.
 func newMarket(t *testing.T, opt deals.Options) *market {
 	t.Helper()
+	m := newPoorMarket(t, opt)
+	m.fund()
+	return m
+}
+
+func (m *market) fund() {
+	m.t.Helper()
+	address, err := m.deals.Address(context.Background())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := m.net.Fund(address); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func newPoorMarket(t *testing.T, opt deals.Options) *market {
+	t.Helper()
+	t.Parallel()
 	m := &market{changed: make(chan struct{}, 1)}
 	net, err := sandbox.Open(context.Background(), sandbox.Options{Dir: t.TempDir(), Epoch: epoch, Log: opt.Log})
 	if err != nil {
@@ -53,7 +88,21 @@ func newMarket(t *testing.T, opt deals.Options) *market {
 		(*m.handler.Load()).ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
-	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = net.RPC(), net.Providers(), srv.URL, epoch
+	target, err := url.Parse(net.RPC())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: target.Scheme, Host: target.Host})
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	chain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.down.Load() {
+			http.Error(w, "out of order", http.StatusBadGateway)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(chain.Close)
+	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = chain.URL+target.Path, net.Providers(), srv.URL, epoch
 	opt.Changed = func(uint64) {
 		select {
 		case m.changed <- struct{}{}:
@@ -66,13 +115,6 @@ func newMarket(t *testing.T, opt deals.Options) *market {
 		m.stop()
 		m.close()
 	})
-	address, err := m.deals.Address(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := net.Fund(address); err != nil {
-		t.Fatal(err)
-	}
 	return m
 }
 

@@ -87,7 +87,6 @@ func TestReasons(t *testing.T) {
 func TestDealsThatNeverStart(t *testing.T) {
 	for _, mode := range []string{"stall", "lie", "no-publish", "no-seal"} {
 		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
 			m := newMarket(t, deals.Options{StartLead: 1000})
 			bad := m.net.Providers()[0]
 			m.fail(bad, mode)
@@ -108,7 +107,6 @@ func TestDealsThatNeverStart(t *testing.T) {
 func TestReplacement(t *testing.T) {
 	for _, mode := range []string{"vanish", "slash"} {
 		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
 			m := newMarket(t, deals.Options{})
 			m.zone(1, 3, 1<<20)
 			m.until("three active deals", 30*time.Second, m.active(1))
@@ -187,5 +185,85 @@ func TestRestarts(t *testing.T) {
 		if !seen[s] {
 			t.Errorf("no restart while a deal was %s", s)
 		}
+	}
+}
+
+// Without money nothing is sent, the reason says how much is wanting, and
+// deals go on when it is there.
+func TestEscrow(t *testing.T) {
+	m := newPoorMarket(t, deals.Options{})
+	m.zone(1, 2, 1<<20)
+	m.until("a reason", 20*time.Second, func() bool {
+		_, _, reason, err := m.deals.Progress(t.Context(), 1)
+		return err == nil && strings.Contains(reason, "escrow of f1") && strings.Contains(reason, "FIL")
+	})
+	if n := len(m.failures("")); n > 0 {
+		t.Errorf("%d providers are blamed for an empty escrow", n)
+	}
+	m.fund()
+	m.until("two active deals", 30*time.Second, m.active(1))
+}
+
+func TestPriceLimit(t *testing.T) {
+	m := newMarket(t, deals.Options{MaxPrice: "1"})
+	m.zone(1, 2, 1<<20)
+	m.until("a reason", 20*time.Second, func() bool {
+		_, _, reason, err := m.deals.Progress(t.Context(), 1)
+		return err == nil && strings.HasPrefix(reason, "no provider takes 1 attoFIL")
+	})
+	if list := m.list(1); len(list) > 0 {
+		t.Errorf("%d deals are left of providers that were only asked", len(list))
+	}
+}
+
+func TestPieceTooSmall(t *testing.T) {
+	m := newMarket(t, deals.Options{})
+	m.zone(1, 2, 1000) // a piece of 4 KiB
+	m.until("a reason", 20*time.Second, func() bool {
+		_, _, reason, err := m.deals.Progress(t.Context(), 1)
+		return err == nil && strings.HasPrefix(reason, "no provider accepts 4.0 KiB pieces")
+	})
+}
+
+// A chain that cannot be asked holds everything up and breaks nothing.
+func TestChainOutage(t *testing.T) {
+	m := newMarket(t, deals.Options{})
+	m.down.Store(true)
+	m.zone(1, 6, 1<<20)
+	m.until("a reason", 20*time.Second, func() bool {
+		_, _, reason, err := m.deals.Progress(t.Context(), 1)
+		return err == nil && strings.Contains(reason, "the chain cannot be asked") && !strings.Contains(reason, m.opt.RPC)
+	})
+	m.down.Store(false)
+	m.until("deals under way", 30*time.Second, func() bool { return m.count(1, deals.DealAccepted) > 0 })
+	m.down.Store(true)
+	time.Sleep(5 * epoch) // nothing can be awaited that does not happen
+	m.down.Store(false)
+	m.until("six active deals", 30*time.Second, m.active(1))
+	if list, err := m.deals.Failures(t.Context(), 1, 0); err != nil || len(list) > 0 || len(m.list(1)) != 6 {
+		t.Errorf("failures %v, %v, and %d deals out of an outage", list, err, len(m.list(1)))
+	}
+}
+
+// Without a chain, zones wait and say so.
+func TestNoChain(t *testing.T) {
+	w := newWorld(t, deals.Options{})
+	m := &market{world: w}
+	m.start()
+	defer m.stop()
+	m.zone(1, 6, 1000)
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		wanted, active, reason, err := w.deals.Progress(t.Context(), 1)
+		if err != nil || wanted != 6 || active != 0 {
+			t.Fatalf("progress %d of %d, %v", active, wanted, err)
+		}
+		if strings.Contains(reason, "no Filecoin chain") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("reason %q", reason)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -8,11 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
-	"github.com/whypfs/whypfs/kv"
 )
 
 const (
@@ -31,38 +29,6 @@ func newWebClient() *http.Client {
 		IdleConnTimeout:       90 * time.Second,
 		DisableCompression:    true, // a range of compressed bytes is of no use
 	}}
-}
-
-// A replica is a provider that should be able to give a piece back.
-type replica struct {
-	provider string
-	state    DealState
-}
-
-// replicas lists who holds a piece: active deals first, then those that have
-// pulled it, then those whose deal came to its end.
-func (d *Deals) replicas(ctx context.Context, piece string) ([]replica, error) {
-	rank := map[DealState]int{DealActive: 1, DealPublished: 2, DealAccepted: 3, DealExpired: 4}
-	var out []replica
-	err := d.store.View(ctx, func(tx kv.Tx) error {
-		out = nil
-		for row, err := range scanDeals(tx, 0, piece) {
-			if err != nil {
-				return err
-			}
-			if rank[row.State] > 0 {
-				out = append(out, replica{row.Provider, row.State})
-			}
-		}
-		return nil
-	})
-	slices.SortStableFunc(out, func(a, b replica) int { return rank[a.state] - rank[b.state] })
-	seen := make(map[string]bool)
-	return slices.DeleteFunc(out, func(r replica) bool {
-		again := seen[r.provider]
-		seen[r.provider] = true
-		return again
-	}), err
 }
 
 // openRange asks base for length bytes of a piece from off on.
@@ -164,43 +130,4 @@ func (d *Deals) fetchBlock(ctx context.Context, p *pieceRow, e entry, off int64)
 		return checkBlock(e.cid, data)
 	})
 	return data, err
-}
-
-// eachReplica tries the providers of a piece, given the base URL of each, until
-// try succeeds with one.
-func (d *Deals) eachReplica(ctx context.Context, piece string, try func(base string) error) error {
-	list, err := d.replicas(ctx, piece)
-	if err != nil {
-		return err
-	}
-	if d.chain == nil {
-		return fmt.Errorf("%w: %s", ErrNoReplica, noChain)
-	}
-	if len(list) == 0 {
-		return fmt.Errorf("%w: no provider holds piece %s", ErrNoReplica, piece)
-	}
-	var reasons []error
-	for _, r := range list {
-		urls, err := d.baseURLs(ctx, r.provider)
-		if err == nil {
-			if err = firstOf(urls, try); err == nil {
-				return nil
-			}
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		d.log.WarnContext(ctx, "replica cannot be read", "miner", r.provider, "cid", piece, "err", err)
-		reasons = append(reasons, fmt.Errorf("%s: %w", r.provider, err))
-	}
-	return fmt.Errorf("%w: %w", ErrNoReplica, errors.Join(reasons...))
-}
-
-func firstOf(urls []string, try func(string) error) (err error) {
-	for _, u := range urls {
-		if err = try(u); err == nil {
-			return nil
-		}
-	}
-	return err
 }

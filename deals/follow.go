@@ -17,6 +17,8 @@ const (
 	// missingEpochs is for how long the chain must have lost a deal before it is
 	// given up: a lagging RPC node or a short fork is no reason to pay for another.
 	missingEpochs = 10
+	// maxDoubts spread over a quarter of an hour at the default poll.
+	maxDoubts = 6
 	// renewEpochs before its end a deal counts no more: three weeks, as in Estuary.
 	renewEpochs = 21 * 2880
 )
@@ -35,12 +37,16 @@ func (d *Deals) follow(ctx context.Context, id string) error {
 	}
 	switch row.State {
 	case DealProposed:
-		return notMoved(d.send(ctx, row))
+		err = d.send(ctx, row)
 	case DealAccepted:
-		return notMoved(d.checkAccepted(ctx, row))
+		err = d.checkAccepted(ctx, row)
 	default:
-		return notMoved(d.checkChain(ctx, row))
+		err = d.checkChain(ctx, row)
 	}
+	if errors.Is(err, errChain) && row.State.Pending() && ctx.Err() == nil {
+		err = errors.Join(err, notGone(d.explain(ctx, row, short(err.Error()))))
+	}
+	return notMoved(err)
 }
 
 // notMoved hides that a deal was changed or forgotten under a step: there is
@@ -70,19 +76,25 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 		return err
 	}
 	status, err := d.queryStatus(ctx, row.Provider, uuid.MustParse(row.UUID))
+	st := status.DealStatus
+	if st == nil {
+		st = new(boostly.DealStatus)
+	}
+	// Once a deal may be on chain, what its provider thinks of it does not matter.
+	published := row.Publish != "" || st.PublishCid != nil || st.ChainDealID != 0
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case err != nil && blameless(ctx, err):
+		return err
 	case err != nil:
 		row.Reason = row.Provider + " cannot be reached: " + short(err.Error())
-	case status.DealStatus == nil:
-		return d.unknown(ctx, row, status.Error, head)
-	case status.DealStatus.Error != "":
-		return d.end(ctx, row, fault{DealFailed, phaseTransfer, refusedDeal, "provider gave up: " + short(status.DealStatus.Error)})
+	case status.DealStatus == nil && !published:
+		return d.doubt(ctx, row, head, phaseStatus, row.Provider+" no longer knows the deal: "+short(status.Error))
+	case st.Error != "" && !published:
+		return d.end(ctx, row, fault{DealFailed, phaseTransfer, refusedDeal, "provider gave up: " + short(st.Error)})
 	default:
-		row.Reason = progress(row.Provider, &status)
+		row.Reason = progress(row.Provider, st.Status, &status)
 	}
-	row, id, err := d.locate(ctx, row, status.DealStatus)
+	row, id, err := d.locate(ctx, row, st)
 	switch {
 	case errors.Is(err, errInvalidDeal):
 		return d.end(ctx, row, fault{DealFailed, phaseChain, refusedDeal, err.Error()})
@@ -109,11 +121,11 @@ func (d *Deals) keepWaiting(ctx context.Context, row dealRow, head int64) error 
 	return d.waitFor(fresh)
 }
 
-// unknown handles a provider that says it never heard of a deal it accepted.
-func (d *Deals) unknown(ctx context.Context, row dealRow, message string, head int64) error {
-	reason := row.Provider + " no longer knows the deal: " + short(message)
-	if row.Tries+1 >= maxTries || head > row.StartEpoch {
-		return d.end(ctx, row, fault{DealFailed, phaseStatus, refusedDeal, reason})
+// doubt handles a provider whose word does not fit what it said before. It may
+// be restarting, so it is asked a few times more, ever later.
+func (d *Deals) doubt(ctx context.Context, row dealRow, head int64, phase, reason string) error {
+	if row.Tries+1 >= maxDoubts || head > row.StartEpoch {
+		return d.end(ctx, row, fault{DealFailed, phase, refusedDeal, reason})
 	}
 	row, err := d.change(ctx, row.UUID, func(r *dealRow) {
 		r.Tries++
@@ -127,9 +139,9 @@ func (d *Deals) unknown(ctx context.Context, row dealRow, message string, head i
 
 // progress words what Boost ("Accepted", "Transferred", "Published", …) and
 // Curio ("Processing", "Sealing", …) say about a deal.
-func progress(provider string, s *boostly.DealStatusResponse) string {
+func progress(provider, st string, s *boostly.DealStatusResponse) string {
 	text := "waiting for " + provider + " to publish the deal"
-	if st := s.DealStatus.Status; st == "Accepted" || st == "Processing" {
+	if st == "Accepted" || st == "Processing" {
 		text = "waiting for " + provider + " to pull the data and publish the deal"
 		if s.TransferSize > 0 && s.NBytesReceived < s.TransferSize {
 			text += fmt.Sprintf(", %d %% pulled", s.NBytesReceived*100/s.TransferSize)
@@ -143,19 +155,15 @@ func progress(provider string, s *boostly.DealStatusResponse) string {
 // locate finds a deal's id on chain: in the receipt of the message that
 // published it, or else as the provider says. The id is not trusted yet.
 func (d *Deals) locate(ctx context.Context, row dealRow, s *boostly.DealStatus) (dealRow, uint64, error) {
-	if s != nil && s.PublishCid != nil {
+	if s.PublishCid != nil {
 		row.Publish = s.PublishCid.String()
 	}
-	var claimed uint64
-	if s != nil {
-		claimed = uint64(s.ChainDealID)
-	}
 	if row.Publish == "" {
-		return row, claimed, nil
+		return row, uint64(s.ChainDealID), nil
 	}
 	msg, err := cid.Decode(row.Publish)
 	if err != nil {
-		return row, claimed, nil
+		return row, 0, fmt.Errorf("stored publish message of deal %s: %w", row.UUID, err)
 	}
 	found, err := d.chain.Search(ctx, msg)
 	if errors.Is(err, errPending) {
@@ -199,8 +207,7 @@ func (d *Deals) verify(ctx context.Context, row dealRow, id uint64) error {
 	case err != nil:
 		return err
 	case diff != "":
-		return d.end(ctx, row, fault{DealFailed, phaseChain, refusedDeal,
-			fmt.Sprintf("deal %d, which %s names as ours, has %s", id, row.Provider, diff)})
+		return d.doubt(ctx, row, head, phaseChain, fmt.Sprintf("deal %d, which %s names as ours, has %s", id, row.Provider, diff))
 	}
 	row, err = d.advance(ctx, row, DealPublished, sealing(row), func(r *dealRow) {
 		r.ChainID, r.Publish = id, row.Publish
@@ -265,8 +272,12 @@ func (d *Deals) settle(ctx context.Context, row dealRow, got chainDeal, head int
 		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("not sealed at its start epoch %d", row.StartEpoch)})
 	case sealed && row.State == DealPublished:
 		row, err = d.advance(ctx, row, DealActive, "", nil)
-	case row.Missing != 0:
-		row, err = d.change(ctx, row.UUID, func(r *dealRow) { r.Missing = 0 })
+	case row.Missing != 0 || row.State == DealPublished && row.Reason != sealing(row):
+		row, err = d.change(ctx, row.UUID, func(r *dealRow) {
+			if r.Missing = 0; r.State == DealPublished {
+				r.Reason = sealing(*r)
+			}
+		})
 	}
 	if err != nil {
 		return err

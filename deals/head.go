@@ -2,6 +2,7 @@ package deals
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -25,21 +26,23 @@ func (d *Deals) Run(ctx context.Context) error {
 	t := time.NewTicker(d.opt.Poll)
 	defer t.Stop()
 	var seen int64
-	failing := false
+	all := true // what waits may wait for something that was configured since
+	warned := false
 	for {
 		head, err := d.chain.Head(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil && !failing:
-			failing = true
-			d.log.WarnContext(ctx, "chain cannot be asked", "err", err)
-		case err == nil && head != seen:
-			failing = false
-			if err := d.newHead(ctx, seen, head); err != nil && ctx.Err() == nil {
+		case err != nil:
+			if !warned {
+				d.log.WarnContext(ctx, "chain cannot be asked", "err", err)
+			}
+			all, warned = true, true
+		case head != seen:
+			if err := d.newHead(ctx, seen, head, all); err != nil && ctx.Err() == nil {
 				d.log.ErrorContext(ctx, "wake jobs for a new head", "err", err)
 			}
-			seen = head
+			seen, all, warned = head, false, false
 		}
 		select {
 		case <-ctx.Done():
@@ -49,9 +52,13 @@ func (d *Deals) Run(ctx context.Context) error {
 	}
 }
 
-// newHead wakes the deals that a new head may have moved.
-func (d *Deals) newHead(ctx context.Context, old, head int64) error {
+// newHead wakes the deals that a new head may have moved; all jobs if the
+// chain could not be asked before.
+func (d *Deals) newHead(ctx context.Context, old, head int64, all bool) error {
 	d.met.head.Set(float64(head))
+	if all {
+		return errors.Join(d.queue.Wake(ctx, kindReplicate), d.queue.Wake(ctx, kindDeal))
+	}
 	if old/sweepEpochs != head/sweepEpochs {
 		if err := d.trimFailures(ctx); err != nil {
 			return err

@@ -27,6 +27,7 @@ const (
 
 const (
 	talkTimeout  = 20 * time.Second // for one question to a provider, dialling included
+	offerTimeout = time.Minute      // for a proposal: filters behind it ask other services
 	answerLimit  = 1 << 20
 	minerInfoTTL = 10 * time.Minute
 )
@@ -72,8 +73,8 @@ func (d *Deals) forgetMiner(provider string) {
 }
 
 // talk opens a stream to a provider, writes a request and reads the answer.
-func (d *Deals) talk(ctx context.Context, provider string, write func(io.Writer) error, read func(io.Reader) error, protocols ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, talkTimeout)
+func (d *Deals) talk(ctx context.Context, provider string, limit time.Duration, write func(io.Writer) error, read func(io.Reader) error, protocols ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	info, err := d.minerInfo(ctx, provider)
 	if err != nil {
@@ -115,7 +116,7 @@ func (d *Deals) queryAsk(ctx context.Context, provider string) (a ask, err error
 	if err != nil {
 		return a, fmt.Errorf("provider %q: %w", provider, err)
 	}
-	err = d.talk(ctx, provider,
+	err = d.talk(ctx, provider, talkTimeout,
 		func(w io.Writer) error { return writeAskRequest(w, addr) },
 		func(r io.Reader) error {
 			a, err = readAskResponse(r)
@@ -126,7 +127,7 @@ func (d *Deals) queryAsk(ctx context.Context, provider string) (a ask, err error
 
 // sendProposal sends a deal and returns the provider's answer.
 func (d *Deals) sendProposal(ctx context.Context, provider string, p *boostly.DealParams) (resp boostly.DealResponse, err error) {
-	err = d.talk(ctx, provider, p.MarshalCBOR, decode(&resp), protoPropose121, protoPropose120)
+	err = d.talk(ctx, provider, offerTimeout, p.MarshalCBOR, decode(&resp), protoPropose121, protoPropose120)
 	return resp, err
 }
 
@@ -137,7 +138,7 @@ func (d *Deals) queryStatus(ctx context.Context, provider string, id uuid.UUID) 
 		return resp, err
 	}
 	req := boostly.DealStatusRequest{DealUUID: id, Signature: k.sign(id[:])}
-	err = d.talk(ctx, provider, req.MarshalCBOR, decode(&resp), protoStatus)
+	err = d.talk(ctx, provider, talkTimeout, req.MarshalCBOR, decode(&resp), protoStatus)
 	return resp, err
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	mathbig "math/big"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -16,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/queue"
 )
 
@@ -99,8 +102,8 @@ func (d *Deals) askFirst(ctx context.Context, row dealRow) (known bool, err erro
 // notSent handles a proposal whose fate is unknown. The provider may have read
 // it, so a few tries with the same UUID come before another provider's turn.
 func (d *Deals) notSent(ctx context.Context, row dealRow, cause error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if blameless(ctx, cause) {
+		return cause
 	}
 	reason := "cannot be reached: " + short(cause.Error())
 	if row.Tries+1 >= maxTries || !errors.Is(cause, errReached) {
@@ -114,6 +117,11 @@ func (d *Deals) notSent(ctx context.Context, row dealRow, cause error) error {
 		return notGone(err)
 	}
 	return queue.Later(time.Now().Add(d.opt.Poll<<row.Tries), reason)
+}
+
+// blameless says that talking to a provider came to nothing for a reason of our own.
+func blameless(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, errChain) || errors.Is(err, node.ErrNoHost)
 }
 
 // errNotNow is a reason to wait that is no fault of the provider.
@@ -142,10 +150,7 @@ func (d *Deals) notPrepared(ctx context.Context, row dealRow, err error) error {
 		}
 		return queue.Later(time.Now().Add(10*d.opt.Poll), wait.reason)
 	}
-	if gone := notGone(err); gone == nil {
-		return nil
-	}
-	return errors.Join(err, notGone(d.explain(ctx, row, err.Error())))
+	return notGone(err)
 }
 
 // prepare asks the provider's terms, and signs and stores the proposal.
@@ -190,8 +195,8 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p Piece) (dealRow, err
 func (d *Deals) terms(ctx context.Context, provider string, p Piece) (big.Int, error) {
 	a, err := d.queryAsk(ctx, provider)
 	if err != nil {
-		if ctx.Err() != nil {
-			return big.Zero(), ctx.Err()
+		if blameless(ctx, err) {
+			return big.Zero(), err
 		}
 		return big.Zero(), &unfit{fault{DealFailed, phaseAsk, refusedReach, "cannot be reached: " + short(err.Error())}}
 	}
@@ -262,7 +267,10 @@ func (d *Deals) afford(ctx context.Context, p market.DealProposal) error {
 }
 
 // fil writes an amount of attoFIL for a person.
-func fil(a big.Int) string { return abi.TokenAmount(a).String() + " attoFIL" }
+func fil(a big.Int) string {
+	s := new(mathbig.Rat).SetFrac(a.Int, mathbig.NewInt(1e18)).FloatString(18)
+	return strings.TrimRight(strings.TrimRight(s, "0"), ".") + " FIL"
+}
 
 // signProposal returns the CBOR of the signed proposal, and its CID.
 func signProposal(k *signer, p market.DealProposal) (signed []byte, id string, err error) {

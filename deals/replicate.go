@@ -89,7 +89,7 @@ func (d *Deals) replicate(ctx context.Context, piece string) error {
 			made = append(made, deal)
 		}
 		lack -= len(made)
-		reason, again = d.whyNot(row.Piece, lack, found, now)
+		reason, again = d.whyNot(row.Piece, lack, len(made), found, now)
 		row.Reason = reason
 		return kv.PutJSON(tx, keyPiece(piece), row)
 	})
@@ -162,7 +162,7 @@ func newToken() string {
 func tokenSeal(id string) string { return "deals/token/" + id }
 
 // whyNot says why replicas are lacking, and when to look again.
-func (d *Deals) whyNot(p Piece, lack int, c choice, now time.Time) (reason string, again time.Time) {
+func (d *Deals) whyNot(p Piece, lack, asked int, c choice, now time.Time) (reason string, again time.Time) {
 	if lack <= 0 {
 		return "", time.Time{}
 	}
@@ -183,6 +183,8 @@ func (d *Deals) whyNot(p Piece, lack int, c choice, now time.Time) (reason strin
 	n := len(c.refused)
 	size := humanize.IBytes(uint64(p.PaddedSize))
 	switch {
+	case asked > 0:
+		reason = fmt.Sprintf("%d more replicas wanted than there are providers to ask now", lack)
 	case n == 0:
 		reason = fmt.Sprintf("%d more replicas wanted, but there are only %d providers to choose from", lack, len(d.providers()))
 		again = now.Add(time.Hour)

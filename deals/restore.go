@@ -230,7 +230,7 @@ func (r *restorer) put(ctx context.Context) error {
 		return nil
 	}
 	if err := r.d.node.PutBlocks(ctx, r.ready, r.pieces[0].Private); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errLocal, err)
 	}
 	r.d.met.restoredBytes.Add(float64(r.size))
 	r.ready, r.size = nil, 0

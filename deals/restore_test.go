@@ -47,7 +47,7 @@ func TestRestore(t *testing.T) {
 	req, pieces := m.zone(1, 3, sizes...)
 	// A content that shares blocks with others has them in several places.
 	shared := append(random(9<<20+1, 1000)[:4<<20], random(3<<20, 1003)...)
-	req2 := deals.PackRequest{Zone: 2, Bucket: "b", Replication: 2, MaxPiece: 64 << 20, Members: []deals.Member{
+	req2 := deals.PackRequest{Zone: 2, Bucket: "b", Replication: 3, MaxPiece: 64 << 20, Members: []deals.Member{
 		m.add(2000, random(4<<20, 9)), m.add(2001, shared), m.add(2002, append(random(4<<20, 9), shared...))}}
 	m.pack(req2)
 	if err := m.deals.Start(ctx, 2); err != nil {

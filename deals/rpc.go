@@ -18,6 +18,9 @@ const (
 	rpcLimit   = 16 << 20 // of an answer; a publish message with its deals stays far below
 )
 
+// errChain says that the chain could not be asked: nobody's fault but its node's.
+var errChain = errors.New("the chain cannot be asked")
+
 // rpcError is what the chain's node answers when it refuses a call.
 type rpcError struct {
 	Method  string `json:"-"`
@@ -61,21 +64,21 @@ func (r *rpc) call(ctx context.Context, method string, out any, params ...any) e
 	}
 	answer, status, err := r.post(ctx, body)
 	if err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+		return fmt.Errorf("%w: %s: %w", errChain, method, err)
 	}
 	var msg struct {
 		Result json.RawMessage `json:"result"`
 		Error  *rpcError       `json:"error"`
 	}
 	if err := json.Unmarshal(answer, &msg); err != nil || msg.Error == nil && msg.Result == nil {
-		return fmt.Errorf("%s: chain answers HTTP %d without a JSON-RPC result", method, status)
+		return fmt.Errorf("%w: %s: HTTP %d without a JSON-RPC result", errChain, method, status)
 	}
 	if msg.Error != nil {
 		msg.Error.Method = method
 		return msg.Error
 	}
 	if err := json.Unmarshal(msg.Result, out); err != nil {
-		return fmt.Errorf("%s: result: %w", method, err)
+		return fmt.Errorf("%w: %s: result: %w", errChain, method, err)
 	}
 	return nil
 }
@@ -83,7 +86,7 @@ func (r *rpc) call(ctx context.Context, method string, out any, params ...any) e
 func (r *rpc) post(ctx context.Context, body []byte) (answer []byte, status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(body))
 	if err != nil {
-		return nil, 0, errors.New("chain URL is not valid") // the URL may hold an API key
+		return nil, 0, errors.New("the URL is not valid") // the URL may hold an API key
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if r.token.p != nil {
@@ -96,15 +99,15 @@ func (r *rpc) post(ctx context.Context, body []byte) (answer []byte, status int,
 		if errors.As(err, &ue) {
 			err = ue.Err
 		}
-		return nil, 0, fmt.Errorf("chain: %w", err)
+		return nil, 0, err
 	}
 	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, rpcLimit+1))
 	if err != nil {
-		return nil, 0, fmt.Errorf("chain: %w", err)
+		return nil, 0, err
 	}
 	if len(answer) > rpcLimit {
-		return nil, 0, errors.New("chain: answer is too long")
+		return nil, 0, errors.New("answer is too long")
 	}
 	return answer, resp.StatusCode, nil
 }

@@ -14,7 +14,7 @@ import (
 
 // baseURLs asks a provider where it serves pieces over HTTP.
 func (d *Deals) baseURLs(ctx context.Context, provider string) (urls []string, err error) {
-	err = d.talk(ctx, provider, nil, func(r io.Reader) error {
+	err = d.talk(ctx, provider, talkTimeout, nil, func(r io.Reader) error {
 		urls, err = readTransports(r)
 		return err
 	}, protoTransports)
