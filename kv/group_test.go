@@ -207,34 +207,43 @@ func count(t testing.TB, s kv.Store, parts ...any) (n int) {
 }
 
 // TestFull fills a store of limited size. What is in it stays, and room can be
-// made.
+// made. Rows are small, as they should be: bolt writes the neighbours of a
+// deleted row anew.
 func TestFull(t *testing.T) {
+	const chunk = 200
 	s := openBolt(t, filepath.Join(t.TempDir(), "meta.db"), kv.BoltOptions{MaxBytes: 20 << 20})
-	put := func(i int) error {
-		return s.Update(t.Context(), func(tx kv.Tx) error { return tx.Put(kv.Key("n", uint64(i)), make([]byte, 1<<20)) })
+	change := func(n int, fn func(tx kv.Tx, key []byte) error) error {
+		return s.Update(t.Context(), func(tx kv.Tx) error {
+			for i := range uint64(chunk) {
+				if err := fn(tx, kv.Key("n", uint64(n), i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
+	put := func(tx kv.Tx, key []byte) error { return tx.Put(key, make([]byte, 1000)) }
 	n := 0
-	for ; n < 100; n++ {
-		if err := put(n); err != nil {
-			t.Logf("after %d MiB: %v", n, err)
+	for ; n < 200; n++ {
+		if err := change(n, put); err != nil {
 			break
 		}
 	}
-	if n == 0 || n == 100 {
-		t.Fatalf("%d rows of 1 MiB went into 20 MiB", n)
+	if n == 0 || n == 200 {
+		t.Fatalf("%d MB went into 20 MiB", n*chunk/1000)
 	}
-	if err := put(n); err == nil || errors.Is(err, kv.ErrBroken) {
+	if err := change(n, put); err == nil || errors.Is(err, kv.ErrBroken) {
 		t.Errorf("Update of a full store = %v", err)
 	}
-	if got := count(t, s, "n"); got != n {
-		t.Errorf("%d rows, want %d", got, n)
+	if got := count(t, s, "n"); got != n*chunk {
+		t.Errorf("%d rows, want %d", got, n*chunk)
 	}
 	for i := range n {
-		if err := s.Update(t.Context(), func(tx kv.Tx) error { return tx.Delete(kv.Key("n", uint64(i))) }); err != nil {
+		if err := change(i, kv.Tx.Delete); err != nil {
 			t.Fatalf("Delete in a full store = %v", err)
 		}
 	}
-	if err := put(0); err != nil {
+	if err := change(0, put); err != nil {
 		t.Errorf("Update with room again = %v", err)
 	}
 }

@@ -20,7 +20,8 @@ var (
 const (
 	// MaxKey is the size of the longest key: what the index of every driver can hold.
 	MaxKey = 2600
-	// MaxValue is the size of the longest value.
+	// MaxValue is the size of the longest value. Rows should be far smaller: a
+	// change of one may write its neighbours anew.
 	MaxValue = 64 << 20
 )
 

@@ -62,6 +62,14 @@ func testCancelRace(t *testing.T, s kv.Store) {
 		wg.Go(cancel)
 		answers[i] = s.Update(ctx, func(tx kv.Tx) error { return tx.Put(kv.Key("n", uint64(i)), nil) })
 		wg.Wait()
+		for range 50 { // without writes, so that there are many in little time
+			ctx, cancel := context.WithCancel(t.Context())
+			wg.Go(cancel)
+			if err := s.Update(ctx, func(kv.Tx) error { return nil }); err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("update without writes = %v", err)
+			}
+			wg.Wait()
+		}
 	})
 	err := s.View(t.Context(), func(tx kv.Tx) error {
 		for i, answer := range answers {

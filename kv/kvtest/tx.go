@@ -178,6 +178,13 @@ func testScanWhileWriting(t *testing.T, s kv.Store) {
 		return nil
 	})
 	update(t, s, func(tx kv.Tx) error {
+		for i := range uint64(n) { // some rows are new in this transaction, some not
+			if i/100%2 == 0 {
+				if err := tx.Put(kv.Key("m", i), []byte("some value of some length")); err != nil {
+					return err
+				}
+			}
+		}
 		next := uint64(0)
 		for r, err := range tx.Scan(kv.Range("m")) {
 			if err != nil {
