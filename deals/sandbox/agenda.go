@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -243,7 +242,7 @@ func (p *provider) startPull(d *providerDeal) {
 	if p.pulls[d.UUID] != nil || p.n.closed {
 		return
 	}
-	ctx, cancel := context.WithCancel(p.n.life)
+	ctx, cancel := p.n.fork()
 	p.pulls[d.UUID] = cancel
 	p.n.work.Go(func() {
 		defer cancel()

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/filecoin-project/go-state-types/big"
@@ -184,5 +185,37 @@ func TestEscrow(t *testing.T) {
 	}
 	if res, _ := n.get(prov, "/piece/"+dp.ClientDealProposal.Proposal.PieceCID.String(), ""); res.StatusCode != 404 {
 		t.Errorf("an expired piece is still served: %d", res.StatusCode)
+	}
+}
+
+// TestPublishPartly: two deals are accepted while the escrow is enough for
+// either; the market takes one of them.
+func TestPublishPartly(t *testing.T) {
+	n := newNetwork(t, 1)
+	for seed := range uint64(2) {
+		dp := n.params("f01000", plainPiece(t, 14+seed))
+		dp.ClientDealProposal.Proposal.ClientCollateral = big.Mul(big.NewInt(1e18), big.NewInt(60))
+		n.signDeal(&dp)
+		if res := n.propose("f01000", dp); !res.Accepted {
+			t.Fatal(res.Message)
+		}
+		n.waitStep(dp.DealUUID, "transferred")
+	}
+	n.advance(10)
+	s := n.Snapshot()
+	if s.DealCount("active") != 1 || s.DealCount("failed") != 1 {
+		t.Fatalf("deals are %+v", s.Providers[0].Deals)
+	}
+	deals := s.Providers[0].Deals
+	for _, d := range deals {
+		if d.Publish != deals[0].Publish {
+			t.Error("the deals were not published together")
+		}
+		if d.Step == "failed" && !strings.Contains(d.Error, "the market refused proposal") {
+			t.Errorf("error is %q", d.Error)
+		}
+		if d.Step == "active" && d.ChainID != 1 {
+			t.Errorf("the valid deal has id %d", d.ChainID)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func FuzzDeal(f *testing.F) {
 	f.Add(seed)
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		out, err := n.providers[0].answerDeal(t.Context(), bytes.NewReader(b))
+		out, err := n.providers[0].answerDeal(bytes.NewReader(b))
 		if err != nil {
 			return
 		}
@@ -70,7 +70,7 @@ func FuzzStatus(f *testing.F) {
 	}
 	f.Add(seed)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		out, err := n.providers[0].answerStatus(t.Context(), bytes.NewReader(b))
+		out, err := n.providers[0].answerStatus(bytes.NewReader(b))
 		if err == nil && len(out) == 0 {
 			t.Error("an empty answer")
 		}

@@ -47,9 +47,9 @@ func rpcMethods() map[string]rpcMethod {
 func view[T any](n *Network, f func(c *chain) (T, error)) (T, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.broken != nil {
+	if err := n.unusable(); err != nil {
 		var none T
-		return none, n.broken
+		return none, err
 	}
 	return f(n.chain)
 }

@@ -29,7 +29,11 @@ func (c *chain) lookup(id cid.Cid) *msgLookup {
 // rpcSearchMsg has the parameters [from, cid, limit, allowReplaced] and
 // answers null while the message has not run.
 func (n *Network) rpcSearchMsg(_ context.Context, p params) (any, error) {
-	id, err := arg[cid.Cid](p, 1)
+	at := 1
+	if len(p) == 1 { // as the older API has it
+		at = 0
+	}
+	id, err := arg[cid.Cid](p, at)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +56,7 @@ func (n *Network) rpcWaitMsg(ctx context.Context, p params) (any, error) {
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-n.life.Done():
+		case <-n.done:
 			return nil, ErrClosed
 		}
 	}

@@ -1,13 +1,18 @@
 package sandbox_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
-	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/whypfs/whypfs/deals/sandbox"
 )
@@ -20,6 +25,29 @@ func (n *network) again(dir string, providers int) *network {
 	out := openNetwork(n.t, dir, providers)
 	out.key, out.client, out.data = n.key, n.client, n.data
 	return out
+}
+
+// compareStates wants a network as it was.
+func compareStates(t *testing.T, after, before sandbox.State) {
+	t.Helper()
+	if after.Height != before.Height {
+		t.Errorf("at height %d, was at %d", after.Height, before.Height)
+	}
+	for i, p := range after.Providers {
+		was := before.Providers[i]
+		if p.Peer != was.Peer || p.P2P != was.P2P || p.HTTP != was.HTTP || p.Mode != was.Mode || p.Pieces != was.Pieces {
+			t.Errorf("provider is %+v, was %+v", p, was)
+		}
+		for j, d := range p.Deals {
+			if !d.Accepted.Equal(was.Deals[j].Accepted) {
+				t.Errorf("deal accepted %v, was %v", d.Accepted, was.Deals[j].Accepted)
+			}
+			d.Accepted = was.Deals[j].Accepted
+			if d != was.Deals[j] {
+				t.Errorf("deal is %+v, was %+v", d, was.Deals[j])
+			}
+		}
+	}
 }
 
 // TestRestart closes the network with deals at every step and takes up each.
@@ -54,25 +82,11 @@ func TestRestart(t *testing.T) {
 	must(t, err)
 
 	n = n.again(dir, 2)
+	if n.RPC() != rpc {
+		t.Errorf("the chain is at %s, was at %s", n.RPC(), rpc)
+	}
 	after := n.Snapshot()
-	if after.Height != before.Height || n.RPC() != rpc {
-		t.Errorf("at height %d of %s, was at %d of %s", after.Height, n.RPC(), before.Height, rpc)
-	}
-	for i, p := range after.Providers {
-		was := before.Providers[i]
-		if p.Peer != was.Peer || p.P2P != was.P2P || p.HTTP != was.HTTP || p.Mode != was.Mode || p.Pieces != was.Pieces {
-			t.Errorf("provider is %+v, was %+v", p, was)
-		}
-		for j, d := range p.Deals {
-			if !d.Accepted.Equal(was.Deals[j].Accepted) {
-				t.Errorf("deal accepted %v, was %v", d.Accepted, was.Deals[j].Accepted)
-			}
-			d.Accepted = was.Deals[j].Accepted
-			if d != was.Deals[j] {
-				t.Errorf("deal is %+v, was %+v", d, was.Deals[j])
-			}
-		}
-	}
+	compareStates(t, after, before)
 	if d, _ := findDeal(after, active.DealUUID); n.dealID(mustCID(t, d.Publish), msg) != d.ChainID {
 		t.Error("the receipt of the first message is lost")
 	}
@@ -83,17 +97,8 @@ func TestRestart(t *testing.T) {
 	must(t, n.Fail("f01000", "none"))
 	n.waitStep(accepted.DealUUID, "transferred")
 	n.advance(10)
-	for _, dp := range []string{active.DealUUID.String(), published.DealUUID.String(), transferred.DealUUID.String(), accepted.DealUUID.String()} {
-		n.wait("active "+dp, func(s sandbox.State) bool {
-			for _, p := range s.Providers {
-				for _, d := range p.Deals {
-					if d.UUID == dp && d.Step == "active" {
-						return true
-					}
-				}
-			}
-			return false
-		})
+	for _, id := range []uuid.UUID{active.DealUUID, published.DealUUID, transferred.DealUUID, accepted.DealUUID} {
+		n.waitStep(id, "active")
 	}
 }
 
@@ -147,29 +152,19 @@ func TestKill(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestKill$", "-test.timeout=60s")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKill$")
 	cmd.Env = append(os.Environ(), killDir+"="+dir)
+	stdin, err := cmd.StdinPipe() // ends with this process, and the other with it
+	must(t, err)
+	defer stdin.Close()
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
 	must(t, cmd.Start())
-	t.Cleanup(func() { _, _ = cmd.Process.Wait() })
-	var note string
-	for end := time.Now().Add(20 * time.Second); note == ""; {
-		if b, err := os.ReadFile(filepath.Join(dir, "note")); err == nil {
-			note = string(b)
-		}
-		if time.Now().After(end) {
-			t.Fatal("the process did not come up")
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-	n := &network{t: t, data: serveData(t)}
-	n.key, n.client = newKey(t)
-	rpc := note
-	head := func() int64 {
-		v, err := headOf(t, rpc)
-		must(t, err)
-		return v
-	}
-	seen := head()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	must(t, err)
+	rpc := strings.TrimSpace(line)
+	seen, err := headOf(t, rpc)
+	must(t, err)
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	again := openNetwork(t, dir, 1)
@@ -197,9 +192,9 @@ func runUntilKilled(t *testing.T, dir string) {
 	must(t, n.Fail("f01000", "no-seal"))
 	n.run()
 	n.waitStep(dp.DealUUID, "published")
-	must(t, os.WriteFile(filepath.Join(dir, "note.tmp"), []byte(n.RPC()), 0o600))
-	must(t, os.Rename(filepath.Join(dir, "note.tmp"), filepath.Join(dir, "note")))
-	<-time.After(time.Minute)
+	_, err := fmt.Println(n.RPC())
+	must(t, err)
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
 // TestClose: a closed network answers nobody, and closing twice is fine.

@@ -3,7 +3,6 @@ package sandbox_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -45,27 +44,62 @@ func headOf(t *testing.T, rpc string) (int64, error) {
 	return out.Result.Height, err
 }
 
+// header is a block as Lotus shows it.
+type header struct {
+	Miner         address.Address
+	Ticket        struct{ VRFProof []byte }
+	ElectionProof struct {
+		WinCount int64
+		VRFProof []byte
+	}
+	Parents                                          []cid.Cid
+	ParentWeight                                     big.Int
+	Height                                           int64
+	ParentStateRoot, ParentMessageReceipts, Messages cid.Cid
+	BLSAggregate, BlockSig                           struct {
+		Type int
+		Data []byte
+	}
+	Timestamp, ForkSignaling uint64
+	ParentBaseFee            big.Int
+}
+
+// cid hashes the block's own encoding, as Lotus does.
+func (h *header) cid(t *testing.T) cid.Cid {
+	t.Helper()
+	var buf bytes.Buffer
+	w := cbg.NewCborWriter(&buf)
+	num := func(major byte, v uint64) { must(t, w.WriteMajorTypeHeader(major, v)) }
+	raw := func(d []byte) { num(cbg.MajByteString, uint64(len(d))); buf.Write(d) }
+	num(cbg.MajArray, 16)
+	must(t, h.Miner.MarshalCBOR(w))
+	num(cbg.MajArray, 1)
+	raw(h.Ticket.VRFProof)
+	num(cbg.MajArray, 2)
+	num(cbg.MajUnsignedInt, uint64(h.ElectionProof.WinCount))
+	raw(h.ElectionProof.VRFProof)
+	num(cbg.MajArray, 0)
+	num(cbg.MajArray, 0)
+	num(cbg.MajArray, 1)
+	must(t, cbg.WriteCid(w, h.Parents[0]))
+	must(t, h.ParentWeight.MarshalCBOR(w))
+	num(cbg.MajUnsignedInt, uint64(h.Height))
+	for _, c := range []cid.Cid{h.ParentStateRoot, h.ParentMessageReceipts, h.Messages} {
+		must(t, cbg.WriteCid(w, c))
+	}
+	raw(append([]byte{byte(h.BLSAggregate.Type)}, h.BLSAggregate.Data...))
+	num(cbg.MajUnsignedInt, h.Timestamp)
+	raw(append([]byte{byte(h.BlockSig.Type)}, h.BlockSig.Data...))
+	num(cbg.MajUnsignedInt, h.ForkSignaling)
+	must(t, h.ParentBaseFee.MarshalCBOR(w))
+	c, err := abi.CidBuilder.Sum(buf.Bytes())
+	must(t, err)
+	return c
+}
+
 // TestHead: blocks hash to their CIDs and every head has the last as parent.
 func TestHead(t *testing.T) {
 	n := newNetwork(t, 1)
-	type header struct {
-		Miner         address.Address
-		Ticket        struct{ VRFProof []byte }
-		ElectionProof struct {
-			WinCount int64
-			VRFProof []byte
-		}
-		Parents                                          []cid.Cid
-		ParentWeight                                     big.Int
-		Height                                           int64
-		ParentStateRoot, ParentMessageReceipts, Messages cid.Cid
-		BLSAggregate, BlockSig                           struct {
-			Type int
-			Data []byte
-		}
-		Timestamp, ForkSignaling uint64
-		ParentBaseFee            big.Int
-	}
 	type head struct {
 		Cids   []cid.Cid
 		Blocks []header
@@ -80,35 +114,8 @@ func TestHead(t *testing.T) {
 	if d := b.Blocks[0].Timestamp - a.Blocks[0].Timestamp; d != 30 {
 		t.Errorf("an epoch lasts %d s", d)
 	}
-	h := b.Blocks[0]
-	var buf bytes.Buffer
-	w := cbg.NewCborWriter(&buf)
-	head1 := func(major byte, v uint64) { must(t, w.WriteMajorTypeHeader(major, v)) }
-	raw := func(d []byte) { head1(cbg.MajByteString, uint64(len(d))); buf.Write(d) }
-	link := func(c cid.Cid) { must(t, cbg.WriteCid(w, c)) }
-	head1(cbg.MajArray, 16)
-	must(t, h.Miner.MarshalCBOR(w))
-	head1(cbg.MajArray, 1)
-	raw(h.Ticket.VRFProof)
-	head1(cbg.MajArray, 2)
-	head1(cbg.MajUnsignedInt, uint64(h.ElectionProof.WinCount))
-	raw(h.ElectionProof.VRFProof)
-	head1(cbg.MajArray, 0)
-	head1(cbg.MajArray, 0)
-	head1(cbg.MajArray, 1)
-	link(h.Parents[0])
-	must(t, h.ParentWeight.MarshalCBOR(w))
-	head1(cbg.MajUnsignedInt, uint64(h.Height))
-	link(h.ParentStateRoot)
-	link(h.ParentMessageReceipts)
-	link(h.Messages)
-	raw(append([]byte{byte(h.BLSAggregate.Type)}, h.BLSAggregate.Data...))
-	head1(cbg.MajUnsignedInt, h.Timestamp)
-	raw(append([]byte{byte(h.BlockSig.Type)}, h.BlockSig.Data...))
-	head1(cbg.MajUnsignedInt, h.ForkSignaling)
-	must(t, h.ParentBaseFee.MarshalCBOR(w))
-	if got, err := abi.CidBuilder.Sum(buf.Bytes()); err != nil || got != b.Cids[0] {
-		t.Errorf("block hashes to %s (%v), head says %s", got, err, b.Cids[0])
+	if got := b.Blocks[0].cid(t); got != b.Cids[0] {
+		t.Errorf("block hashes to %s, head says %s", got, b.Cids[0])
 	}
 }
 
@@ -229,6 +236,33 @@ type rpcMessage struct {
 	Params     []byte
 }
 
+// push signs a message and sends it.
+func (n *network) push(m rpcMessage) (cid.Cid, error) {
+	n.t.Helper()
+	var buf bytes.Buffer
+	w := cbg.NewCborWriter(&buf)
+	num := func(v uint64) { must(n.t, w.WriteMajorTypeHeader(cbg.MajUnsignedInt, v)) }
+	must(n.t, w.WriteMajorTypeHeader(cbg.MajArray, 10))
+	num(m.Version)
+	must(n.t, m.To.MarshalCBOR(w))
+	must(n.t, m.From.MarshalCBOR(w))
+	num(m.Nonce)
+	must(n.t, m.Value.MarshalCBOR(w))
+	num(uint64(m.GasLimit))
+	must(n.t, m.GasFeeCap.MarshalCBOR(w))
+	must(n.t, m.GasPremium.MarshalCBOR(w))
+	num(m.Method)
+	must(n.t, w.WriteMajorTypeHeader(cbg.MajByteString, uint64(len(m.Params))))
+	buf.Write(m.Params)
+	id, err := abi.CidBuilder.Sum(buf.Bytes())
+	must(n.t, err)
+	sig, err := n.sign(n.t.Context(), id.Bytes())
+	must(n.t, err)
+	return tryCall[cid.Cid](n, "MpoolPush", map[string]any{
+		"Message": m, "Signature": map[string]any{"Type": sig.Type, "Data": sig.Data},
+	})
+}
+
 // TestMessages tops up the escrow by a message, as a wallet would.
 func TestMessages(t *testing.T) {
 	n := newNetwork(t, 1)
@@ -241,31 +275,7 @@ func TestMessages(t *testing.T) {
 	if msg.GasLimit == 0 || msg.GasFeeCap.IsZero() {
 		t.Fatalf("estimate is %+v", msg)
 	}
-	push := func(m rpcMessage) (cid.Cid, error) {
-		var buf bytes.Buffer
-		w := cbg.NewCborWriter(&buf)
-		num := func(v uint64) { must(t, w.WriteMajorTypeHeader(cbg.MajUnsignedInt, v)) }
-		must(t, w.WriteMajorTypeHeader(cbg.MajArray, 10))
-		num(m.Version)
-		must(t, m.To.MarshalCBOR(w))
-		must(t, m.From.MarshalCBOR(w))
-		num(m.Nonce)
-		must(t, m.Value.MarshalCBOR(w))
-		num(uint64(m.GasLimit))
-		must(t, m.GasFeeCap.MarshalCBOR(w))
-		must(t, m.GasPremium.MarshalCBOR(w))
-		num(m.Method)
-		must(t, w.WriteMajorTypeHeader(cbg.MajByteString, uint64(len(m.Params))))
-		buf.Write(m.Params)
-		id, err := abi.CidBuilder.Sum(buf.Bytes())
-		must(t, err)
-		sig, err := n.sign(t.Context(), id.Bytes())
-		must(t, err)
-		return tryCall[cid.Cid](n, "MpoolPush", map[string]any{
-			"Message": m, "Signature": map[string]any{"Type": sig.Type, "Data": base64.StdEncoding.EncodeToString(sig.Data)},
-		})
-	}
-	id, err := push(msg)
+	id, err := n.push(msg)
 	must(t, err)
 	if got := call[uint64](n, "MpoolGetNonce", n.client.String()); got != 1 {
 		t.Errorf("nonce is %d with a message in the pool", got)
@@ -282,17 +292,26 @@ func TestMessages(t *testing.T) {
 	if got := call[map[string]string](n, "StateMarketBalance", n.client.String(), nil); got["Escrow"] != "100000000000000000777" {
 		t.Errorf("balance is %v", got)
 	}
-	if _, err := push(msg); err == nil || !strings.Contains(err.Error(), "nonce") {
+	withdraw := rpcMessage{To: market, From: n.client, Nonce: 1, Value: big.Zero(), GasFeeCap: big.Zero(), GasPremium: big.Zero(), Method: 3}
+	withdraw.Params = append([]byte{0x82}, who.Bytes()...)
+	withdraw.Params = append(withdraw.Params, 0x43, 0, 3, 9) // 777
+	_, err = n.push(withdraw)
+	must(t, err)
+	n.advance(1)
+	if got := call[map[string]string](n, "StateMarketBalance", n.client.String(), nil); got["Escrow"] != "100000000000000000000" {
+		t.Errorf("balance after withdrawing is %v", got)
+	}
+	if _, err := n.push(msg); err == nil || !strings.Contains(err.Error(), "nonce") {
 		t.Errorf("the same nonce again: %v", err)
 	}
 	forged := msg
-	forged.Nonce, forged.Value = 1, big.NewInt(-5)
-	if _, err := push(forged); err == nil {
+	forged.Nonce, forged.Value = 2, big.NewInt(-5)
+	if _, err := n.push(forged); err == nil {
 		t.Error("a negative value was taken")
 	}
 	n.key, _ = newKey(t)
-	msg.Nonce = 1
-	if _, err := push(msg); err == nil || !strings.Contains(err.Error(), "signature") {
+	msg.Nonce = 2
+	if _, err := n.push(msg); err == nil || !strings.Contains(err.Error(), "signature") {
 		t.Errorf("signed by another key: %v", err)
 	}
 }

@@ -43,8 +43,9 @@ type Network struct {
 	store  *store
 	rpc    *http.Server
 	rpcURL string
-	life   context.Context // ends at Close
+	fork   func() (context.Context, context.CancelFunc) // for work that Close ends
 	end    context.CancelFunc
+	done   <-chan struct{}     // closed by Close
 	work   sync.WaitGroup      // servers and transfers
 	pulls  *semaphore.Weighted // transfers at a time
 	hashes *semaphore.Weighted // piece commitments at a time
@@ -87,7 +88,9 @@ func Open(ctx context.Context, opt Options) (*Network, error) {
 		client: newPullClient(opt.RootCAs),
 	}
 	// The network outlives the call that opened it; Close ends it.
-	n.life, n.end = context.WithCancel(context.WithoutCancel(ctx))
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	n.end, n.done = end, life.Done()
+	n.fork = func() (context.Context, context.CancelFunc) { return context.WithCancel(life) }
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -179,11 +182,11 @@ func (n *Network) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-n.life.Done():
+		case <-n.done:
 			return nil
 		case <-t.C:
 		}
-		if err := n.Advance(ctx, 1); err != nil && ctx.Err() == nil && n.life.Err() == nil {
+		if err := n.Advance(ctx, 1); err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
 			return fmt.Errorf("sandbox chain: %w", err)
 		}
 	}
@@ -218,7 +221,6 @@ func (n *Network) Close() error {
 		n.store.put("head", &h)
 		errs = append(errs, n.store.commit())
 	}
-	n.broken = errors.Join(ErrClosed, n.broken)
 	n.announce()
 	return errors.Join(append(errs, n.store.db.Close())...)
 }
@@ -276,8 +278,8 @@ func (n *Network) advanceTo(ctx context.Context, target abi.ChainEpoch) error {
 func (n *Network) step(target abi.ChainEpoch) (done bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.broken != nil {
-		return true, n.broken
+	if err := n.unusable(); err != nil {
+		return true, err
 	}
 	if n.chain.height() >= target {
 		return true, nil
@@ -304,13 +306,21 @@ func (n *Network) step(target abi.ChainEpoch) (done bool, err error) {
 func (n *Network) update(f func(c *chain) error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.broken != nil {
-		return n.broken
+	if err := n.unusable(); err != nil {
+		return err
 	}
 	if err := f(n.chain); err != nil {
 		return err
 	}
 	return n.commit()
+}
+
+// unusable says why nothing may change any more. It needs n.mu.
+func (n *Network) unusable() error {
+	if n.closed {
+		return ErrClosed
+	}
+	return n.broken
 }
 
 // commit makes changes durable and tells who waits. It needs n.mu.

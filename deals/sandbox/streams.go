@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"time"
@@ -24,9 +23,9 @@ const (
 )
 
 // answerFunc reads a request and returns the encoded answer.
-type answerFunc func(ctx context.Context, r io.Reader) ([]byte, error)
+type answerFunc func(r io.Reader) ([]byte, error)
 
-func (p *provider) answerDeal(_ context.Context, r io.Reader) ([]byte, error) {
+func (p *provider) answerDeal(r io.Reader) ([]byte, error) {
 	var dp boostly.DealParams
 	if err := dp.UnmarshalCBOR(r); err != nil {
 		return nil, err
@@ -35,7 +34,7 @@ func (p *provider) answerDeal(_ context.Context, r io.Reader) ([]byte, error) {
 	return marshalCBOR(&res)
 }
 
-func (p *provider) answerStatus(_ context.Context, r io.Reader) ([]byte, error) {
+func (p *provider) answerStatus(r io.Reader) ([]byte, error) {
 	var req boostly.DealStatusRequest
 	if err := req.UnmarshalCBOR(r); err != nil {
 		return nil, err
@@ -44,7 +43,7 @@ func (p *provider) answerStatus(_ context.Context, r io.Reader) ([]byte, error) 
 	return marshalCBOR(&res)
 }
 
-func (p *provider) answerAsk(_ context.Context, r io.Reader) ([]byte, error) {
+func (p *provider) answerAsk(r io.Reader) ([]byte, error) {
 	miner, err := decodeAskRequest(r)
 	if err != nil {
 		return nil, err
@@ -58,7 +57,7 @@ func (p *provider) serveStreams(h host.Host) {
 	h.SetStreamHandler(protocolDeal120, p.stream(p.answerDeal))
 	h.SetStreamHandler(protocolStatus, p.stream(p.answerStatus))
 	h.SetStreamHandler(protocolAsk, p.stream(p.answerAsk))
-	h.SetStreamHandler(protocolTransports, p.stream(func(context.Context, io.Reader) ([]byte, error) { return p.transports() }))
+	h.SetStreamHandler(protocolTransports, p.stream(func(io.Reader) ([]byte, error) { return p.transports() }))
 }
 
 func (p *provider) stream(answer answerFunc) network.StreamHandler {
@@ -67,7 +66,7 @@ func (p *provider) stream(answer answerFunc) network.StreamHandler {
 			if err := s.SetDeadline(time.Now().Add(streamDeadline)); err != nil {
 				return err
 			}
-			out, err := answer(p.n.life, io.LimitReader(s, maxRequest))
+			out, err := answer(io.LimitReader(s, maxRequest))
 			if err != nil {
 				return err
 			}
@@ -90,7 +89,7 @@ func (p *provider) overHTTP(answer answerFunc) http.HandlerFunc {
 			http.Error(w, "content type must be application/cbor", http.StatusBadRequest)
 			return
 		}
-		out, err := answer(r.Context(), http.MaxBytesReader(w, r.Body, maxRequest))
+		out, err := answer(http.MaxBytesReader(w, r.Body, maxRequest))
 		if err != nil {
 			http.Error(w, "bad request", http.StatusBadRequest)
 			return
