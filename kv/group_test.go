@@ -162,14 +162,7 @@ func TestCommitError(t *testing.T) {
 			release()
 			wait()
 
-			kv.FailCommits(s, func() (error, bool) { return nil, false })
-			err := s.Update(t.Context(), func(tx kv.Tx) error { return tx.Put(kv.Key("after"), nil) })
-			if errors.Is(err, kv.ErrBroken) != test.broken || (err != nil) != test.broken {
-				t.Errorf("Update afterwards = %v, broken: want %v", err, test.broken)
-			}
-			if test.broken && !errors.Is(err, test.err) {
-				t.Errorf("Update afterwards = %v, does not name %v", err, test.err)
-			}
+			checkAfterFailure(t, s, test.err, test.broken)
 			want := 0
 			if test.applied {
 				want = 20
@@ -185,6 +178,20 @@ func TestCommitError(t *testing.T) {
 				t.Errorf("Update after reopening = %v", err)
 			}
 		})
+	}
+}
+
+// checkAfterFailure expects a store whose commit failed with err to take updates
+// again, or to be broken and to say by what.
+func checkAfterFailure(t *testing.T, s *kv.Bolt, err error, broken bool) {
+	t.Helper()
+	kv.FailCommits(s, func() (error, bool) { return nil, false })
+	got := s.Update(t.Context(), func(tx kv.Tx) error { return tx.Put(kv.Key("after"), nil) })
+	if errors.Is(got, kv.ErrBroken) != broken || (got != nil) != broken {
+		t.Errorf("Update afterwards = %v, broken: want %v", got, broken)
+	}
+	if broken && !errors.Is(got, err) {
+		t.Errorf("Update afterwards = %v, does not name %v", got, err)
 	}
 }
 

@@ -213,14 +213,7 @@ func TestEveryAddIsSeen(t *testing.T) {
 		wg.Go(func() {
 			for range times {
 				id := string(rune('0' + rand.IntN(ids)))
-				err := s.Update(t.Context(), func(tx kv.Tx) error {
-					v, err := kv.GetJSON[int64](tx, kv.Key("version", id))
-					if err != nil && !errors.Is(err, kv.ErrNotFound) {
-						return err
-					}
-					return errors.Join(kv.PutJSON(tx, kv.Key("version", id), v+1), current.Load().Add(tx, "k", id, time.Time{}))
-				})
-				if err != nil {
+				if err := addVersion(t.Context(), s, current.Load(), id); err != nil {
 					t.Error(err)
 				}
 			}
@@ -244,6 +237,17 @@ func TestEveryAddIsSeen(t *testing.T) {
 			t.Errorf("job %d saw version %d, %v, want %d", i, seen[i].Load(), err, v)
 		}
 	}
+}
+
+// addVersion changes what a job works on and adds the job.
+func addVersion(ctx context.Context, s kv.Store, q *queue.Queue, id string) error {
+	return s.Update(ctx, func(tx kv.Tx) error {
+		v, err := kv.GetJSON[int64](tx, kv.Key("version", id))
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		return errors.Join(kv.PutJSON(tx, kv.Key("version", id), v+1), q.Add(tx, "k", id, time.Time{}))
+	})
 }
 
 func version(s kv.Store, id string) (v int64, err error) {
