@@ -45,15 +45,7 @@ func (s *server) completeUpload(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	body, err := c.auth.Body(c.r)
-	if err != nil {
-		return err
-	}
-	data, err := body.ReadAll(maxCompleteBody)
-	if err != nil {
-		return err
-	}
-	parts, err := parseParts(data)
+	parts, err := c.parts()
 	if err != nil {
 		return err
 	}
@@ -67,6 +59,26 @@ func (s *server) completeUpload(w *response, c *call) error {
 		Location: c.location(), Bucket: text(c.name), Key: text(c.key), ETag: quote(o.ETag),
 		Checksums: checksumElements(o.Checksums, o.ChecksumType),
 	})
+}
+
+// parts reads the document of a completion.
+func (c *call) parts() ([]buckets.CompletedPart, error) {
+	sum, err := contentMD5(c.h)
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.auth.Body(c.r)
+	if err != nil {
+		return nil, err
+	}
+	data, err := body.ReadAll(maxCompleteBody)
+	if err != nil {
+		return nil, err
+	}
+	if err := compareMD5(data, sum); err != nil {
+		return nil, err
+	}
+	return parseParts(data)
 }
 
 // location is the object's own URL.

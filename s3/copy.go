@@ -92,7 +92,11 @@ func (s *server) recompute(c *call, src buckets.Object, attr *buckets.Attributes
 		return err
 	}
 	defer f.Close()
-	if n, err := f.WriteTo(h); err != nil || n != src.Size {
+	n, err := f.WriteTo(h)
+	if err == nil && n != src.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
 		return fmt.Errorf("hash %q for its copy: %d of %d bytes: %w", src.Key, n, src.Size, err)
 	}
 	attr.Checksums = map[string]string{name: checksum.Encode(h.Sum(nil))}

@@ -70,7 +70,7 @@ func (s *server) deleteObjects(w *response, c *call) error {
 		switch {
 		case errs[i] != nil:
 			api := translate(errs[i])
-			if api.Status >= 500 && api != errNotImplemented {
+			if s.isOurs(c, errs[i]) {
 				s.log.ErrorContext(c.r.Context(), "object not deleted", "req", c.id, "bucket", c.name, "key", e.Key, "err", errs[i])
 			}
 			res.Error = append(res.Error, failedKey{Key: text(e.Key), VersionID: e.VersionID, Code: api.Code, Message: api.Message})

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/base64"
 	"io"
@@ -160,10 +161,15 @@ func (c *call) document(limit int64, needed bool) ([]byte, error) {
 	if _, err := p.verify(); err != nil {
 		return nil, err
 	}
-	if sum := md5.Sum(data); p.md5 != nil && string(sum[:]) != string(p.md5) {
-		return nil, errBadDigest
+	return data, compareMD5(data, p.md5)
+}
+
+// compareMD5 compares a document with its Content-MD5, if it came with one.
+func compareMD5(data, want []byte) error {
+	if sum := md5.Sum(data); want != nil && !bytes.Equal(sum[:], want) {
+		return errBadDigest
 	}
-	return data, nil
+	return nil
 }
 
 func tooLarge(size, limit int64) error {

@@ -68,12 +68,12 @@ func (s *server) getObject(w *response, c *call) error {
 }
 
 // send writes a span of an object's bytes, all of them or an error.
-func (s *server) send(w *response, c *call, o buckets.Object, sp span) (err error) {
+func (s *server) send(w *response, c *call, o buckets.Object, sp span) error {
 	f, err := s.buckets.Open(c.r.Context(), o.CID)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer f.Close()
 	if f.Size() != o.Size {
 		return fmt.Errorf("object %q: %s has %d bytes, want %d", o.Key, o.CID, f.Size(), o.Size)
 	}

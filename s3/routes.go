@@ -72,7 +72,7 @@ var operations = []operation{
 	{"ListBuckets", "GET", service, nil, false, names("prefix", "max-buckets", "continuation-token", "bucket-region"), user, (*server).listBuckets},
 
 	{"ListMultipartUploads", "GET", bucket, names("uploads"), false, names("prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"), user, (*server).listUploads},
-	{"GetBucketLocation", "GET", bucket, names("location"), false, nil, user, (*server).bucketLocation},
+	{"GetBucketLocation", "GET", bucket, names("location"), false, nil, put, (*server).bucketLocation},
 	{"GetBucketVersioning", "GET", bucket, names("versioning"), false, nil, user, (*server).bucketVersioning},
 	{"GetBucketAcl", "GET", bucket, names("acl"), false, nil, user, (*server).acl},
 	{"GetBucketPolicy", "GET", bucket, names("policy"), false, nil, user, absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
@@ -109,7 +109,7 @@ var operations = []operation{
 	{"CreateMultipartUpload", "POST", object, names("uploads"), false, nil, put, (*server).createUpload},
 	{"CompleteMultipartUpload", "POST", object, names("uploadId"), false, nil, put, (*server).completeUpload},
 	{"AbortMultipartUpload", "DELETE", object, names("uploadId"), false, nil, put, (*server).abortUpload},
-	{"DeleteObject", "DELETE", object, names(), false, names("versionId"), user, (*server).deleteObject},
+	{"DeleteObject", "DELETE", object, nil, false, names("versionId"), user, (*server).deleteObject},
 }
 
 // newRouter makes the routes of the levels that have an operation of a method.
