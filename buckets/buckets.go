@@ -15,21 +15,25 @@ import (
 
 // Options of Buckets; the zero value works, except that nothing is dealt without a Dealer.
 type Options struct {
-	Dealer  Dealer
-	Policy  Policy // of new buckets; zero fields take the defaults named at Policy (Publish too: false means false)
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	Dealer Dealer
+	Policy Policy // of new buckets; zero fields take the defaults named at Policy (Publish too: false means false)
+	// Announce says that the node is in a DHT: contents of publishing buckets are
+	// announced there by a job.
+	Announce bool
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
 }
 
 // Buckets keeps the namespace, contents and zones. It is safe for concurrent use.
 type Buckets struct {
-	store   kv.Store
-	node    *node.Node
-	queue   *queue.Queue
-	dealer  Dealer
-	policy  Policy
-	log     *slog.Logger
-	metrics metrics
+	store     kv.Store
+	node      *node.Node
+	queue     *queue.Queue
+	dealer    Dealer
+	policy    Policy
+	announces bool
+	log       *slog.Logger
+	metrics   metrics
 
 	seq      atomic.Uint64 // low bits of the next id
 	restores flights
@@ -39,12 +43,13 @@ type Buckets struct {
 // New returns the buckets in store and registers the zone jobs with q.
 func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 	b := &Buckets{
-		store:  store,
-		node:   n,
-		queue:  q,
-		dealer: opt.Dealer,
-		policy: opt.Policy.withDefaults(),
-		log:    opt.Log,
+		store:     store,
+		node:      n,
+		queue:     q,
+		dealer:    opt.Dealer,
+		policy:    opt.Policy.withDefaults(),
+		announces: opt.Announce,
+		log:       opt.Log,
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)

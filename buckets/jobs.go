@@ -14,11 +14,12 @@ import (
 
 // Kinds of jobs, and what their ids name.
 const (
-	jobAssign = "assign" // bucket uuid: contents without a zone get one
-	jobSeal   = "seal"   // zone id: an open zone is closed when it is due
-	jobZone   = "zone"   // zone id: a sealed zone is packed, dealt and watched
-	jobGC     = "gc"     // singleton
-	jobSweep  = "sweep"  // singleton
+	jobAssign   = "assign"   // bucket uuid: contents without a zone get one
+	jobSeal     = "seal"     // zone id: an open zone is closed when it is due
+	jobZone     = "zone"     // zone id: a sealed zone is packed, dealt and watched
+	jobGC       = "gc"       // singleton
+	jobSweep    = "sweep"    // singleton
+	jobAnnounce = "announce" // per content id
 )
 
 const (
@@ -30,6 +31,7 @@ func (b *Buckets) handleJobs() {
 	b.queue.Handle(jobAssign, 4, b.assign)
 	b.queue.Handle(jobSeal, 2, b.sealIfDue)
 	b.queue.Handle(jobZone, 2, b.advance)
+	b.queue.Handle(jobAnnounce, 16, b.announce)
 	b.queue.Handle(jobGC, 1, daily(b.GC))
 	b.queue.Handle(jobSweep, 1, daily(func(ctx context.Context) error {
 		_, err := b.Sweep(ctx)

@@ -155,8 +155,8 @@ func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr
 
 // commit makes an object visible whose blocks are stored, and releases the one
 // it replaces. The same bytes again stay the same content: what is dealt
-// already, or about to be, is not dealt a second time. extra, if not nil, is part of the same transaction, and has the
-// last word before the object is written.
+// already, or about to be, is not dealt a second time. extra, if not nil, is part of the same
+// transaction, and has the last word before the object is written.
 func (b *Buckets) commit(ctx context.Context, o Object, name string, cond Conditions, extra func(kv.Tx, Object) error) (Object, error) {
 	candidate := b.newID()
 	key := o.Key
@@ -197,10 +197,12 @@ func (b *Buckets) commit(ctx context.Context, o Object, name string, cond Condit
 				return err
 			}
 		}
-		return b.insertContent(tx, Content{
-			ID: o.Content, Owner: bucket.Owner, Bucket: o.Bucket, Name: name, Key: o.Key,
-			CID: o.CID, Size: o.Size, Created: idTime(o.Content),
-		})
+		return errors.Join(
+			b.announceLater(tx, bucket, o.Content),
+			b.insertContent(tx, Content{
+				ID: o.Content, Owner: bucket.Owner, Bucket: o.Bucket, Name: name, Key: o.Key,
+				CID: o.CID, Size: o.Size, Created: idTime(o.Content),
+			}))
 	})
 	return o, err
 }

@@ -51,9 +51,6 @@ func (s *server) addContent(w http.ResponseWriter, r *http.Request, who caller) 
 	if err != nil {
 		return err
 	}
-	if err := s.node.Announce(r.Context(), o.CID); err != nil {
-		s.log.WarnContext(r.Context(), "announce upload", "cid", o.CID, "err", err)
-	}
 	url := s.baseURL(r) + "/gw/ipfs/" + o.CID.String()
 	writeJSON(w, http.StatusOK, addResponse{CID: o.CID.String(), RetrievalURL: url, EstuaryRetrievalURL: url,
 		EstuaryID: o.Content, Providers: append([]string{}, s.node.Addrs()...)})

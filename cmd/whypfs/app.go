@@ -90,6 +90,7 @@ func (a *app) connect(ctx context.Context) error {
 		Bootstrap:   a.cfg.Bootstrap,
 		DHT:         a.cfg.DHT,
 		Restore:     func(ctx context.Context, root cid.Cid) error { return a.buckets.Restore(ctx, root) },
+		Published:   a.published,
 		Log:         a.log.With("pkg", "node"),
 		Metrics:     a.metrics,
 	})
@@ -98,10 +99,11 @@ func (a *app) connect(ctx context.Context) error {
 	}
 	a.deals = deals.New(a.store, a.node, a.queue, a.box, a.dealOptions())
 	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
-		Dealer:  a.dealer(),
-		Policy:  a.policy(),
-		Log:     a.log.With("pkg", "buckets"),
-		Metrics: a.metrics,
+		Dealer:   a.dealer(),
+		Policy:   a.policy(),
+		Announce: a.cfg.DHT != "off",
+		Log:      a.log.With("pkg", "buckets"),
+		Metrics:  a.metrics,
 	})
 	if a.sandbox == nil {
 		return nil
@@ -111,6 +113,15 @@ func (a *app) connect(ctx context.Context) error {
 		return err
 	}
 	return a.sandbox.Fund(address)
+}
+
+// published is what the gateway asks before it has a provider's copy brought back.
+func (a *app) published(ctx context.Context, root cid.Cid) bool {
+	ok, err := a.buckets.Published(ctx, root)
+	if err != nil {
+		a.log.ErrorContext(ctx, "look up a root for the gateway", "cid", root, "err", err)
+	}
+	return ok
 }
 
 // dealer is nil without a Filecoin network: zones then wait, and say so, and

@@ -1,0 +1,56 @@
+package buckets_test
+
+import (
+	"testing"
+
+	"github.com/whypfs/whypfs/buckets"
+)
+
+// TestPublished: a root is published while an object of a publishing bucket
+// names it, whatever private buckets hold, and no longer.
+func TestPublished(t *testing.T) {
+	f := newTest(t, buckets.Options{Policy: buckets.Policy{Publish: true}})
+	open, shut := f.bucket("open"), f.bucket("shut")
+	shut, err := f.SetPolicy(t.Context(), "shut", func(p *buckets.Policy) { p.Publish = false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := f.put(shut, "secret", "the same bytes").CID
+	expect := func(when string, want bool) {
+		t.Helper()
+		if got, err := f.Published(t.Context(), root); err != nil || got != want {
+			t.Errorf("%s: Published = %v, %v, want %v", when, got, err, want)
+		}
+	}
+	expect("in a private bucket only", false)
+	f.put(open, "known", "the same bytes")
+	expect("in a public bucket too", true)
+	f.delete(open, "known")
+	expect("in a private bucket again", false)
+}
+
+// TestAnnounceJobs: a content of a publishing bucket gets a job that announces
+// it, a private one does not, and the job ends with the content.
+func TestAnnounceJobs(t *testing.T) {
+	f := newTest(t, buckets.Options{Policy: buckets.Policy{Publish: true}, Announce: true})
+	open, shut := f.bucket("open"), f.bucket("shut")
+	shut, err := f.SetPolicy(t.Context(), "shut", func(p *buckets.Policy) { p.Publish = false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.put(shut, "secret", "1")
+	f.put(open, "known", "2")
+	jobs := func() int {
+		list, err := f.queue.List(t.Context(), "announce")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if n := jobs(); n != 1 {
+		t.Fatalf("%d announce jobs, want 1: the published content's", n)
+	}
+	f.delete(open, "known")
+	f.run()
+	f.await("the deleted content's job ends", func() bool { return jobs() == 0 })
+}
