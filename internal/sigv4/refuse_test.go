@@ -31,76 +31,82 @@ func TestAnonymous(t *testing.T) {
 	}
 }
 
+// A presented credential that is no good, and what it is refused with.
+const (
+	refAuth  = "Authorization: AWS4-HMAC-SHA256 "
+	refSig   = "0000000000000000000000000000000000000000000000000000000000000000"
+	refQuery = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" + docKey + "%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=" + refSig
+	refFull  = refAuth + docCred + ", SignedHeaders=host, Signature=" + refSig + "\nx-amz-date: 20130524T000000Z\nx-amz-content-sha256: " + emptySum
+)
+
+var refusals = []struct{ name, query, headers, code string }{
+	{"basic", "", "Authorization: Basic Zm9vOmJhcg==", "InvalidArgument"},
+	{"bearer", "", "Authorization: Bearer token", "InvalidArgument"},
+	{"empty", "", "Authorization:", "InvalidArgument"},
+	{"two headers", "", refFull + "\n" + refFull, "InvalidArgument"},
+	{"header and query", refQuery, refFull, "InvalidArgument"},
+	{"v2 header", "", "Authorization: AWS AKID:sig=", "InvalidRequest"},
+	{"v2 query", "AWSAccessKeyId=AKID&Signature=sig&Expires=1", "", "InvalidRequest"},
+	{"v4a", "", "Authorization: AWS4-ECDSA-P256-SHA256 Credential=x", "InvalidArgument"},
+	{"algorithm only", "", "Authorization: AWS4-HMAC-SHA256", "InvalidArgument"},
+	{"no fields", "", refAuth + "x", "AuthorizationHeaderMalformed"},
+	{"no signature", "", refAuth + docCred + ", SignedHeaders=host", "AuthorizationHeaderMalformed"},
+	{"no signed headers", "", refAuth + docCred + ", Signature=" + refSig, "AuthorizationHeaderMalformed"},
+	{"no credential", "", refAuth + "SignedHeaders=host, Signature=" + refSig, "AuthorizationHeaderMalformed"},
+	{"repeated field", "", refFull[:len(refAuth)] + docCred + "," + docCred + ", SignedHeaders=host, Signature=" + refSig, "AuthorizationHeaderMalformed"},
+	{"unknown field", "", refAuth + docCred + ", SignedHeaders=host, Signature=" + refSig + ", More=1", "AuthorizationHeaderMalformed"},
+	{"short credential", "", refAuth + "Credential=a/b/s3/aws4_request, SignedHeaders=host, Signature=" + refSig, "AuthorizationHeaderMalformed"},
+	{"bad terminator", "", strings.Replace(refFull, "aws4_request", "aws5_request", 1), "AuthorizationHeaderMalformed"},
+	{"host not signed", "", strings.Replace(refFull, "=host", "=x-amz-date", 1), "AuthorizationHeaderMalformed"},
+	{"upper case header name", "", strings.Replace(refFull, "=host", "=host;X-Amz-Date", 1), "AuthorizationHeaderMalformed"},
+	{"short signature", "", strings.Replace(refFull, refSig, refSig[1:], 1), "AuthorizationHeaderMalformed"},
+	{"wrong region", "", strings.Replace(refFull, "us-east-1", "eu-west-1", 1), "AuthorizationHeaderMalformed"},
+	{"wrong service", "", strings.Replace(refFull, "/s3/", "/ec2/", 1), "AuthorizationHeaderMalformed"},
+	{"other day", "", strings.Replace(refFull, "20130524/", "20130523/", 1), "AuthorizationHeaderMalformed"},
+	{"no date", "", strings.Replace(refFull, "x-amz-date", "x-other", 1), "AccessDenied"},
+	{"bad date", "", strings.Replace(refFull, "20130524T000000Z", "yesterday", 1), "AccessDenied"},
+	{"late", "", strings.Replace(refFull, "20130524T000000Z", "20130524T001501Z", 1), "RequestTimeTooSkewed"},
+	{"no payload", "", strings.Replace(refFull, "x-amz-content-sha256", "x-other", 1), "InvalidRequest"},
+	{"unknown payload", "", strings.Replace(refFull, emptySum, "STREAMING-SOMETHING-NEW", 1), "InvalidArgument"},
+	{"ecdsa payload", "", strings.Replace(refFull, emptySum, "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", 1), "InvalidArgument"},
+	{"short payload", "", strings.Replace(refFull, emptySum, emptySum[2:], 1), "InvalidArgument"},
+	{"empty payload", "", strings.Replace(refFull, emptySum, "", 1), "InvalidArgument"},
+	{"unsigned amz header", "", refFull + "\nx-amz-acl: public-read", "AccessDenied"},
+	{"token", "", refFull + "\nx-amz-security-token: t", "InvalidToken"},
+	{"token alone", "", "x-amz-security-token: t", "InvalidToken"},
+	{"unknown key", "", strings.Replace(refFull, docKey, "AKIDUNKNOWN", 1), "InvalidAccessKeyId"},
+	{"wrong signature", "", refFull, "SignatureDoesNotMatch"},
+	{"odd query", "prefix=%zz", refFull, "InvalidURI"},
+	{"semicolon", "prefix=a;versionId=b", "", "InvalidURI"},
+	{"anonymous signed chunks", "", "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "InvalidRequest"},
+	{"anonymous unknown payload", "", "x-amz-content-sha256: STREAMING-X", "InvalidArgument"},
+
+	{"query signature", refQuery, "", "SignatureDoesNotMatch"},
+	{"query signature alone", "X-Amz-Signature=" + refSig, "", "AuthorizationQueryParametersError"},
+	{"query lower case", strings.ToLower("X-Amz-Credential=a"), "", "AuthorizationQueryParametersError"},
+	{"query date alone", "X-Amz-Date=20130524T000000Z", "", "AuthorizationQueryParametersError"},
+	{"query repeated", refQuery + "&X-Amz-Expires=1", "", "AuthorizationQueryParametersError"},
+	{"query algorithm", strings.Replace(refQuery, "HMAC-SHA256&", "HMAC-SHA512&", 1), "", "AuthorizationQueryParametersError"},
+	{"query region", strings.Replace(refQuery, "us-east-1", "eu-west-1", 1), "", "AuthorizationQueryParametersError"},
+	{"query credential", strings.Replace(refQuery, "%2Faws4_request", "", 1), "", "AuthorizationQueryParametersError"},
+	{"query day", strings.Replace(refQuery, "%2F20130524", "%2F20130523", 1), "", "AuthorizationQueryParametersError"},
+	{"query date", strings.Replace(refQuery, "T000000Z", "", 1), "", "AuthorizationQueryParametersError"},
+	{"query short signature", refQuery[:len(refQuery)-1], "", "AuthorizationQueryParametersError"},
+	{"query headers", strings.Replace(refQuery, "Headers=host", "Headers=range", 1), "", "AuthorizationQueryParametersError"},
+	{"expires zero", strings.Replace(refQuery, "86400", "0", 1), "", "AuthorizationQueryParametersError"},
+	{"expires negative", strings.Replace(refQuery, "86400", "-1", 1), "", "AuthorizationQueryParametersError"},
+	{"expires word", strings.Replace(refQuery, "86400", "day", 1), "", "AuthorizationQueryParametersError"},
+	{"expires above a week", strings.Replace(refQuery, "86400", "604801", 1), "", "AuthorizationQueryParametersError"},
+	{"not valid yet", strings.Replace(refQuery, "T000000Z", "T001501Z", 1), "", "AccessDenied"},
+	{"query unsigned header", refQuery, "x-amz-copy-source: /other/key", "AccessDenied"},
+	{"query unknown payload", refQuery, "x-amz-content-sha256: STREAMING-X", "InvalidArgument"},
+	{"query two payloads", refQuery + "&X-Amz-Content-Sha256=UNSIGNED-PAYLOAD", "x-amz-content-sha256: " + emptySum, "InvalidArgument"},
+}
+
 // TestNeverDowngraded: whatever looks like a credential and is not a good one
 // is refused.
 func TestNeverDowngraded(t *testing.T) {
-	const auth = "Authorization: AWS4-HMAC-SHA256 "
-	const sig = "0000000000000000000000000000000000000000000000000000000000000000"
-	const query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" + docKey + "%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=" + sig
-	full := auth + docCred + ", SignedHeaders=host, Signature=" + sig + "\nx-amz-date: 20130524T000000Z\nx-amz-content-sha256: " + emptySum
-	for _, c := range []struct{ name, query, headers, code string }{
-		{"basic", "", "Authorization: Basic Zm9vOmJhcg==", "InvalidArgument"},
-		{"bearer", "", "Authorization: Bearer token", "InvalidArgument"},
-		{"empty", "", "Authorization:", "InvalidArgument"},
-		{"two headers", "", full + "\n" + full, "InvalidArgument"},
-		{"header and query", query, full, "InvalidArgument"},
-		{"v2 header", "", "Authorization: AWS AKID:sig=", "InvalidRequest"},
-		{"v2 query", "AWSAccessKeyId=AKID&Signature=sig&Expires=1", "", "InvalidRequest"},
-		{"v4a", "", "Authorization: AWS4-ECDSA-P256-SHA256 Credential=x", "InvalidArgument"},
-		{"algorithm only", "", "Authorization: AWS4-HMAC-SHA256", "InvalidArgument"},
-		{"no fields", "", auth + "x", "AuthorizationHeaderMalformed"},
-		{"no signature", "", auth + docCred + ", SignedHeaders=host", "AuthorizationHeaderMalformed"},
-		{"no signed headers", "", auth + docCred + ", Signature=" + sig, "AuthorizationHeaderMalformed"},
-		{"no credential", "", auth + "SignedHeaders=host, Signature=" + sig, "AuthorizationHeaderMalformed"},
-		{"repeated field", "", full[:len(auth)] + docCred + "," + docCred + ", SignedHeaders=host, Signature=" + sig, "AuthorizationHeaderMalformed"},
-		{"unknown field", "", auth + docCred + ", SignedHeaders=host, Signature=" + sig + ", More=1", "AuthorizationHeaderMalformed"},
-		{"short credential", "", auth + "Credential=a/b/s3/aws4_request, SignedHeaders=host, Signature=" + sig, "AuthorizationHeaderMalformed"},
-		{"bad terminator", "", strings.Replace(full, "aws4_request", "aws5_request", 1), "AuthorizationHeaderMalformed"},
-		{"host not signed", "", strings.Replace(full, "=host", "=x-amz-date", 1), "AuthorizationHeaderMalformed"},
-		{"upper case header name", "", strings.Replace(full, "=host", "=host;X-Amz-Date", 1), "AuthorizationHeaderMalformed"},
-		{"short signature", "", strings.Replace(full, sig, sig[1:], 1), "AuthorizationHeaderMalformed"},
-		{"wrong region", "", strings.Replace(full, "us-east-1", "eu-west-1", 1), "AuthorizationHeaderMalformed"},
-		{"wrong service", "", strings.Replace(full, "/s3/", "/ec2/", 1), "AuthorizationHeaderMalformed"},
-		{"other day", "", strings.Replace(full, "20130524/", "20130523/", 1), "AuthorizationHeaderMalformed"},
-		{"no date", "", strings.Replace(full, "x-amz-date", "x-other", 1), "AccessDenied"},
-		{"bad date", "", strings.Replace(full, "20130524T000000Z", "yesterday", 1), "AccessDenied"},
-		{"late", "", strings.Replace(full, "20130524T000000Z", "20130524T001501Z", 1), "RequestTimeTooSkewed"},
-		{"no payload", "", strings.Replace(full, "x-amz-content-sha256", "x-other", 1), "InvalidRequest"},
-		{"unknown payload", "", strings.Replace(full, emptySum, "STREAMING-SOMETHING-NEW", 1), "InvalidArgument"},
-		{"ecdsa payload", "", strings.Replace(full, emptySum, "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", 1), "InvalidArgument"},
-		{"short payload", "", strings.Replace(full, emptySum, emptySum[2:], 1), "InvalidArgument"},
-		{"empty payload", "", strings.Replace(full, emptySum, "", 1), "InvalidArgument"},
-		{"unsigned amz header", "", full + "\nx-amz-acl: public-read", "AccessDenied"},
-		{"token", "", full + "\nx-amz-security-token: t", "InvalidToken"},
-		{"token alone", "", "x-amz-security-token: t", "InvalidToken"},
-		{"unknown key", "", strings.Replace(full, docKey, "AKIDUNKNOWN", 1), "InvalidAccessKeyId"},
-		{"wrong signature", "", full, "SignatureDoesNotMatch"},
-		{"odd query", "prefix=%zz", full, "InvalidURI"},
-		{"semicolon", "prefix=a;versionId=b", "", "InvalidURI"},
-		{"anonymous signed chunks", "", "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "InvalidRequest"},
-		{"anonymous unknown payload", "", "x-amz-content-sha256: STREAMING-X", "InvalidArgument"},
-
-		{"query signature", query, "", "SignatureDoesNotMatch"},
-		{"query signature alone", "X-Amz-Signature=" + sig, "", "AuthorizationQueryParametersError"},
-		{"query lower case", strings.ToLower("X-Amz-Credential=a"), "", "AuthorizationQueryParametersError"},
-		{"query date alone", "X-Amz-Date=20130524T000000Z", "", "AuthorizationQueryParametersError"},
-		{"query repeated", query + "&X-Amz-Expires=1", "", "AuthorizationQueryParametersError"},
-		{"query algorithm", strings.Replace(query, "HMAC-SHA256&", "HMAC-SHA512&", 1), "", "AuthorizationQueryParametersError"},
-		{"query region", strings.Replace(query, "us-east-1", "eu-west-1", 1), "", "AuthorizationQueryParametersError"},
-		{"query credential", strings.Replace(query, "%2Faws4_request", "", 1), "", "AuthorizationQueryParametersError"},
-		{"query day", strings.Replace(query, "%2F20130524", "%2F20130523", 1), "", "AuthorizationQueryParametersError"},
-		{"query date", strings.Replace(query, "T000000Z", "", 1), "", "AuthorizationQueryParametersError"},
-		{"query short signature", query[:len(query)-1], "", "AuthorizationQueryParametersError"},
-		{"query headers", strings.Replace(query, "Headers=host", "Headers=range", 1), "", "AuthorizationQueryParametersError"},
-		{"expires zero", strings.Replace(query, "86400", "0", 1), "", "AuthorizationQueryParametersError"},
-		{"expires negative", strings.Replace(query, "86400", "-1", 1), "", "AuthorizationQueryParametersError"},
-		{"expires word", strings.Replace(query, "86400", "day", 1), "", "AuthorizationQueryParametersError"},
-		{"expires above a week", strings.Replace(query, "86400", "604801", 1), "", "AuthorizationQueryParametersError"},
-		{"not valid yet", strings.Replace(query, "T000000Z", "T001501Z", 1), "", "AccessDenied"},
-		{"query unsigned header", query, "x-amz-copy-source: /other/key", "AccessDenied"},
-		{"query unknown payload", query, "x-amz-content-sha256: STREAMING-X", "InvalidArgument"},
-		{"query two payloads", query + "&X-Amz-Content-Sha256=UNSIGNED-PAYLOAD", "x-amz-content-sha256: " + emptySum, "InvalidArgument"},
-	} {
+	for _, c := range refusals {
 		r := request(t, "GET /b/k?"+c.query+" HTTP/1.1\nHost: h\n"+c.headers, http.NoBody)
 		q, err := sigv4.Verify(r, docKeys, docOptions())
 		wantCode(t, c.name, err, c.code)
