@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"testing"
 	"testing/iotest"
 
@@ -112,23 +113,19 @@ func TestClientsHarmedParts(t *testing.T) {
 		})
 		must(t, err)
 		c.wantObject(t, "key", data)
-	})
+	}, overHTTP, overTLS, overHTTP2)
 }
 
-// TestClientsUnknownOperations: what is not implemented answers so, and never
-// becomes an operation on data.
-func TestClientsUnknownOperations(t *testing.T) {
-	c := newClients(t, overHTTP, minio.Options{})
-	ctx := context.Background()
+// unknownToObjects are calls of operations on the object "key" that do not exist here.
+func (c *clients) unknownToObjects(ctx context.Context) map[string]func() error {
 	b, k := aws.String(box), aws.String("key")
-	tags := &types.Tagging{TagSet: []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}
-	for name, call := range map[string]func() error{
+	return map[string]func() error{
 		"PutObjectAcl": func() error {
 			_, err := c.aws.PutObjectAcl(ctx, &awss3.PutObjectAclInput{Bucket: b, Key: k, ACL: types.ObjectCannedACLPublicRead})
 			return err
 		},
 		"PutObjectTagging": func() error {
-			_, err := c.aws.PutObjectTagging(ctx, &awss3.PutObjectTaggingInput{Bucket: b, Key: k, Tagging: tags})
+			_, err := c.aws.PutObjectTagging(ctx, &awss3.PutObjectTaggingInput{Bucket: b, Key: k, Tagging: oneTag})
 			return err
 		},
 		"DeleteObjectTagging": func() error {
@@ -169,12 +166,21 @@ func TestClientsUnknownOperations(t *testing.T) {
 			})
 			return err
 		},
+	}
+}
+
+var oneTag = &types.Tagging{TagSet: []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}
+
+// unknownToBuckets are the same for buckets.
+func (c *clients) unknownToBuckets(ctx context.Context) map[string]func() error {
+	b := aws.String(box)
+	return map[string]func() error{
 		"PutBucketPolicy": func() error {
 			_, err := c.aws.PutBucketPolicy(ctx, &awss3.PutBucketPolicyInput{Bucket: b, Policy: aws.String("{}")})
 			return err
 		},
 		"PutBucketTagging": func() error {
-			_, err := c.aws.PutBucketTagging(ctx, &awss3.PutBucketTaggingInput{Bucket: b, Tagging: tags})
+			_, err := c.aws.PutBucketTagging(ctx, &awss3.PutBucketTaggingInput{Bucket: b, Tagging: oneTag})
 			return err
 		},
 		"PutBucketVersioning": func() error {
@@ -193,7 +199,17 @@ func TestClientsUnknownOperations(t *testing.T) {
 			_, err := c.aws.DeleteBucketTagging(ctx, &awss3.DeleteBucketTaggingInput{Bucket: b})
 			return err
 		},
-	} {
+	}
+}
+
+// TestClientsUnknownOperations: what is not implemented answers so, and never
+// becomes an operation on data.
+func TestClientsUnknownOperations(t *testing.T) {
+	c := newClients(t, overHTTP, minio.Options{})
+	ctx := t.Context()
+	calls := c.unknownToObjects(ctx)
+	maps.Copy(calls, c.unknownToBuckets(ctx))
+	for name, call := range calls {
 		c.put("key", []byte("precious"))
 		if err := call(); err == nil {
 			t.Errorf("%s succeeds", name)

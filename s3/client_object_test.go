@@ -58,7 +58,7 @@ func TestClientsRoundTrip(t *testing.T) {
 			must(t, c.minio.RemoveObject(context.Background(), box, "m/"+key, minio.RemoveObjectOptions{}))
 			c.wantNone(t, "m/"+key)
 		}
-	})
+	}, overHTTP, overTLS, overHTTP2)
 }
 
 // TestClientsTrailingHeaders is minio-go as mc and warp set it up: signed
@@ -133,7 +133,7 @@ func TestClientsChecksums(t *testing.T) {
 			wantAPICode(t, "wrong checksum", err, "BadDigest")
 			c.wantNone(t, "wrong")
 		}
-	})
+	}, overHTTP, overTLS, overHTTP2)
 }
 
 // TestClientsUnknownLength: nothing says how long the body is before it ends.
@@ -152,7 +152,7 @@ func TestClientsUnknownLength(t *testing.T) {
 		_, err := c.minio.PutObject(context.Background(), box, "pipe", pipe{bytes.NewReader(data)}, -1, minio.PutObjectOptions{PartSize: 5 << 20})
 		must(t, err)
 		c.wantObject(t, "pipe", data)
-	})
+	}, overHTTP, overTLS, overHTTP2)
 }
 
 func TestClientsConditions(t *testing.T) {
@@ -204,7 +204,7 @@ func TestClientsConditions(t *testing.T) {
 		_, err := c.aws.PutObject(ctx, &awss3.PutObjectInput{Bucket: aws.String(box), Key: aws.String("none"), Body: strings.NewReader("x"), IfMatch: &etag})
 		wantAPICode(t, "replace nothing", err, "NoSuchKey")
 		c.wantNone(t, "none")
-	})
+	}, overHTTP, overTLS, overHTTP2)
 }
 
 func TestClientsCopy(t *testing.T) {

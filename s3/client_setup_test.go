@@ -57,8 +57,12 @@ const (
 	overHTTP2 = "h2" // has neither Host nor Transfer-Encoding
 )
 
-func eachScheme(t *testing.T, test func(t *testing.T, c *clients)) {
-	for _, scheme := range []string{overHTTP, overTLS, overHTTP2} {
+// eachScheme runs test over http and HTTP/2, or over the schemes named.
+func eachScheme(t *testing.T, test func(t *testing.T, c *clients), schemes ...string) {
+	if schemes == nil {
+		schemes = []string{overHTTP, overHTTP2}
+	}
+	for _, scheme := range schemes {
 		t.Run(scheme, func(t *testing.T) { test(t, newClients(t, scheme, minio.Options{})) })
 	}
 }
