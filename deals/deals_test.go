@@ -211,16 +211,21 @@ func (m *market) dump() string {
 // zone packs contents of the given sizes as a zone and starts its deals.
 func (m *market) zone(id uint64, replication int, sizes ...int) (deals.PackRequest, []deals.Piece) {
 	m.t.Helper()
+	req, pieces := m.packed(id, replication, sizes...)
+	if err := m.deals.Start(context.Background(), id); err != nil {
+		m.t.Fatal(err)
+	}
+	return req, pieces
+}
+
+func (m *market) packed(id uint64, replication int, sizes ...int) (deals.PackRequest, []deals.Piece) {
+	m.t.Helper()
 	req := deals.PackRequest{Zone: id, Bucket: "b", Replication: replication, MaxPiece: 64 << 20}
 	for i, size := range sizes {
 		content := id*1000 + uint64(i)
 		req.Members = append(req.Members, m.add(content, random(size, content)))
 	}
-	pieces := m.pack(req)
-	if err := m.deals.Start(context.Background(), id); err != nil {
-		m.t.Fatal(err)
-	}
-	return req, pieces
+	return req, m.pack(req)
 }
 
 // checkDistinct checks that live deals of each piece are with different providers.

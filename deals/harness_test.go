@@ -25,6 +25,7 @@ type world struct {
 	host  bool // the node has a libp2p host
 	store kv.Store
 	node  *node.Node
+	box   *seal.Box
 	queue *queue.Queue
 	deals *deals.Deals
 	ready func() // called after open, before jobs can run
@@ -59,11 +60,17 @@ func (w *world) open() {
 	if w.opt.Log == nil && testing.Verbose() {
 		w.opt.Log = slog.New(slog.NewTextHandler(w.t.Output(), nil))
 	}
-	w.queue = queue.New(w.store, queue.Options{Log: w.opt.Log})
-	w.deals = deals.New(w.store, w.node, w.queue, box, w.opt)
+	w.box = box
+	w.over(w.store)
 	if w.ready != nil {
 		w.ready()
 	}
+}
+
+// over makes new deals over store, a view of the world's own.
+func (w *world) over(store kv.Store) {
+	w.queue = queue.New(w.store, queue.Options{Log: w.opt.Log})
+	w.deals = deals.New(store, w.node, w.queue, w.box, w.opt)
 }
 
 func (w *world) close() {

@@ -23,6 +23,9 @@ func (d *Deals) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
+	if err := d.tellZones(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	t := time.NewTicker(d.opt.Poll)
 	defer t.Stop()
 	var seen int64
@@ -50,6 +53,31 @@ func (d *Deals) Run(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
+}
+
+// tellZones tells every zone to look at its deals: what moved just before a
+// crash may not have been told.
+func (d *Deals) tellZones(ctx context.Context) error {
+	var zones []uint64
+	err := d.store.View(ctx, func(tx kv.Tx) error {
+		zones = nil
+		from, to := kv.Range(prefix, "zone")
+		for r, err := range tx.Scan(from, to) {
+			if err != nil {
+				return err
+			}
+			var zone uint64
+			if err := kv.Unkey(r.Key, nil, nil, &zone); err != nil {
+				return err
+			}
+			zones = append(zones, zone)
+		}
+		return nil
+	})
+	for _, z := range zones {
+		d.opt.Changed(z)
+	}
+	return err
 }
 
 // newHead wakes the deals that a new head may have moved; all jobs if the

@@ -57,11 +57,7 @@ func (d *Deals) advance(ctx context.Context, row dealRow, to DealState, reason s
 		row = fresh
 		return putDeal(tx, fresh)
 	})
-	if err != nil {
-		return row, err
-	}
-	d.moved(ctx, row)
-	return row, nil
+	return row, d.told(ctx, row, err)
 }
 
 // enter puts a deal into a state.
@@ -87,6 +83,18 @@ func count(p *providerRow, to DealState) {
 		return
 	}
 	p.Streak, p.CoolUntil, p.Reason = 0, time.Time{}, ""
+}
+
+// told reports a move that was stored. A write that failed may still have taken
+// effect, so the zone is told to look then, too.
+func (d *Deals) told(ctx context.Context, row dealRow, err error) error {
+	switch {
+	case err == nil:
+		d.moved(ctx, row)
+	case !errors.Is(err, errMoved) && !errors.Is(err, ErrNoDeal):
+		d.opt.Changed(row.Zone)
+	}
+	return err
 }
 
 func (d *Deals) moved(ctx context.Context, row dealRow) {
@@ -127,12 +135,10 @@ func (d *Deals) end(ctx context.Context, row dealRow, f fault) error {
 		}
 		return d.blame(tx, fresh, f, now)
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		d.met.failures.WithLabelValues(f.phase).Inc()
 	}
-	d.met.failures.WithLabelValues(f.phase).Inc()
-	d.moved(ctx, row)
-	return nil
+	return d.told(ctx, row, err)
 }
 
 // blame records a failure with the provider and the piece, and asks for a replacement.
@@ -174,8 +180,5 @@ func (d *Deals) expire(ctx context.Context, row dealRow) error {
 		}
 		return d.queue.Add(tx, kindReplicate, row.Piece, time.Time{})
 	})
-	if err == nil {
-		d.moved(ctx, row)
-	}
-	return err
+	return d.told(ctx, row, err)
 }
