@@ -3,9 +3,12 @@ package segment
 import (
 	"bytes"
 	"errors"
+	"hash/crc32"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/multiformats/go-multihash"
 )
 
 // filled is a store's directory with blocks in one segment, as a killed process leaves it.
@@ -249,4 +252,26 @@ func FuzzDecodeIndex(f *testing.F) {
 			t.Errorf("encodes to %d bytes, was %d", len(again), len(data))
 		}
 	})
+}
+
+// A scan that lost its way must not believe a record that a user's data contains:
+// this one says that a private block is public.
+func TestForgedRecord(t *testing.T) {
+	secret := testBlock(t, 1)
+	head := sectionHead(secret.cid, 5)
+	section := append(slices.Clone(head), "wrong"...)
+	m := mark{length: uint32(len(section)), crc: crc32.Checksum(section, castagnoli)}.encode()
+	d := newMemFiles()
+	s := openTest(t, d, Options{})
+	mustPut(t, s, true, secret)
+	mustPut(t, s, false, newBlock(t, append(m[:], section...), multihash.SHA2_256), testBlock(t, 2))
+	d = d.killed()
+	bad := slices.Clone(d.files[dataName(0)].data)
+	bad[recordEnds(bad)[1]+1] ^= 1 // in the mark of the block that holds the forgery
+	s = openTest(t, withFile(d, dataName(0), bad), Options{})
+	checkAbsent(t, s, true, secret)
+	if _, ok := s.Has(secret.cid, true); ok {
+		t.Error("a forged record makes a private block public")
+	}
+	check(t, s, false, secret, testBlock(t, 2))
 }

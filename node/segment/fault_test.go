@@ -291,3 +291,47 @@ func TestNoStrayFiles(t *testing.T) {
 		t.Errorf("files %q, want one segment and its index", names)
 	}
 }
+
+// What a killed process wrote and did not sync is found by the next one, which
+// may acknowledge it only once it is on the disk.
+func TestFoundAfterKill(t *testing.T) {
+	for seed := range uint64(8) {
+		d := newMemFiles()
+		s := openTest(t, d, Options{})
+		mustPut(t, s, false, testBlock(t, 0))
+		x := testBlock(t, 1)
+		if err := s.Batch(false).Put(t.Context(), x.cid, x.data); err != nil {
+			t.Fatal(err)
+		}
+		d = d.killed()
+		s = openTest(t, d, Options{})
+		check(t, s, true, x)
+		mustPut(t, s, false, x)
+		check(t, openTest(t, d.crash(rand.New(rand.NewPCG(seed, 1))), Options{}), true, x, testBlock(t, 0))
+	}
+}
+
+// After a failed sync the kernel shows bytes that are not on the disk and never
+// will be. The next process must not take them for stored, even when
+// the disk took no index either.
+func TestFailedSyncThenKill(t *testing.T) {
+	d := newMemFiles()
+	s := openTest(t, d, Options{})
+	mustPut(t, s, false, testBlock(t, 0))
+	d.hook = func(op, name string) fault {
+		if op == "sync" || op == "create" {
+			return notApplied
+		}
+		return noFault
+	}
+	x := testBlock(t, 1)
+	if err := put(s, false, x); !errors.Is(err, errFault) {
+		t.Fatalf("Put = %v, want %v", err, errFault)
+	}
+	d = d.killed()
+	s = openTest(t, d, Options{})
+	mustPut(t, s, false, x)
+	for seed := range uint64(8) {
+		check(t, openTest(t, d.crash(rand.New(rand.NewPCG(seed, 1))), Options{}), true, x, testBlock(t, 0))
+	}
+}
