@@ -112,13 +112,19 @@ func (d *Deals) keepWaiting(ctx context.Context, row dealRow, head int64) error 
 		return d.end(ctx, row, fault{DealFailed, phaseChain, refusedDeal,
 			fmt.Sprintf("not on chain at its start epoch %d", row.StartEpoch)})
 	}
-	fresh, err := d.change(ctx, row.UUID, func(r *dealRow) {
-		r.Tries, r.Reason, r.Publish = 0, row.Reason, row.Publish
-	})
+	stored, err := d.dealRow(ctx, row.UUID)
 	if err != nil {
 		return err
 	}
-	return d.waitFor(fresh)
+	if stored.Tries != 0 || stored.Reason != row.Reason || stored.Publish != row.Publish {
+		stored, err = d.change(ctx, row.UUID, func(r *dealRow) {
+			r.Tries, r.Reason, r.Publish = 0, row.Reason, row.Publish
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return d.waitFor(stored)
 }
 
 // doubt handles a provider whose word does not fit what it said before. It may

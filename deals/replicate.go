@@ -167,7 +167,7 @@ func (d *Deals) whyNot(p Piece, lack, asked int, c choice, now time.Time) (reaso
 		return "", time.Time{}
 	}
 	if len(d.opt.Providers) == 0 {
-		return "no providers are configured (--providers)", now.Add(time.Hour)
+		return "no providers are configured (--provider)", now.Add(time.Hour)
 	}
 	again = now.Add(maxCool)
 	kinds := make(map[refusal]int)
