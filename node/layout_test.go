@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
+	"encoding/binary"
 	"hash"
 	"io"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ipfs/go-cid"
@@ -70,4 +72,18 @@ func BenchmarkImport(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Small objects by many clients at once: what counts is how many share a sync.
+func BenchmarkImportSmall(b *testing.B) {
+	n := newTestNode(b, Config{})
+	var next atomic.Uint64
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		data := make([]byte, 4<<10)
+		for pb.Next() {
+			binary.LittleEndian.PutUint64(data, next.Add(1))
+			mustImport(b, n, data, ImportOptions{Hashes: []hash.Hash{md5.New()}})
+		}
+	})
 }
