@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -186,10 +188,15 @@ func (a *app) openSandbox(ctx context.Context) (*sandbox.Network, error) {
 	return sandbox.Open(ctx, opt)
 }
 
-// apiURL is the base URL of the API address for others.
+// apiURL is the base URL of the API address for others. Without --public-url
+// the only others are the sandbox's providers, on this machine.
 func (c config) apiURL() string {
 	if c.PublicURL != "" {
-		return c.PublicURL
+		return strings.TrimRight(c.PublicURL, "/")
+	}
+	host, port, err := net.SplitHostPort(c.APIAddr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return c.scheme() + "://" + net.JoinHostPort("127.0.0.1", port)
 	}
 	return c.scheme() + "://" + c.APIAddr
 }

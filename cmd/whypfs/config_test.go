@@ -151,3 +151,19 @@ func FuzzParseFile(f *testing.F) {
 		}
 	})
 }
+
+// TestAPIURL: what the sandbox's providers are told must be an address they can dial.
+func TestAPIURL(t *testing.T) {
+	for _, tc := range []struct{ addr, public, want string }{
+		{"127.0.0.1:3004", "", "http://127.0.0.1:3004"},
+		{"0.0.0.0:3004", "", "http://127.0.0.1:3004"},
+		{":3004", "", "http://127.0.0.1:3004"},
+		{"[::]:3004", "", "http://127.0.0.1:3004"},
+		{"[::1]:3004", "", "http://[::1]:3004"},
+		{"0.0.0.0:3004", "https://gw.example.org/", "https://gw.example.org"},
+	} {
+		if got := (config{APIAddr: tc.addr, PublicURL: tc.public}).apiURL(); got != tc.want {
+			t.Errorf("apiURL of %q, %q = %q, want %q", tc.addr, tc.public, got, tc.want)
+		}
+	}
+}
