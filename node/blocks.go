@@ -24,9 +24,9 @@ func (n *Node) Block(ctx context.Context, c cid.Cid) ([]byte, error) {
 }
 
 // HasBlock says whether the block is local, and its size. A block known to be
-// damaged is not.
+// damaged is not. Whoever holds a lease may count on what it finds.
 func (n *Node) HasBlock(ctx context.Context, c cid.Cid) (size int, ok bool) {
-	return n.blocks.Has(c, false)
+	return n.blocks.Find(c)
 }
 
 // PutBlocks checks the blocks' hashes, stores them and returns when they are durable.

@@ -56,7 +56,7 @@ func (n *Node) walk(ctx context.Context, root cid.Cid, fn func(c cid.Cid, size i
 // look returns a block's size and links.
 func (n *Node) look(ctx context.Context, c cid.Cid) (size int, links []cid.Cid, err error) {
 	if !hasLinks(c) {
-		size, ok := n.HasBlock(ctx, c)
+		size, ok := n.blocks.Has(c, false)
 		if !ok {
 			return 0, nil, fmt.Errorf("%s: %w", c, ErrNotFound)
 		}

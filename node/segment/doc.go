@@ -50,12 +50,14 @@
 // Sweep removes blocks that are not live, segment by segment. It seals the
 // active segment and makes every sealed one a candidate: to Batch.Put the
 // blocks in candidates are absent, so whoever stores one of them meanwhile
-// writes a copy that this sweep does not touch. Then it waits for the leases
-// that began earlier, because their owners may have counted on a block in a
-// candidate, and only then asks what is live. Live blocks of a candidate that
-// also holds dead ones are copied and synced before the candidate is removed. A
-// crash at any point leaves blocks that nobody needs, or two copies of one, and
-// never takes a live block.
+// writes a copy that this sweep does not touch; and what Store.Find sees in a
+// candidate is kept. Then the sweep waits for the leases that began earlier,
+// because their owners may have counted on a block in a candidate, and only
+// then asks what is live. A candidate without live blocks is removed. Of one
+// with some, these are copied, the copies synced, and then it is removed; but
+// if it has only a little waste it stays, and its index forgets the dead ones.
+// A crash at any point leaves blocks that nobody needs, or two copies of one,
+// and never takes a live block.
 //
 // Store is safe for concurrent use by one process. It never talks to the
 // network, never decides what is live, and never changes what it has written.

@@ -64,6 +64,9 @@ type Store struct {
 	index *index
 	segs  map[uint32]*segment
 	gone  bool // both are empty because the store was closed
+
+	foundMu sync.Mutex      // taken with mu held, if only for reading
+	found   map[string]bool // multihashes seen by Find in candidates; nil if no sweep runs
 }
 
 // Open opens the store in dir, which must exist, and repairs what a crash left behind.
@@ -305,6 +308,24 @@ func (s *Store) Has(c cid.Cid, public bool) (size int, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	l, ok := s.index.find(multihashOf(c), func(l loc) bool { return !l.bad() && (!public || !l.private()) })
+	return int(l.size), ok
+}
+
+// Find is Has for one who, with a lease, counts on what is found: a sweep that
+// runs now does not remove it.
+func (s *Store) Find(c cid.Cid) (size int, ok bool) {
+	if data, ok := identityData(c); ok {
+		return len(data), true
+	}
+	mh := multihashOf(c)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	l, ok := s.index.find(mh, func(l loc) bool { return !l.bad() })
+	if ok && s.segs[l.seg].candidate {
+		s.foundMu.Lock()
+		defer s.foundMu.Unlock()
+		s.found[mh] = true
+	}
 	return int(l.size), ok
 }
 

@@ -16,6 +16,10 @@ import (
 // would cost more than the room is worth.
 const minWaste = 16
 
+// A candidate is looked at again at most maxTries times because uploads found
+// blocks in it just when it was to go.
+const maxTries = 1000
+
 // A Live says whether a block, given its multihash, is to be kept.
 type Live func(mh multihash.Multihash) bool
 
@@ -41,7 +45,7 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 		return Swept{}, err
 	}
 	candidates := s.candidates()
-	defer s.acquit(candidates...)
+	defer s.thaw(candidates)
 	if err := s.leases.wait(ctx); err != nil {
 		return Swept{}, fmt.Errorf("wait for uploads: %w", err)
 	}
@@ -49,14 +53,18 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 	if err != nil {
 		return Swept{}, err
 	}
-	w := &sweeper{store: s, live: isLive}
+	w := &sweeper{store: s, marked: isLive}
 	var errs []error
 	for _, g := range w.order(candidates) {
 		if err := ctx.Err(); err != nil {
 			errs = append(errs, context.Cause(ctx))
 			break
 		}
-		if err := w.segment(ctx, g); err != nil {
+		err := w.segment(ctx, g)
+		for tries := 0; errors.Is(err, errUncovered) && tries < maxTries; tries++ {
+			err = w.segment(ctx, g) // with what was found or lost meanwhile; the copies made are not made again
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("sweep segment %d: %w", g.id, err))
 		}
 	}
@@ -69,6 +77,7 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 func (s *Store) candidates() []*segment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.found = map[string]bool{}
 	var all []*segment
 	for _, g := range s.segs {
 		if g.sealed && g.finished {
@@ -80,19 +89,20 @@ func (s *Store) candidates() []*segment {
 	return all
 }
 
-// acquit ends being a candidate.
-func (s *Store) acquit(gs ...*segment) {
+// thaw ends the sweep of the candidates.
+func (s *Store) thaw(candidates []*segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, g := range gs {
+	for _, g := range candidates {
 		g.candidate = false
 	}
+	s.found = nil
 }
 
 // A sweeper sweeps the candidates one after the other.
 type sweeper struct {
 	store  *Store
-	live   Live
+	marked Live
 	result Swept
 
 	// The copies of the blocks of one candidate.
@@ -105,7 +115,7 @@ func (w *sweeper) order(candidates []*segment) []*segment {
 	need := make(map[*segment]int64, len(candidates))
 	for _, g := range candidates {
 		for _, e := range w.entries(g) {
-			if w.live(multihash.Multihash(e.mh)) {
+			if w.live(e.mh) {
 				need[g] += e.length()
 			}
 		}
@@ -114,6 +124,17 @@ func (w *sweeper) order(candidates []*segment) []*segment {
 		return cmp.Or(cmp.Compare(need[a], need[b]), cmp.Compare(a.id, b.id))
 	})
 	return candidates
+}
+
+// live says whether a block is to be kept: because a root reaches it, or
+// because an upload that began during the sweep found it here.
+func (w *sweeper) live(mh string) bool {
+	if w.marked(multihash.Multihash(mh)) {
+		return true
+	}
+	w.store.foundMu.Lock()
+	defer w.store.foundMu.Unlock()
+	return w.store.found[mh]
 }
 
 // entries lists the records of a candidate.
@@ -135,7 +156,7 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 	var needed []entry
 	waste := g.synced - int64(len(header))
 	for _, e := range entries {
-		if !w.live(multihash.Multihash(e.mh)) {
+		if !w.live(e.mh) {
 			continue
 		}
 		if other, end, ok := s.stored(e.mh, e.private()); ok {
@@ -146,7 +167,9 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 		}
 	}
 	if len(needed) == len(entries) {
-		s.acquit(g)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		g.candidate = false
 		w.result.Kept += int64(len(needed))
 		return nil
 	}
@@ -176,29 +199,28 @@ func (w *sweeper) trim(g *segment, entries, needed []entry) error {
 		keep[e.off] = true
 	}
 	gone := slices.DeleteFunc(entries, func(e entry) bool { return keep[e.off] })
-	s.mu.RLock()
-	err := w.checkCopies(gone)
-	s.mu.RUnlock()
-	if err != nil {
-		return err
-	}
-	if err := writeIndex(s.files, g.id, g.synced, needed); err != nil {
-		return err
-	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	g.candidate = false
+	if err := w.checkCopies(gone); err != nil {
+		s.mu.Unlock()
+		return err
+	}
 	w.forget(gone)
+	g.candidate = false
+	s.mu.Unlock()
 	w.result.Kept += int64(len(needed))
-	return nil
+	// Only now, when nobody finds them any more: a crash before it brings them back, as garbage.
+	return writeIndex(s.files, g.id, g.synced, needed)
 }
 
-// checkCopies makes sure that the records can go: an upload's copy may have
-// been lost by a failed sync. What is durable stays so. The caller holds Store.mu.
+// errUncovered says that a live block has no durable copy outside the candidates.
+var errUncovered = errors.New("block has no other durable copy")
+
+// checkCopies makes sure that the records can go: one may have been found to
+// be needed after the copies were made. The caller holds Store.mu.
 func (w *sweeper) checkCopies(gone []entry) error {
 	for _, e := range gone {
-		if w.live(multihash.Multihash(e.mh)) && !w.covered(e) {
-			return fmt.Errorf("at %d: the copy is not durable", e.off)
+		if w.live(e.mh) && !w.covered(e) {
+			return fmt.Errorf("at %d: %w", e.off, errUncovered)
 		}
 	}
 	return nil

@@ -161,6 +161,36 @@ func TestPutDuringSweep(t *testing.T) {
 	checkAbsent(t, s, true, testBlock(t, 2))
 }
 
+// An upload that begins during the sweep may count on a block that it finds.
+func TestFoundDuringSweep(t *testing.T) {
+	for _, trim := range []bool{false, true} {
+		d := newMemFiles()
+		s := openTest(t, d, Options{})
+		mustPut(t, s, false, testBlock(t, 1), testBlock(t, 2))
+		live := map[int]bool{}
+		if trim { // much is live, so the dead are only forgotten
+			mustPut(t, s, false, someBlocks(t, 3, 80)...)
+			for i := 3; i < 80; i++ {
+				live[i] = true
+			}
+		}
+		_, err := s.Sweep(t.Context(), func(context.Context) (Live, error) {
+			if _, ok := s.Find(testBlock(t, 1).cid); !ok {
+				t.Error("Find does not see a block that is here")
+			}
+			return liveBlocks(t, live), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = openTest(t, d.killed(), Options{})
+		check(t, s, true, testBlock(t, 1))
+		checkAbsent(t, s, true, testBlock(t, 2))
+		sweep(t, s, liveBlocks(t, live)) // it counts for one sweep only
+		checkAbsent(t, s, true, testBlock(t, 1))
+	}
+}
+
 func TestSweepWaitsForLeases(t *testing.T) {
 	s := openTest(t, newMemFiles(), Options{})
 	x := testBlock(t, 1)
@@ -312,11 +342,14 @@ func TestConcurrent(t *testing.T) {
 				for range 1 + r.IntN(6) {
 					ids = append(ids, r.IntN(blocks))
 				}
-				var all []block
+				var missing []block
 				for _, i := range ids {
-					all = append(all, testBlock(t, i))
+					x := testBlock(t, i)
+					if _, ok := s.Find(x.cid); !ok || r.IntN(2) == 0 {
+						missing = append(missing, x)
+					}
 				}
-				if err := put(s, r.IntN(2) == 0, all...); err != nil {
+				if err := put(s, r.IntN(2) == 0, missing...); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
