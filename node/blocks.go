@@ -75,6 +75,7 @@ type Usage struct {
 	Segments int
 }
 
+// Usage says what the store holds now.
 func (n *Node) Usage() Usage {
 	u := n.blocks.Usage()
 	return Usage{Blocks: u.Blocks, Bytes: u.Bytes, Disk: u.Disk, DiskFree: u.Free, Segments: u.Segments}

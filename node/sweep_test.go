@@ -2,7 +2,6 @@ package node
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -171,93 +170,107 @@ func TestSweepRootsFail(t *testing.T) {
 	checkReader(t, n, f.Root, []byte("kept"))
 }
 
+// A rootSet stands for the metadata.
+type rootSet struct {
+	mu    sync.Mutex
+	roots map[cid.Cid]int
+}
+
+func (m *rootSet) add(c cid.Cid, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.roots[c] += n
+}
+
+func (m *rootSet) yield(yield func(cid.Cid) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for c, k := range m.roots {
+		if k > 0 {
+			if err := yield(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// upload stores a file in parts. There are few different ones, so uploads share blocks.
+func (m *rootSet) upload(t testing.TB, n *Node, r *rand.Rand) (f File, data []byte) {
+	lease := n.Lease()
+	defer lease.Release()
+	var parts []File
+	for range 1 + r.IntN(3) {
+		d, err := io.ReadAll(keystream(int64(256*(1+r.IntN(12))), fmt.Sprint(r.IntN(6))))
+		if err != nil {
+			t.Error(err)
+		}
+		p, err := n.Import(t.Context(), bytes.NewReader(d), ImportOptions{Private: r.IntN(2) == 0})
+		if err != nil {
+			t.Error(err)
+		}
+		parts, data = append(parts, p), append(data, d...)
+	}
+	f, joined, err := n.Concat(t.Context(), parts, false)
+	if err != nil || joined {
+		t.Errorf("Concat = %v, joined %v", err, joined)
+	}
+	m.add(f.Root, 1)
+	return f, data
+}
+
+// use uploads, reads and deletes files.
+func (m *rootSet) use(t testing.TB, n *Node, r *rand.Rand) {
+	var files []File
+	var datas [][]byte
+	for range 40 {
+		f, data := m.upload(t, n, r)
+		files, datas = append(files, f), append(datas, data)
+		for i, f := range files {
+			rd, err := n.OpenFile(t.Context(), f.Root)
+			if err != nil {
+				t.Errorf("OpenFile = %v", err)
+				continue
+			}
+			if got, err := io.ReadAll(rd); err != nil || !bytes.Equal(got, datas[i]) {
+				t.Errorf("reading a file: %d bytes, %v; want %d", len(got), err, len(datas[i]))
+			}
+			rd.Close()
+		}
+		if len(files) > 3 {
+			m.add(files[0].Root, -1)
+			files, datas = files[1:], datas[1:]
+		}
+	}
+}
+
 // Uploads in parts, reads and deletions beside sweeps, against what the metadata holds.
 func TestSweepBesideUploads(t *testing.T) {
 	n := newTestNode(t, Config{SegmentSize: 32 << 10})
 	n.shape = shape{chunk: 256, width: 4}
-	var mu sync.Mutex
-	roots := map[cid.Cid]int{}
-	var wg, sweeps sync.WaitGroup
+	m := &rootSet{roots: map[cid.Cid]int{}}
+	var users sync.WaitGroup
 	for w := range 4 {
-		wg.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(w), 8))
-			type object struct {
-				file File
-				data []byte
-			}
-			var mine []object
-			for range 40 {
-				lease := n.Lease()
-				var parts []File
-				var data []byte
-				for range 1 + r.IntN(3) {
-					// Few seeds, so that uploads share blocks.
-					d := mustRead(t, keystream(int64(256*(1+r.IntN(12))), fmt.Sprint(r.IntN(6))))
-					f, err := n.Import(t.Context(), bytes.NewReader(d), ImportOptions{Private: r.IntN(2) == 0})
-					if err != nil {
-						t.Error(err)
-					}
-					parts, data = append(parts, f), append(data, d...)
-				}
-				f, joined, err := n.Concat(t.Context(), parts, false)
-				if err != nil || joined {
-					t.Errorf("Concat = %v, joined %v", err, joined)
-				}
-				mu.Lock()
-				roots[f.Root]++
-				mu.Unlock()
-				lease.Release()
-				mine = append(mine, object{f, data})
-				for _, o := range mine {
-					r, err := n.OpenFile(context.Background(), o.file.Root)
-					if err != nil {
-						t.Errorf("OpenFile = %v", err)
-						continue
-					}
-					if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, o.data) {
-						t.Errorf("reading a file: %d bytes, %v; want %d", len(got), err, len(o.data))
-					}
-					r.Close()
-				}
-				if len(mine) > 3 {
-					mu.Lock()
-					roots[mine[0].file.Root]--
-					mu.Unlock()
-					mine = mine[1:]
-				}
-			}
-		})
+		users.Go(func() { m.use(t, n, rand.New(rand.NewPCG(uint64(w), 8))) })
 	}
 	done := make(chan struct{})
+	go func() {
+		users.Wait()
+		close(done)
+	}()
 	var removed int64
-	sweeps.Go(func() {
-		for {
-			got, err := n.Sweep(context.Background(), func(yield func(cid.Cid) error) error {
-				mu.Lock()
-				defer mu.Unlock()
-				for c, k := range roots {
-					if k > 0 {
-						if err := yield(c); err != nil {
-							return err
-						}
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				t.Errorf("Sweep = %v", err)
-			}
-			removed += got.Blocks
-			select {
-			case <-done:
-				return
-			default:
-			}
+	for busy := true; busy; {
+		select {
+		case <-done:
+			busy = false // and one last sweep
+		default:
 		}
-	})
-	wg.Wait()
-	close(done)
-	sweeps.Wait()
+		got, err := n.Sweep(t.Context(), m.yield)
+		if err != nil {
+			t.Errorf("Sweep = %v", err)
+		}
+		removed += got.Blocks
+	}
 	if removed == 0 {
 		t.Error("the sweeps removed nothing")
 	}

@@ -180,29 +180,10 @@ func TestCrashes(t *testing.T) {
 		for range 60 {
 			switch act := r.IntN(20); {
 			case act < 14:
-				hide := r.IntN(3) == 0
-				b, ids := s.Batch(hide), []int{}
-				for range 1 + r.IntN(3) {
-					i := r.IntN(60)
-					x := testBlock(t, i)
-					if err := b.Put(t.Context(), x.cid, x.data); err != nil {
-						t.Fatal(err)
-					}
-					ids = append(ids, i)
-					exposed[i] = exposed[i] || !hide
-				}
-				if r.IntN(4) == 0 {
-					continue // nobody waits for it
-				}
-				if err := b.Sync(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				for _, i := range ids {
-					if hide {
-						private[i] = true
-					} else {
-						public[i] = true
-					}
+				if r.IntN(3) == 0 {
+					putSome(t, s, r, true, private, map[int]bool{})
+				} else {
+					putSome(t, s, r, false, public, exposed)
 				}
 			case act == 14:
 				d = d.killed()
@@ -215,7 +196,7 @@ func TestCrashes(t *testing.T) {
 					t.Fatal(err)
 				}
 				s = openTest(t, d, opt)
-			default: // forget half of the blocks and sweep them away, or crash in the middle of it
+			default: // some blocks are not needed any more
 				for i := range 60 {
 					if r.IntN(4) == 0 {
 						delete(public, i)
@@ -234,6 +215,30 @@ func TestCrashes(t *testing.T) {
 				t.Fatalf("seed %d", seed)
 			}
 		}
+	}
+}
+
+// putSome puts some blocks, tried ones, which are acked if it waits for them.
+func putSome(t *testing.T, s *Store, r *rand.Rand, private bool, acked, tried map[int]bool) {
+	t.Helper()
+	b, ids := s.Batch(private), []int{}
+	for range 1 + r.IntN(3) {
+		i := r.IntN(60)
+		x := testBlock(t, i)
+		if err := b.Put(t.Context(), x.cid, x.data); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, i)
+		tried[i] = true
+	}
+	if r.IntN(4) == 0 {
+		return // nobody waits for it
+	}
+	if err := b.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range ids {
+		acked[i] = true
 	}
 }
 

@@ -351,6 +351,7 @@ type Usage struct {
 	Segments int
 }
 
+// Usage says what the store holds now.
 func (s *Store) Usage() Usage {
 	free, _, err := s.opt.space()
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -311,98 +310,5 @@ func TestSweepOnFailingDisk(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// Uploads, reads and sweeps side by side, against a model of what is live.
-func TestConcurrent(t *testing.T) {
-	s, err := Open(t.Context(), t.TempDir(), Options{SegmentSize: 16 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const blocks, writers, acts = 80, 6, 120
-	var mu sync.Mutex
-	owned := map[int]int{} // how many roots reach a block
-	var wg, sweeps sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(w), 5))
-			var mine [][]int
-			for range acts {
-				if len(mine) > 4 { // delete an object
-					mu.Lock()
-					for _, i := range mine[0] {
-						owned[i]--
-					}
-					mu.Unlock()
-					mine = mine[1:]
-				}
-				l := s.Lease()
-				var ids []int
-				for range 1 + r.IntN(6) {
-					ids = append(ids, r.IntN(blocks))
-				}
-				var missing []block
-				for _, i := range ids {
-					x := testBlock(t, i)
-					if _, ok := s.Find(x.cid); !ok || r.IntN(2) == 0 {
-						missing = append(missing, x)
-					}
-				}
-				if err := put(s, r.IntN(2) == 0, missing...); err != nil {
-					t.Error(err)
-				}
-				mu.Lock()
-				for _, i := range ids {
-					owned[i]++
-				}
-				mu.Unlock()
-				l.Release()
-				mine = append(mine, ids)
-				for _, object := range mine {
-					for _, i := range object {
-						x := testBlock(t, i)
-						if got, err := s.Block(x.cid, false, nil); err != nil || string(got) != string(x.data) {
-							t.Errorf("Block %d = %v", i, err)
-						}
-					}
-				}
-			}
-		})
-	}
-	done := make(chan struct{})
-	var removed int64
-	sweeps.Go(func() {
-		for {
-			got, err := s.Sweep(context.Background(), func(context.Context) (Live, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				live := map[int]bool{}
-				for i, n := range owned {
-					if n > 0 {
-						live[i] = true
-					}
-				}
-				return liveBlocks(t, live), nil
-			})
-			if err != nil {
-				t.Error(err)
-			}
-			removed += got.Blocks
-			select {
-			case <-done:
-				return
-			default:
-			}
-		}
-	})
-	wg.Wait()
-	close(done)
-	sweeps.Wait()
-	if removed == 0 {
-		t.Error("the sweeps removed nothing")
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
 	}
 }
