@@ -73,7 +73,7 @@ func TestPackOverFailures(t *testing.T) {
 // A fifth of all writes fail, half of them after they took effect: no replica
 // is missed and none made twice.
 func TestDealsOverFailures(t *testing.T) {
-	m := newMarket(t, deals.Options{})
+	m := newMarket(t, 6, deals.Options{})
 	m.stop()
 	req, _ := m.packed(1, 5, 1<<20)
 	m.over(&flaky{Store: m.store, fails: func(int64) (bool, bool) { return rand.IntN(5) == 0, rand.IntN(2) == 0 }})

@@ -113,10 +113,10 @@ func TestPack(t *testing.T) {
 		{"many small objects", slices.Repeat([]int{10_000}, 200), 0, 1, 4 * mib},
 		// 16 MiB of data and its overhead: a full 16 MiB shard, a small one, and the index.
 		{"16 MiB in objects", slices.Repeat([]int{mib}, 16), 0, 1, 32 * mib},
-		{"one object over many shards", []int{21*mib + 5}, 0, 1, 32 * mib},
+		{"one object over many shards", []int{9*mib + 5}, 0, 1, 16 * mib},
 		// An object larger than a piece spans several. Blocks of 1 MiB fill only
 		// four of the eight places of so small a piece: three of a 4 MiB shard, one of 2 MiB.
-		{"more than a piece", []int{3 * mib, 20 * mib, 1}, 8 * mib, 6, 8 * mib},
+		{"more than a piece", []int{3 * mib, 8 * mib, 1}, 8 * mib, 3, 8 * mib},
 		{"no power of two", []int{4 * mib}, 13 * mib, 1, 8 * mib},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -41,14 +41,14 @@ func (m *market) checkContent(mem deals.Member, want []byte) {
 }
 
 func TestRestore(t *testing.T) {
-	m := newMarket(t, deals.Options{})
+	m := newMarket(t, 4, deals.Options{})
 	ctx := t.Context()
-	sizes := []int{9<<20 + 1, 100, 0, 3 << 20}
+	sizes := []int{2<<20 + 1, 100, 0, 1<<20 + 9}
 	req, pieces := m.zone(1, 3, sizes...)
 	// A content that shares blocks with others has them in several places.
-	shared := append(random(9<<20+1, 1000)[:4<<20], random(3<<20, 1003)...)
+	shared := append(random(2<<20+1, 1000)[:1<<20], random(1<<20+9, 1003)...)
 	req2 := deals.PackRequest{Zone: 2, Bucket: "b", Replication: 3, MaxPiece: 64 << 20, Members: []deals.Member{
-		m.add(2000, random(4<<20, 9)), m.add(2001, shared), m.add(2002, append(random(4<<20, 9), shared...))}}
+		m.add(2000, random(1<<20, 9)), m.add(2001, shared), m.add(2002, append(random(1<<20, 9), shared...))}}
 	m.pack(req2)
 	if err := m.deals.Start(ctx, 2); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestRestore(t *testing.T) {
 		}
 		m.checkContent(mem, random(sizes[i], 1000+uint64(i)))
 	}
-	for i, want := range [][]byte{random(4<<20, 9), shared, append(random(4<<20, 9), shared...)} {
+	for i, want := range [][]byte{random(1<<20, 9), shared, append(random(1<<20, 9), shared...)} {
 		mem := req2.Members[i]
 		if err := m.deals.Restore(ctx, 2, mem.Content, mem.Root); err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func TestRestore(t *testing.T) {
 
 // A piece whose blocks are gone is served out of its replicas.
 func TestPieceOfLostBlocks(t *testing.T) {
-	m := newMarket(t, deals.Options{})
+	m := newMarket(t, 2, deals.Options{})
 	_, pieces := m.zone(1, 2, 2<<20, 500)
 	m.until("active deals", 40*time.Second, m.active(1))
 	before := m.bytes(pieces[0].CID)
@@ -93,7 +93,7 @@ func TestPieceOfLostBlocks(t *testing.T) {
 }
 
 func TestRestoreFails(t *testing.T) {
-	m := newMarket(t, deals.Options{})
+	m := newMarket(t, 3, deals.Options{})
 	ctx := t.Context()
 	req, pieces := m.zone(1, 3, 2<<20)
 	m.until("active deals", 40*time.Second, m.active(1))
