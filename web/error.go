@@ -1,0 +1,90 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/node"
+)
+
+// pageError is an error in words for a person: what is wrong, and what to do.
+type pageError struct {
+	status int
+	title  string
+	advice string
+	retry  string // seconds
+}
+
+func (e pageError) Error() string  { return e.title }
+func (e pageError) Title() string  { return e.title }
+func (e pageError) Advice() string { return e.advice }
+func (e pageError) Status() int    { return e.status }
+
+// because returns e with another advice.
+func (e pageError) because(format string, args ...any) pageError {
+	e.advice = fmt.Sprintf(format, args...)
+	return e
+}
+
+// Errors that handlers return themselves.
+var (
+	errNoPage      = pageError{status: 404, title: "There is no such page", advice: "It may have been moved or deleted, or it belongs to someone else. Start again from the dashboard."}
+	errNoSession   = pageError{status: 401, title: "You are not logged in", advice: "Your session has ended. Log in again and repeat what you did."}
+	errForeignSite = pageError{status: 403, title: "This request came from another site", advice: "Nothing was changed. If you meant it, do it on the pages of this node."}
+	errCSRF        = pageError{status: 403, title: "This form is out of date", advice: "Nothing was changed. Go back, reload the page and send the form again."}
+	errInput       = pageError{status: 400, title: "This request is not understood", advice: "Go back, reload the page and try again."}
+	errTooMany     = pageError{status: 429, title: "Too many attempts", advice: "Wait a minute, then try again."}
+	errLogin       = pageError{status: 401, title: "Name and password do not match", advice: "Check both and try again. An S3 access key with its secret key works too."}
+	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
+	errInternal    = pageError{status: 500, title: "Something went wrong on this node", advice: "Try again in a moment. If it stays, an admin finds the cause in the node's log."}
+)
+
+// known puts the errors of the packages below into words. What is not in the
+// table is a fault of ours: its text goes to the log only.
+var known = []struct {
+	err error
+	as  pageError
+}{
+	{buckets.ErrNoBucket, pageError{status: 404, title: "There is no such bucket", advice: "It may have been deleted, or it belongs to someone else. Your buckets are listed under Buckets."}},
+	{buckets.ErrBucketOwned, pageError{status: 409, title: "You have a bucket of this name already", advice: "Open it under Buckets, or choose another name."}},
+	{buckets.ErrBucketExists, pageError{status: 409, title: "This name is taken", advice: "Bucket names are shared by all users of the node: choose another one."}},
+	{buckets.ErrBucketName, pageError{status: 400, title: "This is not a bucket name", advice: "Use 3 to 63 lower-case letters, digits, dots and hyphens, with a letter or digit at both ends."}},
+	{buckets.ErrNotEmpty, pageError{status: 409, title: "The bucket is not empty", advice: "Delete its objects, and abort its unfinished uploads with an S3 client, first."}},
+	{buckets.ErrNoObject, pageError{status: 404, title: "There is no such object", advice: "It may have been deleted or renamed. Look through the bucket for it."}},
+	{buckets.ErrKey, pageError{status: 400, title: "This name cannot be stored", advice: "Names are 1 to 1024 bytes of UTF-8. Rename the file and upload it again."}},
+	{buckets.ErrNoZone, pageError{status: 404, title: "There is no such zone", advice: "Zones go when everything in them has been deleted. The current ones are listed under Zones."}},
+	{deals.ErrNoDeal, pageError{status: 404, title: "There is no such deal", advice: "The current deals are listed under Deals."}},
+	{node.ErrFull, pageError{status: 507, title: "The disk of this node is full", advice: "Nothing of this upload was stored; earlier objects are safe. Delete what is not needed, or ask an admin for more space."}},
+	{node.ErrNotFound, pageError{status: 503, title: "The data is not on this node at the moment", advice: "It could not be brought back from a storage provider yet. Try again in a minute.", retry: "30"}},
+	{deals.ErrNoReplica, pageError{status: 503, title: "No storage provider returned the data", advice: "Try again in a minute; the deals of the object's zone say how its providers are.", retry: "30"}},
+	{node.ErrDamaged, pageError{status: 503, title: "The data is damaged on this node", advice: "It is brought back from a storage provider when one has it. Try again later, and tell an admin.", retry: "60"}},
+	{accounts.ErrPassword, errLogin},
+	{context.Canceled, pageError{status: 400, title: "The upload broke off", advice: "Nothing of it was stored. Try again."}},
+	{errBroken, pageError{status: 400, title: "The upload broke off", advice: "Nothing of the unfinished file was stored. Check the connection and try again."}},
+}
+
+// errBroken says that a body ended before it was complete.
+var errBroken = errors.New("request body breaks off")
+
+// translate puts err into words for a person.
+func translate(err error) pageError {
+	var p pageError
+	if errors.As(err, &p) {
+		return p
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return errInput
+	}
+	for _, k := range known {
+		if errors.Is(err, k.err) {
+			return k.as
+		}
+	}
+	return errInternal
+}

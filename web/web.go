@@ -1,0 +1,109 @@
+package web
+
+import (
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/internal/reqstat"
+	"github.com/whypfs/whypfs/node"
+	"github.com/whypfs/whypfs/queue"
+)
+
+// Options of the web UI; the zero value works.
+type Options struct {
+	Version  string
+	Requests func() []reqstat.API // the dashboard's rates and latencies; nil: none shown
+	S3URL    string               // base URL of the S3 API, for hints; "": the request's host, port 9000
+	Log      *slog.Logger
+}
+
+// server holds what the handlers work on.
+type server struct {
+	buckets  *buckets.Buckets
+	deals    *deals.Deals
+	accounts *accounts.Accounts
+	node     *node.Node
+	queue    *queue.Queue
+	opt      Options
+	log      *slog.Logger
+
+	started time.Time
+	pages   map[string]*template.Template
+	assets  map[string]asset  // by the name in the URL
+	urls    map[string]string // of assets, by file name
+	figures figureCache
+	logins  *limiter
+	hashing chan struct{} // held while a password is hashed, which takes much memory
+	stops   stops
+}
+
+// New returns the pages, to be mounted at /ui/ with a redirect from /.
+func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node, q *queue.Queue, opt Options) http.Handler {
+	s := &server{buckets: b, deals: d, accounts: a, node: n, queue: q, opt: opt, log: opt.Log,
+		started: time.Now(), logins: newLimiter(), hashing: make(chan struct{}, 2)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.assets, s.urls = loadAssets()
+	s.pages = s.loadPages()
+	mux := http.NewServeMux()
+	for _, rt := range s.routes() {
+		mux.Handle(rt.pattern, s.wrap(rt))
+	}
+	return s.guard(mux)
+}
+
+// access says who may use a route.
+type access int
+
+const (
+	user    access = iota // whoever is logged in
+	admin                 // admins only
+	anybody               // no session needed
+)
+
+// route is a line of the table of routes.
+type route struct {
+	pattern string
+	access  access
+	handle  handler
+}
+
+// Keys travel in the query, because a path cannot carry every key: ServeMux,
+// browsers and proxies all rewrite `a//b` and `..`.
+func (s *server) routes() []route {
+	return []route{
+		{"GET /ui/{$}", user, s.dashboard},
+		{"GET /ui/live", user, s.live},
+		{"GET /ui/login", anybody, s.showLogin},
+		{"POST /ui/login", anybody, s.login},
+		{"POST /ui/logout", user, s.logout},
+		{"GET /ui/assets/{name}", anybody, s.serveAsset},
+
+		{"GET /ui/buckets", user, s.listBuckets},
+		{"POST /ui/buckets", user, s.createBucket},
+		{"GET /ui/buckets/{bucket}", user, s.listObjects},
+		{"GET /ui/buckets/{bucket}/delete", user, s.confirmDeleteBucket},
+		{"POST /ui/buckets/{bucket}/delete", user, s.deleteBucket},
+		{"POST /ui/buckets/{bucket}/upload", user, s.uploadForm},
+		{"PUT /ui/buckets/{bucket}/object", user, s.uploadRaw},
+		{"GET /ui/buckets/{bucket}/object", user, s.showObject},
+		{"GET /ui/buckets/{bucket}/download", user, s.download},
+		{"GET /ui/buckets/{bucket}/remove", user, s.confirmDeleteObject},
+		{"POST /ui/buckets/{bucket}/remove", user, s.deleteObject},
+
+		{"GET /ui/zones", user, s.listZones},
+		{"GET /ui/zones/{zone}", user, s.showZone},
+		{"POST /ui/zones/{zone}/seal", user, s.sealZone},
+		{"GET /ui/deals", user, s.listDeals},
+		{"GET /ui/deals/{deal}", user, s.showDeal},
+		{"GET /ui/providers", admin, s.listProviders},
+		{"GET /ui/jobs", admin, s.listJobs},
+		{"/ui/", anybody, func(*call) error { return errNoPage }},
+	}
+}
