@@ -36,6 +36,7 @@ type call struct {
 // responses, logs them and counts requests.
 func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
+	invite(rw, r)
 	in := &countingBody{ReadCloser: r.Body}
 	r = r.WithContext(r.Context()) // a copy: the caller's request keeps its body
 	r.Body = in
@@ -66,6 +67,15 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	s.logCall(c, w, op, took, err)
 	if class == "cut" {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// invite answers an Expect that net/http does not, since no body is to follow.
+// Botocore takes a final status in its place for an early refusal, misreads the
+// next response on that connection, and waits for it until it times out.
+func invite(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 && r.ProtoAtLeast(1, 1) && r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		w.WriteHeader(http.StatusContinue)
 	}
 }
 
