@@ -129,7 +129,7 @@ func (s *Store) put(ctx context.Context, c cid.Cid, data []byte, private, sweeps
 	s.appendMu.Unlock()
 	for _, f := range full {
 		// Whoever ends a segment seals it. A fault in it is for those to hear whose blocks it takes.
-		if err := s.seal(context.WithoutCancel(ctx), f); err != nil {
+		if err := s.seal(f); err != nil {
 			s.log.ErrorContext(ctx, "seal segment", "segment", f.id, "err", err)
 		}
 	}

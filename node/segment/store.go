@@ -114,7 +114,7 @@ func (s *Store) Close() error {
 	if was {
 		return nil
 	}
-	err := s.sealActive(context.Background())
+	err := s.sealActive()
 	if s.opt.Metrics != nil {
 		s.opt.Metrics.Unregister(s.metrics)
 	}

@@ -41,7 +41,7 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 	case <-ctx.Done():
 		return Swept{}, context.Cause(ctx)
 	}
-	if err := s.sealActive(ctx); err != nil {
+	if err := s.sealActive(); err != nil {
 		return Swept{}, err
 	}
 	candidates := s.candidates()

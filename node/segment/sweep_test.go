@@ -122,7 +122,7 @@ func TestSweepFullDisk(t *testing.T) {
 	d := newMemFiles()
 	s := openTest(t, d, Options{SegmentSize: 2000})
 	mustPut(t, s, false, someBlocks(t, 0, 40)...)
-	if err := s.sealActive(t.Context()); err != nil {
+	if err := s.sealActive(); err != nil {
 		t.Fatal(err)
 	}
 	live := map[int]bool{}

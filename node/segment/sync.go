@@ -73,27 +73,28 @@ func (s *Store) fail(g *segment, err error) {
 	g.entries = g.entries[:g.durable]
 }
 
-// seal syncs a segment that takes no more blocks and writes its index.
-func (s *Store) seal(ctx context.Context, g *segment) error {
+// seal syncs a segment that takes no more blocks and writes its index. Nothing
+// interrupts it: finish would cut away what a sync under way makes durable.
+func (s *Store) seal(g *segment) error {
 	s.mu.RLock()
 	end := g.written
 	s.mu.RUnlock()
-	return errors.Join(s.syncTo(ctx, g, end), s.finish(g))
+	return errors.Join(s.syncTo(context.Background(), g, end), s.finish(g))
 }
 
 // sealActive ends and seals the active segment, if there is one.
-func (s *Store) sealActive(ctx context.Context) error {
+func (s *Store) sealActive() error {
 	s.appendMu.Lock()
 	g := s.endActive()
 	s.appendMu.Unlock()
 	if g == nil {
 		return nil
 	}
-	return s.seal(ctx, g)
+	return s.seal(g)
 }
 
-// finish gives a sealed segment its index, or removes it if nothing in it is
-// durable. It does nothing the second time.
+// finish gives a sealed segment, all of which is synced or lost, its index, or
+// removes it if nothing in it is durable. It does nothing the second time.
 func (s *Store) finish(g *segment) error {
 	s.appendMu.Lock() // a write to a segment that just failed ends first
 	if s.active == g {

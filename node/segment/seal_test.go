@@ -1,0 +1,63 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/multiformats/go-multihash"
+)
+
+// blockSync makes the next sync of name wait until goOn is closed; syncing is
+// closed when it has begun.
+func blockSync(d *memFiles, name string) (syncing, goOn chan struct{}) {
+	syncing, goOn = make(chan struct{}), make(chan struct{})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hook = func(op, file string) fault {
+		if op == "sync" && file == name {
+			d.hook = nil
+			close(syncing)
+			d.mu.Unlock()
+			<-goOn
+			d.mu.Lock()
+		}
+		return noFault
+	}
+	return syncing, goOn
+}
+
+// A sweep that is cancelled while an upload syncs the segment that the sweep
+// seals must not cut away what that sync makes durable.
+func TestSweepCancelledDuringSync(t *testing.T) {
+	d := newMemFiles()
+	s := openTest(t, d, Options{})
+	mustPut(t, s, false, testBlock(t, 0))
+	syncing, goOn := blockSync(d, dataName(0))
+	upload := make(chan error)
+	go func() { upload <- put(s, false, testBlock(t, 1)) }()
+	<-syncing
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	swept := make(chan error)
+	go func() {
+		_, err := s.Sweep(ctx, func(context.Context) (Live, error) { return func(multihash.Multihash) bool { return true }, nil })
+		swept <- err
+	}()
+	select {
+	case err := <-swept:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Sweep = %v, want %v", err, context.DeadlineExceeded)
+		}
+		close(goOn)
+	case <-time.After(20 * time.Millisecond): // it waits for the disk
+		close(goOn)
+		<-swept
+	}
+	if err := <-upload; err != nil {
+		t.Fatal(err)
+	}
+	check(t, s, true, testBlock(t, 0), testBlock(t, 1))
+	check(t, openTest(t, d.killed(), Options{}), true, testBlock(t, 0), testBlock(t, 1))
+}
