@@ -143,3 +143,19 @@ func (x *index) each(fn func(mh string, l loc)) {
 		fn(mh, l)
 	}
 }
+
+// of lists all copies in one segment. It looks at every block there is.
+func (x *index) of(seg uint32) (entries []entry) {
+	collect := func(mh string, l loc) {
+		if l.seg == seg {
+			entries = append(entries, entry{mh, l})
+		}
+	}
+	x.each(collect)
+	for mh, copies := range x.more {
+		for _, l := range copies {
+			collect(mh, l)
+		}
+	}
+	return entries
+}

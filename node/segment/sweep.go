@@ -137,11 +137,16 @@ func (w *sweeper) live(mh string) bool {
 	return w.store.found[mh]
 }
 
-// entries lists the records of a candidate.
+// entries lists the records of a candidate. Without an index file they are
+// those that the store knows of: a scan would miss what cannot be read now, and
+// what is missed is lost with the segment.
 func (w *sweeper) entries(g *segment) []entry {
-	_, entries, err := readIndex(w.store.files, g.id, g.synced)
+	s := w.store
+	_, entries, err := readIndex(s.files, g.id, g.synced)
 	if err != nil {
-		_, _, entries = scan(g.file, g.synced, g.id)
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		entries = s.index.of(g.id)
 	}
 	return entries
 }
