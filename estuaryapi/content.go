@@ -1,14 +1,13 @@
 package estuaryapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/whypfs/whypfs/buckets"
-	"github.com/whypfs/whypfs/deals"
 )
 
 // content is V1's Content (estuary util/content.go).
@@ -42,30 +41,32 @@ type content struct {
 const fileType = 1
 
 // content translates a stored content; replication is that of its bucket.
-func (s *server) content(r *http.Request, c buckets.Content) (content, error) {
-	out := content{
-		ID: c.ID, CreatedAt: c.Created, UpdatedAt: c.Created, CID: c.CID.String(), Name: c.Name, UserID: c.Owner,
-		Size: c.Size, Type: fileType, Active: true, Offloaded: c.Offloaded, AggregatedIn: c.Zone, Location: "local",
+func (s *server) content(ctx context.Context, c buckets.Content) (content, error) {
+	list, err := s.contents(ctx, []buckets.Content{c})
+	if err != nil {
+		return content{}, err
 	}
-	b, err := s.buckets.BucketByUUID(r.Context(), c.Bucket)
-	switch {
-	case errors.Is(err, buckets.ErrNoBucket):
-		// The bucket went after its objects; its zones live on.
-	case err != nil:
-		return out, fmt.Errorf("bucket of content %d: %w", c.ID, err)
-	}
-	out.Replication = b.Policy.Replication
-	return out, nil
+	list[0].PinningStatus = "" // V1 fills it in lists only
+	return list[0], nil
 }
 
-func (s *server) contents(r *http.Request, list []buckets.Content) ([]content, error) {
+func (s *server) contents(ctx context.Context, list []buckets.Content) ([]content, error) {
 	out := make([]content, 0, len(list))
+	replication := map[string]int{} // by bucket
 	for _, c := range list {
-		v, err := s.content(r, c)
-		if err != nil {
-			return nil, err
+		if _, ok := replication[c.Bucket]; !ok {
+			b, err := s.buckets.BucketByUUID(ctx, c.Bucket)
+			// A bucket goes after its objects; its zones live on.
+			if err != nil && !errors.Is(err, buckets.ErrNoBucket) {
+				return nil, fmt.Errorf("bucket of content %d: %w", c.ID, err)
+			}
+			replication[c.Bucket] = b.Policy.Replication
 		}
-		v.PinningStatus = "pinned"
+		v := content{
+			ID: c.ID, CreatedAt: c.Created, UpdatedAt: c.Created, CID: c.CID.String(), Name: c.Name, UserID: c.Owner,
+			Size: c.Size, Type: fileType, Active: true, Offloaded: c.Offloaded, Replication: replication[c.Bucket],
+			AggregatedIn: c.Zone, Location: "local", PinningStatus: "pinned",
+		}
 		if v.Offloaded {
 			v.PinningStatus = "offloaded"
 		}
@@ -84,7 +85,7 @@ func (s *server) listContents(w http.ResponseWriter, r *http.Request, who caller
 	if err != nil {
 		return err
 	}
-	out, err := s.contents(r, list)
+	out, err := s.contents(r.Context(), list)
 	if err != nil {
 		return err
 	}
@@ -116,148 +117,10 @@ func (s *server) showContent(w http.ResponseWriter, r *http.Request, who caller)
 	if err != nil {
 		return err
 	}
-	out, err := s.content(r, c)
+	out, err := s.content(r.Context(), c)
 	if err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, out)
 	return nil
-}
-
-// contentStatus answers GET /content/status/{id}: the content and the deals of its zone, oldest first.
-func (s *server) contentStatus(w http.ResponseWriter, r *http.Request, who caller) error {
-	c, err := s.visible(r, who)
-	if err != nil {
-		return err
-	}
-	v, err := s.content(r, c)
-	if err != nil {
-		return err
-	}
-	status := struct {
-		Content  content      `json:"content"`
-		Deals    []dealStatus `json:"deals"`
-		Failures int          `json:"failuresCount"`
-	}{Content: v, Deals: []dealStatus{}}
-	if c.Zone != 0 {
-		list, err := s.deals.Deals(r.Context(), c.Zone, "", maxPage, 0)
-		if err != nil {
-			return err
-		}
-		for i := len(list) - 1; i >= 0; i-- {
-			status.Deals = append(status.Deals, newDealStatus(c, list[i]))
-			if failed(list[i].State) {
-				status.Failures++
-			}
-		}
-	}
-	writeJSON(w, http.StatusOK, status)
-	return nil
-}
-
-// dealStatus is V1's dealStatus.
-type dealStatus struct {
-	Deal     contentDeal   `json:"deal"`
-	Transfer *channelState `json:"transfer"`
-	OnChain  *onChainState `json:"onChainState"`
-}
-
-// contentDeal is V1's ContentDeal (estuary model/contentdeal.go).
-type contentDeal struct {
-	ID               uint64
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
-	DeletedAt        *time.Time
-	Content          uint64    `json:"content"`
-	UserID           uint64    `json:"user_id"`
-	PropCID          string    `json:"propCid"`
-	DealUUID         string    `json:"dealUuid"`
-	Miner            string    `json:"miner"`
-	DealID           uint64    `json:"dealId"`
-	Failed           bool      `json:"failed"`
-	Verified         bool      `json:"verified"`
-	Slashed          bool      `json:"slashed"`
-	FailedAt         time.Time `json:"failedAt"`
-	DTChan           string    `json:"dtChan"`
-	TransferStarted  time.Time `json:"transferStarted"`
-	TransferFinished time.Time `json:"transferFinished"`
-	OnChainAt        time.Time `json:"onChainAt"`
-	SealedAt         time.Time `json:"sealedAt"`
-	Protocol         string    `json:"deal_protocol_version"`
-	MinerVersion     string    `json:"miner_version"`
-}
-
-// channelState is the part of filclient's ChannelState that tells something here.
-type channelState struct {
-	SelfPeer      string `json:"selfPeer"`
-	RemotePeer    string `json:"remotePeer"`
-	Status        int    `json:"status"`
-	StatusMessage string `json:"statusMessage"`
-	Sent          int64  `json:"sent"`
-	Received      int64  `json:"received"`
-	Message       string `json:"message"`
-	BaseCID       string `json:"baseCid"`
-	TransferID    string `json:"transferId"`
-}
-
-type onChainState struct {
-	SectorStartEpoch int64 `json:"sectorStartEpoch"`
-	LastUpdatedEpoch int64 `json:"lastUpdatedEpoch"`
-	SlashEpoch       int64 `json:"slashEpoch"`
-}
-
-func failed(s deals.DealState) bool {
-	return s == deals.DealFailed || s == deals.DealRejected || s == deals.DealExpired
-}
-
-func newDealStatus(c buckets.Content, d deals.Deal) dealStatus {
-	out := dealStatus{Deal: contentDeal{
-		ID: d.ID, CreatedAt: d.Created, UpdatedAt: d.Changed, Content: c.ID, UserID: c.Owner, PropCID: d.Proposal,
-		DealUUID: d.UUID, Miner: d.Provider, DealID: d.ChainID, Failed: failed(d.State),
-		TransferStarted: d.Times[deals.DealAccepted], OnChainAt: d.Times[deals.DealPublished], SealedAt: d.ActiveAt,
-		Protocol: "/fil/storage/mk/1.2.0",
-	}}
-	switch d.State {
-	case deals.DealProposed, deals.DealAccepted:
-		out.Transfer = &channelState{StatusMessage: "Initializing", Message: d.Reason}
-	case deals.DealPublished:
-		out.OnChain = &onChainState{SectorStartEpoch: -1, LastUpdatedEpoch: -1, SlashEpoch: -1}
-	case deals.DealActive:
-		out.OnChain = &onChainState{SectorStartEpoch: d.StartEpoch, LastUpdatedEpoch: -1, SlashEpoch: -1}
-	}
-	if out.Deal.Failed {
-		out.Deal.FailedAt = d.Changed
-	}
-	return out
-}
-
-const (
-	defaultPage = 500
-	maxPage     = 10_000
-)
-
-// page reads limit and offset.
-func page(r *http.Request) (limit, offset int, err error) {
-	limit = defaultPage
-	for name, into := range map[string]*int{"limit": &limit, "offset": &offset} {
-		v := r.URL.Query().Get(name)
-		if v == "" {
-			continue
-		}
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 0 || name == "limit" && n > maxPage {
-			return 0, 0, errInput("%s: %q is not a number in its range", name, v)
-		}
-		*into = n
-	}
-	return limit, offset, nil
-}
-
-func pathID(r *http.Request, name string) (uint64, error) {
-	v := r.PathValue(name)
-	id, err := strconv.ParseUint(v, 10, 64)
-	if err != nil {
-		return 0, errInput("%q is not an id", v)
-	}
-	return id, nil
 }

@@ -100,7 +100,7 @@ func (s *server) zoneContents(w http.ResponseWriter, r *http.Request, who caller
 	if err != nil {
 		return err
 	}
-	out, err := s.contents(r, members)
+	out, err := s.contents(r.Context(), members)
 	if err != nil {
 		return err
 	}
