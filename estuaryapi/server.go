@@ -1,12 +1,10 @@
 package estuaryapi
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
@@ -18,7 +16,10 @@ import (
 type Options struct {
 	PublicURL string // base URL of this API as clients reach it; "": from the request
 	Version   string // for X-AppVersion
-	Log       *slog.Logger
+	// Idle is how long an upload may send nothing before it is cut; default
+	// 1 min. Its lease would hold up the sweep for as long.
+	Idle time.Duration
+	Log  *slog.Logger
 }
 
 // server holds what the handlers work on.
@@ -71,6 +72,9 @@ func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node,
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	if s.opt.Idle <= 0 {
+		s.opt.Idle = time.Minute
+	}
 	mux := http.NewServeMux()
 	methods := map[string]map[string]http.Handler{}
 	for _, rt := range s.routes() {
@@ -83,80 +87,14 @@ func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node,
 		mux.Handle(path, s.byMethod(byMethod))
 	}
 	// Below a group whose routes need a token, V1 asks for one before it says that there is no such route.
-	mux.Handle("/content/", s.wrap(route{level: accounts.LevelUpload, handle: noRoute}))
+	below := s.wrap(route{level: accounts.LevelUpload, handle: noRoute})
+	mux.Handle("/content", below)
+	mux.Handle("/content/", below)
 	mux.Handle("/", s.fail(errNoRoute))
 	return s.common(mux)
 }
 
 func noRoute(http.ResponseWriter, *http.Request, caller) error { return errNoRoute }
-
-// common does what holds for every request: headers, CORS, trailing slashes, the gateway's paths.
-func (s *server) common(mux http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-AppVersion", s.opt.Version)
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		switch {
-		case r.Method == http.MethodOptions:
-			w.Header().Set("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
-			w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
-			w.WriteHeader(http.StatusNoContent)
-		case strings.HasPrefix(r.URL.Path, "/gw/"):
-			s.serveGateway(w, r)
-		case len(r.URL.Path) > 1 && strings.HasSuffix(r.URL.Path, "/"):
-			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = strings.TrimRight(r.URL.Path, "/"), ""
-			mux.ServeHTTP(w, r)
-		default:
-			mux.ServeHTTP(w, r)
-		}
-	})
-}
-
-// wrap authorises a route's requests, recovers from nothing, and maps errors.
-func (s *server) wrap(rt route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, err := s.authorise(r, rt.level)
-		if err == nil {
-			err = rt.handle(w, r, who)
-		}
-		if err != nil {
-			s.writeError(w, r, err)
-		}
-	})
-}
-
-// byMethod answers a wrong method in V1's shape, which ServeMux's own 405 has not.
-func (s *server) byMethod(handlers map[string]http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h := handlers[r.Method]; h != nil {
-			h.ServeHTTP(w, r)
-			return
-		}
-		s.writeError(w, r, errMethod)
-	})
-}
-
-func (s *server) fail(err error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.writeError(w, r, err) })
-}
-
-func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
-		return // nobody is there to read the answer
-	}
-	e := asError(err)
-	if e.Code >= 500 {
-		s.log.ErrorContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "err", err)
-	}
-	writeJSON(w, e.Code, map[string]apiError{"error": e})
-}
-
-func writeJSON(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.WriteHeader(code)
-	// The status is out: an error here can only be the client's connection.
-	_ = json.NewEncoder(w).Encode(v)
-}
 
 func (s *server) health(w http.ResponseWriter, _ *http.Request, _ caller) error {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
