@@ -28,6 +28,7 @@ var (
 	errBadAuth     = apiError{http.StatusUnauthorized, "ERR_INVALID_AUTH", "Invalid Auth: An Invalid API Key was specified. The Authorization HTTP Header should be in the format \"Authorization: Bearer ESTxxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxxARY\". You have the Bearer prefix but your API Key is empty or missing."}
 	errNoToken     = apiError{http.StatusUnauthorized, "ERR_INVALID_TOKEN", "api key does not exist"}
 	errUploadOnly  = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "api key is upload only"}
+	errFormSize    = apiError{http.StatusRequestEntityTooLarge, "ERR_INVALID_INPUT", fmt.Sprintf("the form has more than %d bytes besides the file in `data`", maxBesides)}
 	errLevel       = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "user not authorized"}
 )
 
@@ -37,6 +38,10 @@ func errInput(format string, args ...any) apiError {
 
 func errNoContent(id uint64) apiError {
 	return apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", fmt.Sprintf("content: %d was not found", id)}
+}
+
+func errNoCollection(id string) apiError {
+	return apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", fmt.Sprintf("collection with ID(%s) was not found", id)}
 }
 
 func errNoZone(id uint64) apiError {
@@ -66,10 +71,6 @@ func asError(err error) apiError {
 	var e apiError
 	if errors.As(err, &e) {
 		return e
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return apiError{http.StatusRequestEntityTooLarge, "ERR_INVALID_INPUT", fmt.Sprintf("more than %d bytes", tooLarge.Limit)}
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {

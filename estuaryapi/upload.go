@@ -1,11 +1,7 @@
 package estuaryapi
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
+	"context"
 	"net/http"
 
 	"github.com/whypfs/whypfs/buckets"
@@ -20,20 +16,20 @@ type addResponse struct {
 	Providers           []string `json:"providers"`
 }
 
-// errEnd says that a form is at its end and whole.
-var errEnd = errors.New("end of form")
-
-// errBrokenBody says that a form ended before it was complete.
-var errBrokenBody = errors.New("multipart form breaks off")
-
 // addContent answers POST /content/add: a multipart form whose file field
 // `data` is streamed into the user's global bucket. The field `filename` wins
-// over the file part's own name, wherever in the form it stands.
+// over the query's, and that over the file part's own name.
 func (s *server) addContent(w http.ResponseWriter, r *http.Request, who caller) error {
-	form, err := formReader(r)
+	query := r.URL.Query()
+	if id := query.Get("coluuid"); id != "" {
+		// Nothing here makes collections, so none has this id.
+		return errNoCollection(id)
+	}
+	form, err := formReader(w, r, s.opt.Idle)
 	if err != nil {
 		return err
 	}
+	form.setName(query.Get("filename"))
 	bucket, err := s.buckets.GlobalBucket(r.Context(), who.user.ID)
 	if err != nil {
 		return err
@@ -51,103 +47,35 @@ func (s *server) addContent(w http.ResponseWriter, r *http.Request, who caller) 
 	if err != nil {
 		return err
 	}
+	if query.Get("ignore-dupes") == "true" {
+		known, err := s.dropDupe(r.Context(), bucket, o)
+		if err != nil {
+			return err
+		}
+		if known {
+			writeJSON(w, http.StatusConflict, map[string]string{
+				"message": "this content is already preserved under cid:" + o.CID.String()})
+			return nil
+		}
+	}
 	url := s.baseURL(r) + "/gw/ipfs/" + o.CID.String()
 	writeJSON(w, http.StatusOK, addResponse{CID: o.CID.String(), RetrievalURL: url, EstuaryRetrievalURL: url,
 		EstuaryID: o.Content, Providers: append([]string{}, s.node.Addrs()...)})
 	return nil
 }
 
-// form streams a multipart form. It is the body of its file.
-type form struct {
-	parts *multipart.Reader
-	data  *multipart.Part
-	name  string
-	named bool // by the field filename
-}
-
-func formReader(r *http.Request) (*form, error) {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
-		return nil, apiError{http.StatusUnsupportedMediaType, "ERR_UNSUPPORTED_CONTENT_TYPE",
-			fmt.Sprintf("this endpoint only supports multipart/form-data payloads. Found %s.", kind)}
-	}
-	return &form{parts: multipart.NewReader(r.Body, params["boundary"])}, nil
-}
-
-// toData reads fields up to the file.
-func (f *form) toData() error {
-	for {
-		p, err := f.next()
-		if err == errEnd {
-			return errInput("http: no such file: the form has no field `data` with a file")
-		}
-		if err != nil {
-			return err
-		}
-		if p.FormName() == "data" {
-			f.data = p
-			if !f.named {
-				f.name = p.FileName()
-			}
-			if f.name == "" {
-				f.name = "file"
-			}
-			return nil
-		}
-	}
-}
-
-// rest reads the fields behind the file.
-func (f *form) rest() error {
-	for {
-		if _, err := f.next(); err == errEnd {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
-
-// next returns the next part, having read it if it is the field filename.
-func (f *form) next() (*multipart.Part, error) {
-	p, err := f.parts.NextPart()
-	// A form without its closing boundary is an error that wraps io.EOF; only
-	// the bare io.EOF is the end of a whole form.
-	if err == io.EOF { //nolint:errorlint
-		return nil, errEnd
-	}
+// dropDupe takes an upload back if its user has an older content with the same
+// root. Of two at the same time both may stay, but never none.
+func (s *server) dropDupe(ctx context.Context, bucket buckets.Bucket, o buckets.Object) (bool, error) {
+	list, err := s.buckets.ContentsByCID(ctx, o.CID)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBrokenBody, err)
+		return false, err
 	}
-	if p.FormName() != "filename" {
-		return p, nil
+	for _, c := range list {
+		if c.Owner == bucket.Owner && c.ID < o.Content {
+			// It is answered as refused, so it must go even if the client has gone.
+			return true, s.buckets.Delete(context.WithoutCancel(ctx), bucket, o.Key, buckets.Conditions{})
+		}
 	}
-	const limit = 1024
-	v, err := io.ReadAll(io.LimitReader(p, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBrokenBody, err)
-	}
-	if len(v) > limit {
-		return nil, errInput("filename is longer than %d bytes", limit)
-	}
-	if len(v) > 0 {
-		f.name, f.named = string(v), true
-	}
-	return p, nil
-}
-
-// Read reads the file.
-func (f *form) Read(p []byte) (int, error) {
-	n, err := f.data.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%w: %w", errBrokenBody, err)
-	}
-	return n, err
-}
-
-func (f *form) contentType() string {
-	if t := f.data.Header.Get("Content-Type"); t != "" {
-		return t
-	}
-	return "application/octet-stream"
+	return false, nil
 }

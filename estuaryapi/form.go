@@ -1,0 +1,170 @@
+package estuaryapi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"time"
+)
+
+const (
+	maxBesides  = 1 << 20 // bytes of a form besides its file: boundaries, headers, other fields
+	maxFilename = 1024
+	maxType     = 255
+)
+
+var (
+	// errEnd says that a form is at its end and whole.
+	errEnd = errors.New("end of form")
+	// errBrokenBody says that a form ended before it was complete.
+	errBrokenBody = errors.New("multipart form breaks off")
+)
+
+// form streams a multipart form. It is the body of its file.
+type form struct {
+	body  *meter
+	parts *multipart.Reader
+	data  *multipart.Part
+	name  string
+	named bool // by more than the file part
+}
+
+// formReader begins to read a request's form; the client may be silent for idle.
+func formReader(w http.ResponseWriter, r *http.Request, idle time.Duration) (*form, error) {
+	header := r.Header.Get("Content-Type")
+	kind, params, err := mime.ParseMediaType(header)
+	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
+		if len(header) > maxType {
+			header = header[:maxType]
+		}
+		return nil, apiError{http.StatusUnsupportedMediaType, "ERR_UNSUPPORTED_CONTENT_TYPE",
+			fmt.Sprintf("this endpoint only supports multipart/form-data payloads. Found %s.", header)}
+	}
+	body := &meter{body: r.Body, left: maxBesides, conn: http.NewResponseController(w), idle: idle}
+	return &form{body: body, parts: multipart.NewReader(body, params["boundary"])}, nil
+}
+
+// setName names the file unless name is empty.
+func (f *form) setName(name string) {
+	if name != "" {
+		f.name, f.named = name, true
+	}
+}
+
+// toData reads fields up to the file. As in V1, a field without a file name is not a file.
+func (f *form) toData() error {
+	for {
+		p, err := f.next()
+		if err == errEnd {
+			return errInput("http: no such file: the form has no field `data` with a file")
+		}
+		if err != nil {
+			return err
+		}
+		if isFile(p) {
+			f.data = p
+			if !f.named {
+				f.name = p.FileName()
+			}
+			f.body.free = true
+			return nil
+		}
+	}
+}
+
+// rest reads the fields behind the file.
+func (f *form) rest() error {
+	f.body.free = false
+	for {
+		p, err := f.next()
+		if err == errEnd {
+			f.body.done()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if isFile(p) {
+			// V1 dropped it, and its sender took it for stored.
+			return errInput("the form has more than one file in `data`; send each in a request of its own")
+		}
+	}
+}
+
+func isFile(p *multipart.Part) bool { return p.FormName() == "data" && p.FileName() != "" }
+
+// next returns the next part, having read it if it is the field filename.
+func (f *form) next() (*multipart.Part, error) {
+	p, err := f.parts.NextPart()
+	// A form without its closing boundary is an error that wraps io.EOF; only
+	// the bare io.EOF is the end of a whole form.
+	if err == io.EOF { //nolint:errorlint
+		return nil, errEnd
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errBrokenBody, err)
+	}
+	if p.FormName() != "filename" {
+		return p, nil
+	}
+	v, err := io.ReadAll(io.LimitReader(p, maxFilename+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errBrokenBody, err)
+	}
+	if len(v) > maxFilename {
+		return nil, errInput("filename is longer than %d bytes", maxFilename)
+	}
+	f.setName(string(v))
+	return p, nil
+}
+
+// Read reads the file.
+func (f *form) Read(p []byte) (int, error) {
+	n, err := f.data.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // only the bare one is the end
+		err = fmt.Errorf("%w: %w", errBrokenBody, err)
+	}
+	return n, err
+}
+
+// contentType is what the client says the file is, as far as that makes sense:
+// it is kept with the object.
+func (f *form) contentType() string {
+	t := f.data.Header.Get("Content-Type")
+	if _, _, err := mime.ParseMediaType(t); err != nil || len(t) > maxType {
+		return "application/octet-stream"
+	}
+	return t
+}
+
+// A meter reads a request's body. It counts what is not the file's, because a
+// form can have fields without end, and cuts a client that falls silent.
+type meter struct {
+	body io.Reader
+	left int64 // bytes besides the file
+	free bool  // within the file: not counted
+	conn *http.ResponseController
+	idle time.Duration
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	if !m.free {
+		if m.left <= 0 {
+			return 0, errFormSize
+		}
+		p = p[:min(int64(len(p)), m.left)]
+	}
+	// Not every server has deadlines; one that has not reads without.
+	_ = m.conn.SetReadDeadline(time.Now().Add(m.idle))
+	n, err := m.body.Read(p)
+	if !m.free {
+		m.left -= int64(n)
+	}
+	return n, err
+}
+
+// done takes the deadline away: past it the server would take the client for gone.
+func (m *meter) done() { _ = m.conn.SetReadDeadline(time.Time{}) }
