@@ -254,7 +254,7 @@ func TestSixReplicas(t *testing.T) {
 		sizes = sizes[:3] // the detector makes hashing 32 MiB six times a long wait
 	}
 	m.zone(1, 6, sizes...)
-	m.until("six active deals", 20*time.Second, m.active(1))
+	m.until("six active deals", 20*time.Second+100*raceDelay, m.active(1))
 	t.Logf("from pack to six active deals in %v", time.Since(begin))
 	m.checkDistinct(1)
 	for _, d := range m.list(1) {

@@ -38,9 +38,9 @@ func (s *flaky) Update(ctx context.Context, fn func(kv.Tx) error) error {
 // Packing may break off at any write, and ends with the same pieces.
 func TestPackOverFailures(t *testing.T) {
 	w := newWorld(t, deals.Options{})
-	req := deals.PackRequest{Zone: 1, MaxPiece: 8 << 20}
+	req := deals.PackRequest{Zone: 1, MaxPiece: 4 << 20}
 	for i := range uint64(5) {
-		req.Members = append(req.Members, w.add(i+1, random(2<<20, i)))
+		req.Members = append(req.Members, w.add(i+1, random(700<<10, i)))
 	}
 	want := w.pack(req)
 	if err := w.deals.Forget(t.Context(), 1); err != nil {
@@ -62,7 +62,7 @@ func TestPackOverFailures(t *testing.T) {
 					t.Fatalf("failure at write %d, applied %v: piece %d is %s, want %s", at, applied, i, got[i].CID, want[i].CID)
 				}
 			}
-			checkPieces(t, w, got[:1], nil)
+			checkPieces(t, w, got[len(got)-1:], nil)
 			if err := w.deals.Forget(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}

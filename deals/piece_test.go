@@ -119,6 +119,9 @@ func TestPack(t *testing.T) {
 		{"more than a piece", []int{3 * mib, 8 * mib, 1}, 8 * mib, 3, 8 * mib},
 		{"no power of two", []int{4 * mib}, 13 * mib, 1, 8 * mib},
 	} {
+		if raced && c.padded > 8*mib {
+			continue // hashed three times here, which the detector makes slow
+		}
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, deals.Options{})
 			req := deals.PackRequest{Zone: 7, Bucket: "b", Replication: 6, MaxPiece: c.max}
