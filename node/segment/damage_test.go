@@ -29,7 +29,7 @@ func withFile(d *memFiles, name string, data []byte) *memFiles {
 // recordEnds scans a segment for where its records end; the first is the header.
 func recordEnds(data []byte) []int {
 	ends := []int{len(header)}
-	_, _, entries := scan(bytes.NewReader(data), int64(len(data)), 0)
+	_, _, entries, _ := scan(bytes.NewReader(data), int64(len(data)), 0)
 	for _, e := range entries {
 		ends = append(ends, int(e.end()))
 	}
@@ -221,7 +221,10 @@ func FuzzScan(f *testing.F) {
 	f.Add(slices.Clone(header))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		end, skipped, entries := scan(bytes.NewReader(data), int64(len(data)), 9)
+		end, skipped, entries, err := scan(bytes.NewReader(data), int64(len(data)), 9)
+		if err != nil {
+			t.Errorf("scan = %v", err)
+		}
 		if end > int64(len(data)) || skipped < 0 || skipped > int64(len(data)) {
 			t.Errorf("scan of %d bytes: end %d, skipped %d", len(data), end, skipped)
 		}

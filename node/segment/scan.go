@@ -13,6 +13,7 @@ type window struct {
 	size int64
 	base int64 // offset of buf
 	buf  []byte
+	err  error // of the first read that failed
 }
 
 const (
@@ -37,7 +38,11 @@ func (w *window) at(off int64, n int) ([]byte, error) {
 		if k, err := w.r.ReadAt(w.buf, off); k < want {
 			w.buf = w.buf[:k]
 			if k < n {
-				return nil, errors.Join(err, io.ErrUnexpectedEOF)
+				err = errors.Join(err, io.ErrUnexpectedEOF)
+				if w.err == nil {
+					w.err = err
+				}
+				return nil, err
 			}
 		}
 	}
@@ -99,8 +104,9 @@ func (w *window) next(off int64) int64 {
 
 // scan finds the records of a segment. What is damaged is skipped: the scan goes
 // on at the next whole record. end is where the last one ends, and skipped
-// counts the bytes before it that are in no record.
-func scan(r io.ReaderAt, size int64, seg uint32) (end, skipped int64, entries []entry) {
+// counts the bytes before it that are in no record. With err some of the file
+// could not be read, so what was not found may be there.
+func scan(r io.ReaderAt, size int64, seg uint32) (end, skipped int64, entries []entry, err error) {
 	w := &window{r: r, size: size}
 	end = int64(len(header))
 	inStep := true // off is where a record ends, not where something looks like one
@@ -115,5 +121,5 @@ func scan(r io.ReaderAt, size int64, seg uint32) (end, skipped int64, entries []
 		}
 		off, inStep = w.next(off+1), false
 	}
-	return min(end, size), skipped, entries
+	return min(end, size), skipped, entries, w.err
 }

@@ -22,7 +22,7 @@ type segment struct {
 	entries   []entry       // in order of offset, until the index file is written
 	sealed    bool          // nothing is appended any more
 	finished  bool          // someone writes, or wrote, the index file
-	settled   bool          // and is done with it, so that a sweep may begin
+	settled   bool          // and is done with it, and all blocks are known, so that a sweep may begin
 	candidate bool          // a sweep may remove it, so Put sees none of its blocks
 	err       error         // why what is beyond synced is lost
 	round     chan struct{} // closed when the sync under way ends; nil if there is none

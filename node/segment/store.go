@@ -179,6 +179,7 @@ func (s *Store) recoverSegment(ctx context.Context, id uint32) error {
 		return err
 	}
 	g := newSegment(id, s.files, f)
+	g.settled = true
 	end, entries, err := readIndex(s.files, id, size)
 	if err != nil {
 		end, entries, err = s.rebuild(ctx, g, size, err)
@@ -186,10 +187,10 @@ func (s *Store) recoverSegment(ctx context.Context, id uint32) error {
 			return errors.Join(err, f.Close())
 		}
 	}
-	if len(entries) == 0 {
+	if len(entries) == 0 && g.settled {
 		return s.discard(ctx, g, size)
 	}
-	g.sealed, g.finished, g.settled, g.written, g.synced = true, true, true, end, end
+	g.sealed, g.finished, g.written, g.synced = true, true, end, end
 	s.segs[id] = g
 	for _, e := range entries {
 		s.index.add(e.mh, e.loc)
@@ -208,9 +209,16 @@ func (s *Store) discard(ctx context.Context, g *segment, size int64) error {
 	return g.release()
 }
 
-// rebuild scans a segment that has no good index, for the reason why, and gives it one.
+// rebuild scans a segment that has no good index, for the reason why, and gives
+// it one. What cannot be read now may be readable later: then the segment is
+// neither cut nor settled, and the next open scans it again.
 func (s *Store) rebuild(ctx context.Context, g *segment, size int64, why error) (end int64, entries []entry, err error) {
-	end, skipped, entries := scan(g.file, size, g.id)
+	end, skipped, entries, unread := scan(g.file, size, g.id)
+	if unread != nil {
+		s.log.ErrorContext(ctx, "segment cannot be read", "segment", g.id, "blocks", len(entries), "size", size, "err", unread)
+		g.settled, end = false, size
+		return end, entries, errors.Join(g.file.Sync(), s.files.sync())
+	}
 	if len(entries) == 0 {
 		return end, nil, nil
 	}

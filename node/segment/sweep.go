@@ -73,14 +73,14 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 	return w.result, errors.Join(append(errs, s.files.sync())...)
 }
 
-// candidates marks all sealed segments, and returns them from the oldest on.
+// candidates marks all sealed segments whose blocks are all known, and returns them from the oldest on.
 func (s *Store) candidates() []*segment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.found = map[string]bool{}
 	var all []*segment
 	for _, g := range s.segs {
-		if g.sealed && g.finished {
+		if g.settled {
 			g.candidate = true
 			all = append(all, g)
 		}
