@@ -58,8 +58,10 @@ func hoisted(r *http.Request) http.Header {
 	h := r.Header.Clone()
 	for name, values := range r.URL.Query() {
 		lower := strings.ToLower(name)
-		if strings.HasPrefix(lower, "x-amz-") && !signing[lower] && h.Get(name) == "" {
-			h[http.CanonicalHeaderKey(name)] = values
+		if strings.HasPrefix(lower, "x-amz-") && !signing[lower] && r.Header.Get(name) == "" {
+			// Spellings of one name in different case are one header given twice.
+			key := http.CanonicalHeaderKey(name)
+			h[key] = append(h[key], values...)
 		}
 	}
 	return h

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/xml"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/whypfs/whypfs/buckets"
@@ -113,5 +112,9 @@ func (s *server) deleteOne(ctx context.Context, b buckets.Bucket, e deleteEntry)
 	case len(e.Key) > 1024:
 		return errKeyTooLong
 	}
-	return s.buckets.Delete(ctx, b, e.Key, buckets.Conditions{IfMatch: strings.Trim(e.ETag, `"`)})
+	var cond buckets.Conditions
+	if e.ETag != "" {
+		cond.IfMatch = ifMatch(e.ETag)
+	}
+	return s.buckets.Delete(ctx, b, e.Key, cond)
 }

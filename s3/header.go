@@ -50,6 +50,9 @@ func refuse(h http.Header) error {
 		if !strings.HasPrefix(name, "X-Amz-") {
 			continue
 		}
+		if err := refuseForm(name, values); err != nil {
+			return err
+		}
 		if strings.HasPrefix(name, "X-Amz-Grant-") {
 			return errACL
 		}
@@ -59,6 +62,21 @@ func refuse(h http.Header) error {
 		if err := refuseValue(name, values[0]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// refuseForm returns an error for a name that is no header's, which only the
+// query of a presigned URL can hold, and for a header that is given twice: a
+// signature covers both values, but not which of them comes first.
+func refuseForm(name string, values []string) error {
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	}) {
+		return errInvalidArgument.because("This is not the name of a header.").with("ArgumentName", name)
+	}
+	if len(values) > 1 && !strings.HasPrefix(name, metaPrefix) {
+		return errInvalidRequest.because("A header is given more than once.").with("Header", name)
 	}
 	return nil
 }

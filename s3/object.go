@@ -51,19 +51,30 @@ func (s *server) putObject(w *response, c *call) error {
 // writeConditions reads the conditions on the object that is replaced.
 func (c *call) writeConditions() (buckets.Conditions, error) {
 	var cond buckets.Conditions
-	if v := c.h.Get("If-None-Match"); v != "" {
+	if v := strings.Join(c.h.Values("If-None-Match"), ","); v != "" {
 		if strings.TrimSpace(v) != "*" {
 			return cond, errNotImplemented.with("Header", "If-None-Match")
 		}
 		cond.IfNoneMatch = "*"
 	}
-	if v := c.h.Get("If-Match"); v != "" {
+	if v := strings.Join(c.h.Values("If-Match"), ","); v != "" {
 		if strings.Contains(v, ",") {
 			return cond, errNotImplemented.with("Header", "If-Match")
 		}
-		cond.IfMatch = strings.Trim(strings.TrimSpace(v), `"`)
+		cond.IfMatch = ifMatch(v)
 	}
 	return cond, nil
+}
+
+// ifMatch is a condition on the ETag without its quotes. Where nothing would be
+// left, or the star that stands for any object, the quotes stay: such a
+// condition never holds, and must not become none.
+func ifMatch(v string) string {
+	v = strings.TrimSpace(v)
+	if tag := strings.Trim(v, `"`); v == "*" || tag != "" && tag != "*" {
+		return tag
+	}
+	return `"` + v
 }
 
 // tellChecksums sets the checksum headers of an object or part.

@@ -170,9 +170,12 @@ func (c *call) find(l level) error {
 		return errNotImplemented
 	}
 	op := &operations[i]
-	for name := range c.q {
-		if !op.takes(name) && !c.signs(name) {
+	for name, values := range c.q {
+		switch {
+		case !op.takes(name) && !c.signs(name):
 			return errNotImplemented.with("Parameter", name)
+		case len(values) > 1: // the signature does not say which comes first
+			return errInvalidArgument.because("A parameter is given more than once.").with("ArgumentName", name)
 		}
 	}
 	c.op = op
