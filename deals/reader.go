@@ -135,7 +135,7 @@ func (d *Deals) openShard(ctx context.Context, zone, ord uint64) (*shardReader, 
 	return &shardReader{d: d, zone: zone, ord: ord, row: row, prefix: prefix, block: -1}, nil
 }
 
-// at returns some bytes from off on, at least one. They are valid until the next call.
+// at returns some bytes from off on, at least one. They must not be changed.
 func (s *shardReader) at(ctx context.Context, off int64) ([]byte, error) {
 	if off < int64(len(s.prefix)) {
 		return s.prefix[off:], nil
@@ -179,14 +179,15 @@ func (s *shardReader) read(ctx context.Context, e entry, off int64) ([]byte, err
 	return data, nil
 }
 
-// writeTo writes the whole shard, in the blocks it is made of.
-func (s *shardReader) writeTo(ctx context.Context, w io.Writer, size int64) error {
+// each calls fn with the bytes of the shard, in the parts it is made of. fn may
+// keep them: every block is read into memory of its own.
+func (s *shardReader) each(ctx context.Context, size int64, fn func([]byte) error) error {
 	for off := int64(0); off < size; {
 		b, err := s.at(ctx, off)
 		if err != nil {
 			return err
 		}
-		if _, err := w.Write(b); err != nil {
+		if err := fn(b); err != nil {
 			return err
 		}
 		off += int64(len(b))

@@ -8,6 +8,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/internal/commp"
 	"github.com/whypfs/whypfs/kv"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -108,10 +109,32 @@ func (p *packer) closeShard(ctx context.Context) error {
 	return nil
 }
 
-// commit computes the shard's commitment.
+// commit computes the shard's commitment. Reading checks each block's hash and
+// is as much work as hashing the tree, so the two go side by side.
 func (s *shardReader) commit(ctx context.Context) (commp.Sum, error) {
+	parts := make(chan []byte, 8)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(parts)
+		return s.each(ctx, s.row.Size, func(b []byte) error {
+			select {
+			case parts <- b:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
 	w := new(commp.Writer)
-	if err := s.writeTo(ctx, w, s.row.Size); err != nil {
+	g.Go(func() error {
+		for b := range parts {
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
 		return commp.Sum{}, err
 	}
 	return w.Sum()
