@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -43,7 +44,7 @@ func formReader(w http.ResponseWriter, r *http.Request, idle time.Duration) (*fo
 		return nil, apiError{http.StatusUnsupportedMediaType, "ERR_UNSUPPORTED_CONTENT_TYPE",
 			fmt.Sprintf("this endpoint only supports multipart/form-data payloads. Found %s.", header)}
 	}
-	body := &meter{body: r.Body, left: maxBesides, conn: http.NewResponseController(w), idle: idle}
+	body := &meter{body: io.MultiReader(r.Body, strings.NewReader("\r\n"), breakOff{}), left: maxBesides, conn: http.NewResponseController(w), idle: idle}
 	return &form{body: body, parts: multipart.NewReader(body, params["boundary"])}, nil
 }
 
@@ -99,20 +100,19 @@ func isFile(p *multipart.Part) bool { return p.FormName() == "data" && p.FileNam
 // next returns the next part, having read it if it is the field filename.
 func (f *form) next() (*multipart.Part, error) {
 	p, err := f.parts.NextPart()
-	// A form without its closing boundary is an error that wraps io.EOF; only
-	// the bare io.EOF is the end of a whole form.
+	// As breakOff says, only the closing boundary gives this.
 	if err == io.EOF { //nolint:errorlint
 		return nil, errEnd
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBrokenBody, err)
+		return nil, f.broken(err)
 	}
 	if p.FormName() != "filename" {
 		return p, nil
 	}
 	v, err := io.ReadAll(io.LimitReader(p, maxFilename+1))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBrokenBody, err)
+		return nil, f.broken(err)
 	}
 	if len(v) > maxFilename {
 		return nil, errInput("filename is longer than %d bytes", maxFilename)
@@ -121,11 +121,20 @@ func (f *form) next() (*multipart.Part, error) {
 	return p, nil
 }
 
+// broken is the error of a form whose reading failed with err, in which the
+// parser may have lost the meter's.
+func (f *form) broken(err error) error {
+	if f.body.over {
+		return errFormSize
+	}
+	return fmt.Errorf("%w: %w", errBrokenBody, err)
+}
+
 // Read reads the file.
 func (f *form) Read(p []byte) (int, error) {
 	n, err := f.data.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // only the bare one is the end
-		err = fmt.Errorf("%w: %w", errBrokenBody, err)
+		err = f.broken(err)
 	}
 	return n, err
 }
@@ -140,11 +149,19 @@ func (f *form) contentType() string {
 	return t
 }
 
+// breakOff stands behind a body, and behind the line end that a closing
+// boundary may lack. package multipart takes an io.EOF among a part's headers
+// for the end of the form, so it must never see one.
+type breakOff struct{}
+
+func (breakOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
 // A meter reads a request's body. It counts what is not the file's, because a
 // form can have fields without end, and cuts a client that falls silent.
 type meter struct {
 	body io.Reader
 	left int64 // bytes besides the file
+	over bool  // more was asked for than was left
 	free bool  // within the file: not counted
 	conn *http.ResponseController
 	idle time.Duration
@@ -153,6 +170,7 @@ type meter struct {
 func (m *meter) Read(p []byte) (int, error) {
 	if !m.free {
 		if m.left <= 0 {
+			m.over = true
 			return 0, errFormSize
 		}
 		p = p[:min(int64(len(p)), m.left)]
