@@ -8,4 +8,13 @@
 // A V1 "content" is a content of buckets; a V1 "staging zone" is a zone; an
 // upload that names no collection goes into the user's global bucket. The
 // package holds no rule of its own about storage: it translates.
+//
+// An upload is stored when its whole form has come, up to the closing boundary,
+// and is acknowledged when it is durable; a form that breaks off anywhere
+// leaves nothing. Besides its file a form may have 1 MiB, and its sender may
+// not fall silent. There are no collections yet, so every coluuid is unknown;
+// the replication of an upload is its bucket's, whatever a form asks for.
+//
+// Content is served by CID to anyone, from the address that has the dashboard:
+// every page of it gets an origin of its own. What is not published is not served.
 package estuaryapi
