@@ -86,7 +86,7 @@ func (f *Flights) Waiters(key string) int {
 func (b *Buckets) FakeRefs(ctx context.Context, n int) error {
 	return b.update(ctx, func(tx kv.Tx) error {
 		for i := range n {
-			root, err := cid.V1Builder{Codec: cid.Raw, MhType: 0x12}.Sum([]byte{byte(i), byte(i >> 8)})
+			root, err := cid.V1Builder{Codec: cid.DagProtobuf, MhType: 0x12}.Sum([]byte{byte(i), byte(i >> 8)})
 			if err != nil {
 				return err
 			}

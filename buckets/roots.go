@@ -8,41 +8,34 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-// rootsBatch bounds the roots one snapshot is kept open for.
-const rootsBatch = 1000
-
 // Roots yields every root whose blocks must stay, once each: node.Sweep's argument.
 //
-// It reads in several snapshots. That is safe because a root that is referenced
-// all the time is seen whichever snapshot its turn comes in, and a root that
-// becomes referenced meanwhile is either under its uploader's lease or, when
-// it is copied, was referenced before.
+// They are those of one moment. Reading them in several snapshots would miss
+// some: an upload that is completed in between moves its leaves from the roots
+// of its parts, read later, to a root that belongs among those read before.
+// What is referenced after that moment either was put under a lease that the
+// sweep has waited for, or that keeps it, or is reached from a root of that moment.
 func (b *Buckets) Roots(ctx context.Context, yield func(cid.Cid) error) error {
-	from, to := kv.Range(tabRef)
-	for {
-		var roots []cid.Cid
-		err := b.view(ctx, func(tx kv.Tx) (err error) {
-			roots, err = someRoots(tx, from, to)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("roots: %w", err)
-		}
-		for _, root := range roots {
-			if err := yield(root); err != nil {
-				return err
-			}
-		}
-		if len(roots) < rootsBatch {
-			return nil
-		}
-		from = kv.After(tabRef, rootKey(roots[len(roots)-1]))
+	var roots []cid.Cid
+	err := b.view(ctx, func(tx kv.Tx) (err error) {
+		roots, err = allRoots(tx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("roots: %w", err)
 	}
+	for _, root := range roots {
+		if err := yield(root); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// someRoots returns the next distinct roots, jumping over the other references to each.
-func someRoots(tx kv.Tx, from, to []byte) (roots []cid.Cid, err error) {
-	for from != nil && len(roots) < rootsBatch {
+// allRoots returns the distinct roots, jumping over the other references to each.
+func allRoots(tx kv.Tx) (roots []cid.Cid, err error) {
+	from, to := kv.Range(tabRef)
+	for from != nil {
 		var next []byte
 		for row, err := range tx.Scan(from, to) {
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/ipfs/go-cid"
@@ -134,7 +135,7 @@ func TestRootsAgainstModel(t *testing.T) {
 	}
 }
 
-// TestRootsMany: more roots than one snapshot yields, many of them held more than once.
+// TestRootsMany: many roots, one of them held many times.
 func TestRootsMany(t *testing.T) {
 	f := newTest(t, buckets.Options{})
 	b := f.bucket("one")
@@ -152,4 +153,46 @@ func TestRootsMany(t *testing.T) {
 	if err := f.FakeRefs(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestSweepBesideComplete: an upload that is completed while a sweep lists the
+// roots moves its leaves from one root to another. They must be under one of those listed.
+func TestSweepBesideComplete(t *testing.T) {
+	f := newTest(t, buckets.Options{})
+	ctx := t.Context()
+	b := f.bucket("one")
+	wantErr(t, "FakeRefs", f.FakeRefs(ctx, 2500), nil)
+	type begun struct {
+		id, body string
+		parts    []buckets.CompletedPart
+	}
+	uploads := map[string]begun{}
+	for i := range uint64(6) {
+		key, bodies := fmt.Sprint("key", i), []string{string(noise(2*i, 5*mib)), string(noise(2*i+1, 10))}
+		id, parts := f.begin(b, key, bodies...)
+		uploads[key] = begun{id, strings.Join(bodies, ""), parts}
+	}
+	completed := false
+	_, err := f.node.Sweep(ctx, func(yield func(cid.Cid) error) error {
+		return f.Roots(ctx, func(c cid.Cid) error {
+			if !completed {
+				completed = true
+				for key, u := range uploads {
+					_, err := f.complete(b, key, u.id, u.parts)
+					wantErr(t, "Complete", err, nil)
+				}
+			}
+			return yield(c)
+		})
+	})
+	wantErr(t, "Sweep", err, nil)
+	for key, u := range uploads {
+		o, err := f.Head(ctx, b, key)
+		wantErr(t, "Head", err, nil)
+		if f.read(o.CID) != u.body {
+			t.Errorf("body of %s differs", key)
+		}
+		f.delete(b, key)
+	}
+	wantErr(t, "FakeRefs", f.FakeRefs(ctx, 0), nil)
 }
