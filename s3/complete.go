@@ -17,13 +17,57 @@ const maxCompleteBody = 4 << 20
 // completeRequest is the body of CompleteMultipartUpload.
 type completeRequest struct {
 	XMLName xml.Name        `xml:"CompleteMultipartUpload"`
-	Parts   []completeEntry `xml:"Part"`
+	Parts   completeEntries `xml:"Part"`
 }
 
 type completeEntry struct {
 	PartNumber string
 	ETag       string
-	Other      []element `xml:",any"` // checksums among them
+	Checksums  checksumEntries `xml:",any"`
+}
+
+// completeEntries grows no further than an upload may: the document has room
+// for many more empty entries.
+type completeEntries []completeEntry
+
+// UnmarshalXML implements xml.Unmarshaler; it is called for each entry.
+func (l *completeEntries) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	if len(*l) == maxParts {
+		return errInvalidArgument.because("An upload has 10000 parts at most")
+	}
+	var e completeEntry
+	if err := d.DecodeElement(&e, &start); err != nil {
+		return err
+	}
+	*l = append(*l, e)
+	return nil
+}
+
+// checksumEntries are a part's checksums by the names of their elements.
+// Elements that are none are passed over.
+type checksumEntries map[string]string
+
+// UnmarshalXML implements xml.Unmarshaler.
+func (m *checksumEntries) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	name, ok := strings.CutPrefix(start.Name.Local, "Checksum")
+	if !ok {
+		return d.Skip()
+	}
+	var value string
+	if err := d.DecodeElement(&value, &start); err != nil {
+		return err
+	}
+	if value == "" {
+		return nil
+	}
+	if err := checksum.Valid(name, value); err != nil {
+		return err
+	}
+	if *m == nil {
+		*m = checksumEntries{}
+	}
+	(*m)[strings.ToUpper(name)] = value
+	return nil
 }
 
 type completeResult struct {
@@ -100,9 +144,6 @@ func parseParts(data []byte) ([]buckets.CompletedPart, error) {
 	if len(req.Parts) == 0 {
 		return nil, errMalformedXML
 	}
-	if len(req.Parts) > maxParts {
-		return nil, errInvalidArgument.because("An upload has 10000 parts at most")
-	}
 	parts := make([]buckets.CompletedPart, len(req.Parts))
 	for i, p := range req.Parts {
 		n, err := strconv.Atoi(strings.TrimSpace(p.PartNumber))
@@ -115,20 +156,7 @@ func parseParts(data []byte) ([]buckets.CompletedPart, error) {
 		if i > 0 && n <= parts[i-1].Number {
 			return nil, errInvalidPartOrder
 		}
-		parts[i] = buckets.CompletedPart{Number: n, ETag: strings.Trim(strings.TrimSpace(p.ETag), `"`)}
-		for _, e := range p.Other {
-			name, ok := strings.CutPrefix(e.XMLName.Local, "Checksum")
-			if !ok || e.Value == "" {
-				continue
-			}
-			if err := checksum.Valid(name, e.Value); err != nil {
-				return nil, err
-			}
-			if parts[i].Checksums == nil {
-				parts[i].Checksums = map[string]string{}
-			}
-			parts[i].Checksums[strings.ToUpper(name)] = e.Value
-		}
+		parts[i] = buckets.CompletedPart{Number: n, ETag: strings.Trim(strings.TrimSpace(p.ETag), `"`), Checksums: p.Checksums}
 	}
 	return parts, nil
 }

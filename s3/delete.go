@@ -22,7 +22,24 @@ const (
 type deleteRequest struct {
 	XMLName xml.Name `xml:"Delete"`
 	Quiet   bool
-	Objects []deleteEntry `xml:"Object"`
+	Objects deleteEntries `xml:"Object"`
+}
+
+// deleteEntries grows no further than a request may go: the document has room
+// for a million empty entries.
+type deleteEntries []deleteEntry
+
+// UnmarshalXML implements xml.Unmarshaler; it is called for each entry.
+func (l *deleteEntries) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	if len(*l) == maxDelete {
+		return errMalformedXML
+	}
+	var e deleteEntry
+	if err := d.DecodeElement(&e, &start); err != nil {
+		return err
+	}
+	*l = append(*l, e)
+	return nil
 }
 
 type deleteEntry struct {
@@ -60,7 +77,7 @@ func (s *server) deleteObjects(w *response, c *call) error {
 	if err := parseXML(data, &req); err != nil {
 		return err
 	}
-	if n := len(req.Objects); n == 0 || n > maxDelete {
+	if len(req.Objects) == 0 {
 		return errMalformedXML
 	}
 	errs := s.deleteAll(c, req.Objects)

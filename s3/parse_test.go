@@ -3,6 +3,7 @@ package s3
 import (
 	"encoding/xml"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -152,4 +153,43 @@ func FuzzConditions(f *testing.F) {
 			t.Errorf("matches(%q, %q) is strong but not weak", list, etag)
 		}
 	})
+}
+
+// A small document of very many elements must not become a large structure,
+// nor one that goes on behind its end be taken for a whole one.
+func TestDocumentsOfManyElements(t *testing.T) {
+	fill := func(head, element, tail string, size int) []byte {
+		return []byte(head + strings.Repeat(element, (size-len(head)-len(tail))/len(element)) + tail)
+	}
+	deletion := func(data []byte) error { return parseXML(data, new(deleteRequest)) }
+	completion := func(data []byte) error { _, err := parseParts(data); return err }
+	for _, c := range []struct {
+		name string
+		read func([]byte) error
+		data []byte
+		code string
+	}{
+		{"deletions", deletion, fill("<Delete>", "<Object/>", "</Delete>", maxDeleteBody), "MalformedXML"},
+		{"parts", completion, fill("<CompleteMultipartUpload>", "<Part/>", "</CompleteMultipartUpload>", maxCompleteBody), "InvalidArgument"},
+		{"elements of a part", completion, fill("<CompleteMultipartUpload><Part>", "<ChecksumX/>", "</Part></CompleteMultipartUpload>", maxCompleteBody), "MalformedXML"},
+		{"depth", completion, fill("<CompleteMultipartUpload><Part>", "<x>", "", maxCompleteBody), "MalformedXML"},
+		{"two documents", deletion, []byte("<Delete><Object><Key>a</Key></Object></Delete><Delete/>"), "MalformedXML"},
+		{"text behind", deletion, []byte("<Delete><Object><Key>a</Key></Object></Delete>x"), "MalformedXML"},
+	} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		err := c.read(c.data)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if e := translate(err); e.Code != c.code {
+			t.Errorf("%s: %v, want %s", c.name, err, c.code)
+		}
+		if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 32<<20 {
+			t.Errorf("%s: %d bytes make the heap grow by %d", c.name, len(c.data), grown)
+		}
+	}
+	if err := deletion([]byte("\n<Delete><Object><Key>a</Key></Object></Delete>\n<!-- end --> ")); err != nil {
+		t.Error(err)
+	}
 }

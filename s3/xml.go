@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"encoding/xml"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -97,10 +98,64 @@ func writeXML(w http.ResponseWriter, status int, doc any) error {
 	return err
 }
 
-// parseXML reads a document the client sent; elements it does not know are ignored.
+// parseXML reads a document the client sent; elements it does not know are
+// ignored. What follows the document is not.
 func parseXML(data []byte, into any) error {
-	if err := xml.Unmarshal(data, into); err != nil {
-		return errMalformedXML
+	d := xml.NewTokenDecoder(&shallow{raw: xml.NewDecoder(bytes.NewReader(data))})
+	err := d.Decode(into)
+	if err == nil {
+		err = nothingMore(d)
 	}
-	return nil
+	switch {
+	case err == nil:
+		return nil
+	case translate(err) != errInternal: // of an element that judges itself
+		return err
+	}
+	return errMalformedXML
+}
+
+// maxDepth is far more than any document of S3 has.
+const maxDepth = 32
+
+// shallow refuses nesting, of which encoding/xml remembers every level.
+type shallow struct {
+	raw   *xml.Decoder
+	depth int
+}
+
+// Token implements xml.TokenReader.
+func (s *shallow) Token() (xml.Token, error) {
+	t, err := s.raw.RawToken()
+	switch t.(type) {
+	case xml.StartElement:
+		if s.depth++; s.depth > maxDepth {
+			return nil, errMalformedXML
+		}
+	case xml.EndElement:
+		s.depth--
+	}
+	return t, err
+}
+
+// nothingMore says whether only white space and comments follow.
+func nothingMore(d *xml.Decoder) error {
+	for {
+		t, err := d.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch t := t.(type) {
+		case xml.Comment, xml.ProcInst:
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) > 0 {
+				return errMalformedXML
+			}
+		default:
+			return errMalformedXML
+		}
+	}
 }
