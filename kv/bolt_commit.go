@@ -201,18 +201,31 @@ func (b *Bolt) finish(btx *bolt.Tx, size int, sum ran) error {
 	if sum.err != nil || sum.writes == 0 {
 		return errors.Join(sum.err, btx.Rollback())
 	}
+	id := btx.ID()
 	start := time.Now()
 	err := b.commit(btx)
 	b.metrics.committed(size, time.Since(start), err)
 	if err == nil {
 		return nil
 	}
-	if !isFull(err) {
+	if !isFull(err) || b.visible(id) {
 		b.mu.Lock()
 		b.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 		b.mu.Unlock()
 	}
 	return fmt.Errorf("commit: %w", err)
+}
+
+// visible says whether a transaction whose commit failed is what readers see: its
+// meta page was written, and only the sync of that failed. The next commit
+// would take it for durable, and write over pages of the one that is.
+func (b *Bolt) visible(id int) bool {
+	btx, err := b.db.Begin(false)
+	if err != nil {
+		return true
+	}
+	defer btx.Rollback() // of a read transaction: only fails if it has ended
+	return btx.ID() >= id
 }
 
 // refuse answers n waiting updates without running them.
@@ -233,8 +246,8 @@ func (b *Bolt) brokenErr() error {
 	return b.broken
 }
 
-// isFull reports an error that bolt meets before it touches what is durable, and
-// that goes away when there is room.
+// isFull reports an error that goes away when there is room. Nearly always bolt
+// meets it before it touches what is durable.
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, berrors.ErrMaxSizeReached)
 }
