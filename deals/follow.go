@@ -66,7 +66,11 @@ func (d *Deals) waitFor(row dealRow) error {
 		most = time.Hour
 	}
 	wait = max(d.opt.Poll, min(wait, most))
-	return queue.Later(time.Now().Add(wait), row.Reason)
+	reason := row.Reason
+	if reason == "" {
+		reason = "looks again whether the deal is still on chain"
+	}
+	return queue.Later(time.Now().Add(wait), reason)
 }
 
 // checkAccepted asks the provider how far it is, and looks for the deal on chain.

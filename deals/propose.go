@@ -325,8 +325,9 @@ func (d *Deals) dealParams(ctx context.Context, row dealRow, p Piece) (*boostly.
 // short cuts a provider's message to what fits into a reason.
 func short(s string) string {
 	const limit = 300
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ")
 	if len(s) > limit {
-		return s[:limit] + "…"
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
 	}
 	return s
 }
