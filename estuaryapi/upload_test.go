@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -218,10 +219,32 @@ func TestSilentClient(t *testing.T) {
 		t.Errorf("a silent client gets %q, %v; want 400 and the end", answer, err)
 	}
 	f.none("a silent client")
-	// The deadline is gone with the form: the connection goes on.
-	for range 2 {
-		f.add(token, "a", "x")
-		time.Sleep(350 * time.Millisecond) // longer than Idle: nothing else shows that no deadline is left
+}
+
+// deadlines is a ResponseWriter that remembers the deadline for reading.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	last time.Time
+	n    int
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.last, d.n = t, d.n+1
+	return nil
+}
+
+// A deadline that passed while the file is made durable would cancel the request.
+func TestDeadlineEndsWithForm(t *testing.T) {
+	f := newTest(t, publish, estuaryapi.Options{})
+	_, token := f.user("ann", accounts.LevelUser, 0)
+	kind, body := multiform(t, part{"data", "a.txt", "text/plain", "x"})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/content/add", bytes.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", kind)
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	f.srv.Config.Handler.ServeHTTP(w, r)
+	if w.Code != 200 || w.n < 2 || !w.last.IsZero() {
+		t.Errorf("answered %d; of %d deadlines the last is %v, want none left", w.Code, w.n, w.last)
 	}
 }
 
