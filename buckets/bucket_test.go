@@ -122,7 +122,7 @@ func TestDeleteBucket(t *testing.T) {
 
 func TestSetPolicy(t *testing.T) {
 	f := newTest(t, buckets.Options{})
-	b := f.bucket("one")
+	f.bucket("one")
 	set := func(change func(*buckets.Policy)) error {
 		_, err := f.SetPolicy(t.Context(), "one", change)
 		return err
@@ -144,7 +144,7 @@ func TestSetPolicy(t *testing.T) {
 	if err != nil || got.Policy.Threshold != 1 || !got.Policy.Publish || got.Policy.MaxPiece != 1<<20 || got.Policy.Replication != 6 {
 		t.Errorf("policy is %+v, %v", got.Policy, err)
 	}
-	f.put(b, "key", "body")
+	f.put(got, "key", "body")
 	wantErr(t, "publish with objects", set(func(p *buckets.Policy) { p.Publish = false }), buckets.ErrPolicy)
 	wantErr(t, "other fields with objects", set(func(p *buckets.Policy) { p.Replication = 2 }), nil)
 	_, err = f.SetPolicy(t.Context(), "two", func(*buckets.Policy) {})

@@ -49,7 +49,7 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 	}
 	o := src
 	o.Bucket, o.Key, o.Attributes = bucket.UUID, key, attr
-	return b.commit(ctx, o, key, cond, func(tx kv.Tx, _ Object) error {
+	return b.commit(ctx, bucket, o, key, cond, func(tx kv.Tx, _ Object) error {
 		now, err := objectAt(tx, src.Bucket, src.Key)
 		if err != nil {
 			return err

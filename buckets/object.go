@@ -24,6 +24,8 @@ var (
 	ErrPrecondition = errors.New("precondition failed")
 	ErrKey          = errors.New("invalid object key") // empty, not UTF-8, or over 1024 bytes
 	ErrDigest       = errors.New("body does not match its Content-MD5")
+	// ErrPublishChanged is worth another try, with the bucket as it is now.
+	ErrPublishChanged = errors.New("bucket was made public or private meanwhile")
 )
 
 // maxKey is the length of the longest object key in bytes.
@@ -113,7 +115,7 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, up U
 		}
 	}
 	o := Object{Bucket: bucket.UUID, Key: key, CID: file.Root, Size: file.Size, ETag: hex.EncodeToString(sum), Attributes: attr}
-	if o, err = b.commit(ctx, o, name, cond, nil); err != nil {
+	if o, err = b.commit(ctx, bucket, o, name, cond, nil); err != nil {
 		return Object{}, fmt.Errorf("put %q: %w", name, err)
 	}
 	b.metrics.objects.WithLabelValues("put").Inc()
@@ -153,17 +155,21 @@ func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr
 	return file, digest, nil
 }
 
-// commit makes an object visible whose blocks are stored, and releases the one
-// it replaces. The same bytes again stay the same content: what is dealt
-// already, or about to be, is not dealt a second time. extra, if not nil, is part of the same
+// commit makes an object visible whose blocks are stored as asked, the bucket
+// as its caller found it, wants them, and releases the one it replaces. The
+// same bytes again stay the same content: what is dealt already, or about to
+// be, is not dealt a second time. extra, if not nil, is part of the same
 // transaction, and has the last word before the object is written.
-func (b *Buckets) commit(ctx context.Context, o Object, name string, cond Conditions, extra func(kv.Tx, Object) error) (Object, error) {
+func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name string, cond Conditions, extra func(kv.Tx, Object) error) (Object, error) {
 	candidate := b.newID()
 	key := o.Key
 	err := b.update(ctx, func(tx kv.Tx) error {
 		bucket, err := bucketRow(tx, o.Bucket)
 		if err != nil {
 			return err
+		}
+		if bucket.Policy.Publish != asked.Policy.Publish {
+			return ErrPublishChanged
 		}
 		old, found, err := current(tx, o.Bucket, key, cond)
 		if err != nil {

@@ -1,0 +1,50 @@
+package buckets_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/whypfs/whypfs/buckets"
+)
+
+// atEnd is a body that calls fn before its end.
+func atEnd(body string, fn func()) buckets.Upload {
+	return buckets.Upload{Body: io.MultiReader(strings.NewReader(body), readerFunc(func([]byte) (int, error) {
+		fn()
+		return 0, io.EOF
+	}))}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestPublishChangesDuringUpload: an empty bucket may be made private, or
+// public, while its first object is on the way. The object is not taken: its
+// blocks are stored as the bucket was. The client's next try is.
+func TestPublishChangesDuringUpload(t *testing.T) {
+	for _, publish := range []bool{true, false} {
+		f := newTest(t, buckets.Options{Policy: buckets.Policy{Publish: publish}})
+		ctx := t.Context()
+		b := f.bucket("one")
+		src := f.put(f.bucket("two"), "src", "copied body")
+		change := func() {
+			_, err := f.SetPolicy(ctx, "one", func(p *buckets.Policy) { p.Publish = !publish })
+			wantErr(t, "SetPolicy", err, nil)
+		}
+		_, err := f.Put(ctx, b, "key", atEnd("body", change), buckets.Attributes{}, buckets.Conditions{})
+		wantErr(t, "Put", err, buckets.ErrPublishChanged)
+		_, err = f.Copy(ctx, src, b, "copy", buckets.Attributes{}, buckets.Conditions{})
+		wantErr(t, "Copy", err, buckets.ErrPublishChanged)
+		for _, key := range []string{"key", "copy"} {
+			if _, err := f.Head(ctx, b, key); !errors.Is(err, buckets.ErrNoObject) {
+				t.Errorf("publish %v: Head(%q) = %v, want %v", publish, key, err, buckets.ErrNoObject)
+			}
+		}
+		b, err = f.Bucket(ctx, "one")
+		wantErr(t, "Bucket", err, nil)
+		f.put(b, "key", "other body")
+	}
+}
