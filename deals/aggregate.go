@@ -14,7 +14,7 @@ const (
 	maxShard   = 1 << 30  // padded; the largest piece a PDP provider takes, so a shard serves both ways
 	smallShard = 2 << 20  // padded; what is left of a zone is not cut below this
 	maxPiece   = 32 << 30 // padded; a sector
-	minPiece   = 4 << 10
+	leastPiece = 4 << 10  // padded; the smallest with room for an index
 )
 
 // indexArea is the padded size of the FRC-0058 index at the end of a piece.
@@ -46,8 +46,8 @@ func shardSize(remaining int64) int64 {
 	return size / 2
 }
 
-// aggregate lays shards out as the smallest piece that holds them.
-func aggregate(shards []Shard) (*datasegment.Aggregate, error) {
+// aggregate lays shards out as the smallest piece, not below least, that holds them.
+func aggregate(shards []Shard, least int64) (*datasegment.Aggregate, error) {
 	infos, err := pieceInfos(shards)
 	if err != nil {
 		return nil, err
@@ -56,8 +56,8 @@ func aggregate(shards []Shard) (*datasegment.Aggregate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("place shards: %w", err)
 	}
-	size := int64(minPiece)
-	for int64(used)+indexArea(size) > size || uint(len(infos)) > datasegment.MaxIndexEntriesInDeal(abi.PaddedPieceSize(size)) {
+	size := int64(leastPiece)
+	for size < least || int64(used)+indexArea(size) > size || uint(len(infos)) > datasegment.MaxIndexEntriesInDeal(abi.PaddedPieceSize(size)) {
 		size *= 2
 	}
 	return datasegment.NewAggregate(abi.PaddedPieceSize(size), infos)

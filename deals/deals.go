@@ -35,6 +35,7 @@ type Options struct {
 	PieceURL  string        // public base URL under which PieceHandler is reachable, without a slash at the end
 	Providers []string      // f0… addresses to choose from
 	MaxPrice  string        // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
+	MinPiece  int64         // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
 	Duration  int64         // epochs a deal lasts; default 1494720 (Estuary's 519 days)
 	StartLead int64         // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
 	// Changed is called after the deals of a zone moved. It must not block.
@@ -49,6 +50,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxPrice == "" {
 		o.MaxPrice = "50000000"
+	}
+	if o.MinPiece <= 0 {
+		o.MinPiece = 1 << 20
 	}
 	if o.Duration <= 0 {
 		o.Duration = 1494720

@@ -225,8 +225,8 @@ func TestPriceLimit(t *testing.T) {
 }
 
 func TestPieceTooSmall(t *testing.T) {
-	m := newMarket(t, 2, deals.Options{})
-	m.zone(1, 2, 1000) // a piece of 4 KiB
+	m := newMarket(t, 2, deals.Options{MinPiece: 4 << 10})
+	m.zone(1, 2, 1000)
 	m.until("a reason", 20*time.Second, func() bool {
 		_, _, reason, err := m.deals.Progress(t.Context(), 1)
 		return err == nil && strings.HasPrefix(reason, "no provider accepts 4.0 KiB pieces")

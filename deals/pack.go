@@ -257,7 +257,7 @@ func (p *packer) closePiece() error {
 	if len(p.shards) == 0 {
 		return nil
 	}
-	agg, err := aggregate(p.shards)
+	agg, err := aggregate(p.shards, min(p.d.opt.MinPiece, p.limit))
 	if err != nil {
 		return err
 	}

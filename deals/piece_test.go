@@ -108,8 +108,8 @@ func TestPack(t *testing.T) {
 		pieces int
 		padded int64 // of the first piece
 	}{
-		{"one small object", []int{1000}, 0, 1, 4 << 10},
-		{"an empty object", []int{0}, 0, 1, 4 << 10},
+		{"one small object", []int{1000}, 0, 1, mib},
+		{"an empty object", []int{0}, 0, 1, mib},
 		{"many small objects", slices.Repeat([]int{10_000}, 200), 0, 1, 4 * mib},
 		// 16 MiB of data and its overhead: a full 16 MiB shard, a small one, and the index.
 		{"16 MiB in objects", slices.Repeat([]int{mib}, 16), 0, 1, 32 * mib},

@@ -150,6 +150,7 @@ func (a *app) dealOptions() deals.Options {
 		PieceURL:  c.apiURL(),
 		Providers: c.Providers,
 		MaxPrice:  c.MaxPrice,
+		MinPiece:  int64(c.MinPiece),
 		Changed: func(zone uint64) {
 			if err := a.buckets.DealsChanged(context.Background(), zone); err != nil {
 				a.log.Error("tell the zone that its deals moved", "zone", zone, "err", err)

@@ -52,6 +52,7 @@ type config struct {
 	RPCPoll   time.Duration
 	Providers []string
 	MaxPrice  string
+	MinPiece  size
 
 	RootAccessKey string
 	RootSecretKey secret
@@ -87,6 +88,8 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc; better given as WHYPFS_RPC_TOKEN")
 	fs.DurationVar(&c.RPCPoll, "rpc-poll", 0, "how often the chain head is asked for; 0: 15s, in the sandbox the epoch")
 	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider (f0…) to choose from; repeatable")
+	c.MinPiece = 1 << 20
+	fs.Var(&c.MinPiece, "min-piece", "smallest piece, padded: an aged zone that is smaller is filled up with zeros to it")
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
 	fs.StringVar(&c.RootAccessKey, "root-access-key", "", "access key of the root S3 user; empty: the first start makes one and prints it")
 	fs.Var(&c.RootSecretKey, "root-secret-key", "its secret key; better given as WHYPFS_ROOT_SECRET_KEY")

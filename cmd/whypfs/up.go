@@ -20,6 +20,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/estuaryapi"
 	"github.com/whypfs/whypfs/internal/reqstat"
+	"github.com/whypfs/whypfs/internal/stall"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/s3"
 	"github.com/whypfs/whypfs/web"
@@ -192,10 +193,14 @@ func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "ready\n")
 }
 
+// stallLimit is how long a client may send nothing of a body, or take nothing
+// of an answer, before it is cut off.
+const stallLimit = 90 * time.Second
+
 // serveHTTP serves l until ctx ends, then lets running requests end for a while.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	srv := &http.Server{
-		Handler:           h,
+		Handler:           stall.Handler(h, stallLimit),
 		ReadHeaderTimeout: 20 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
