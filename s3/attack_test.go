@@ -1,13 +1,16 @@
 package s3_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/whypfs/whypfs/internal/stall"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -110,4 +113,23 @@ func TestHoistedHeaders(t *testing.T) {
 	if v := got.Get("x-amz-meta-a"); !strings.HasPrefix(v, "=?UTF-8?b?") || got.Get("Set-Cookie") != "" {
 		t.Errorf("metadata = %q, cookie %q", v, got.Get("Set-Cookie"))
 	}
+}
+
+// A body that stops leaves no object, and its client is told in S3's words.
+func TestBodyThatStops(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	srv := httptest.NewServer(stall.Handler(s3.New(a.buckets, a.accounts, s3.Options{}), 100*time.Millisecond))
+	t.Cleanup(srv.Close)
+	a.url = srv.URL
+	for _, path := range []string{"/box/k", "/box/k?uploadId=" + a.begin("/box/k", nil) + "&partNumber=1"} {
+		body, w := io.Pipe()
+		t.Cleanup(func() { w.Close() })
+		go w.Write([]byte("half"))
+		r := a.request("PUT", path, headers{"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"}, body)
+		r.ContentLength = 8
+		if got := a.send(a.sign(r, "")); got.status != 400 || got.code() != "RequestTimeout" {
+			t.Errorf("PUT %s of half a body = %d %s", path, got.status, got.code())
+		}
+	}
+	a.absent("/box/k")
 }

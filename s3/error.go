@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"os"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/checksum"
@@ -100,6 +101,7 @@ var known = []struct {
 	{checksum.ErrType, errInvalidRequest.because("The checksum type cannot be used with the specified checksum algorithm.")},
 	{context.Canceled, errRequestTimeout},
 	{context.DeadlineExceeded, errRequestTimeout},
+	{os.ErrDeadlineExceeded, errRequestTimeout}, // of a body that stopped coming
 }
 
 // translate puts err into S3's words. What is not known is an InternalError,
