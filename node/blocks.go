@@ -24,9 +24,9 @@ func (n *Node) Block(ctx context.Context, c cid.Cid) ([]byte, error) {
 }
 
 // HasBlock says whether the block is local, and its size. A block known to be
-// damaged is not. Whoever holds a lease may count on what it finds.
+// damaged is not. Whoever holds a lease may count on what it finds: it is durable.
 func (n *Node) HasBlock(ctx context.Context, c cid.Cid) (size int, ok bool) {
-	return n.blocks.Find(c)
+	return n.blocks.Find(ctx, c)
 }
 
 // PutBlocks checks the blocks' hashes, stores them and returns when they are durable.
@@ -50,7 +50,7 @@ func (n *Node) PutBlocks(ctx context.Context, blocks []Block, private bool) erro
 func (n *Node) Publish(ctx context.Context, root cid.Cid) error {
 	batch := n.blocks.Batch(false)
 	publish := func(c cid.Cid, _ int) error {
-		if _, ok := n.blocks.Has(c, true); ok {
+		if batch.Has(c) {
 			return nil
 		}
 		data, err := n.Block(ctx, c)

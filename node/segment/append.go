@@ -49,6 +49,18 @@ func (b *Batch) Put(ctx context.Context, c cid.Cid, data []byte) error {
 	return err
 }
 
+// Has says whether Put would find the block here; then Sync waits for it too.
+func (b *Batch) Has(c cid.Cid) bool {
+	if _, ok := identityData(c); ok {
+		return true
+	}
+	g, end, ok := b.store.stored(multihashOf(c), b.private)
+	if ok {
+		b.await(g, end, 0)
+	}
+	return ok
+}
+
 // put also says how many bytes were written.
 func (b *Batch) put(ctx context.Context, c cid.Cid, data []byte) (n int64, err error) {
 	if _, ok := identityData(c); ok {

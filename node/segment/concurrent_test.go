@@ -45,7 +45,7 @@ func (m *metadata) upload(t testing.TB, s *Store, r *rand.Rand) []int {
 	var missing []block
 	for _, i := range ids {
 		x := testBlock(t, i)
-		if _, ok := s.Find(x.cid); !ok || r.IntN(2) == 0 {
+		if _, ok := s.Find(t.Context(), x.cid); !ok || r.IntN(2) == 0 {
 			missing = append(missing, x)
 		}
 	}

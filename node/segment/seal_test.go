@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -60,4 +61,48 @@ func TestSweepCancelledDuringSync(t *testing.T) {
 	}
 	check(t, s, true, testBlock(t, 0), testBlock(t, 1))
 	check(t, openTest(t, d.killed(), Options{}), true, testBlock(t, 0), testBlock(t, 1))
+}
+
+// What Find and Batch.Has find is another upload's, which may not have synced it.
+func TestFoundIsDurable(t *testing.T) {
+	tests := map[string]func(s *Store, x block) error{
+		"Find": func(s *Store, x block) error {
+			if _, ok := s.Find(t.Context(), x.cid); !ok {
+				return ErrNotFound
+			}
+			return nil
+		},
+		"Has": func(s *Store, x block) error {
+			b := s.Batch(false)
+			if !b.Has(x.cid) {
+				return ErrNotFound
+			}
+			return b.Sync(t.Context())
+		},
+	}
+	for name, find := range tests {
+		t.Run(name, func(t *testing.T) {
+			x := testBlock(t, 1)
+			for _, fails := range []bool{false, true} {
+				d := newMemFiles()
+				s := openTest(t, d, Options{})
+				upload := s.Batch(false)
+				if err := upload.Put(t.Context(), x.cid, x.data); err != nil {
+					t.Fatal(err)
+				}
+				d.hook = func(op, _ string) fault {
+					if op == "sync" && fails {
+						return notApplied
+					}
+					return noFault
+				}
+				if err := find(s, x); (err != nil) != fails {
+					t.Errorf("%s = %v, with a failing disk: %v", name, err, fails)
+				}
+				if !fails {
+					check(t, openTest(t, d.crash(rand.New(rand.NewPCG(3, 4))), Options{}), true, x)
+				}
+			}
+		})
+	}
 }

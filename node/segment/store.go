@@ -319,22 +319,43 @@ func (s *Store) Has(c cid.Cid, public bool) (size int, ok bool) {
 	return int(l.size), ok
 }
 
-// Find is Has for one who, with a lease, counts on what is found: a sweep that
-// runs now does not remove it.
-func (s *Store) Find(c cid.Cid) (size int, ok bool) {
+// Find is Has for one who, with a lease, counts on what is found: it is durable,
+// and a sweep that runs now does not remove it. It waits for a sync under way.
+func (s *Store) Find(ctx context.Context, c cid.Cid) (size int, ok bool) {
 	if data, ok := identityData(c); ok {
 		return len(data), true
 	}
 	mh := multihashOf(c)
+	for {
+		g, l, ok := s.find(mh)
+		if !ok {
+			return 0, false
+		}
+		if s.syncTo(ctx, g, l.end()) == nil {
+			return int(l.size), true
+		}
+		if ctx.Err() != nil {
+			return 0, false
+		}
+		// The sync failed and took this copy along; there may be another.
+	}
+}
+
+// find looks a block up and keeps it from the sweep.
+func (s *Store) find(mh string) (g *segment, l loc, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	l, ok := s.index.find(mh, func(l loc) bool { return !l.bad() })
-	if ok && s.segs[l.seg].candidate {
+	l, ok = s.index.find(mh, func(l loc) bool { return !l.bad() })
+	if !ok {
+		return nil, l, false
+	}
+	g = s.segs[l.seg]
+	if g.candidate {
 		s.foundMu.Lock()
 		defer s.foundMu.Unlock()
 		s.found[mh] = true
 	}
-	return int(l.size), ok
+	return g, l, true
 }
 
 // Multihashes lists the public blocks, in no order.

@@ -174,7 +174,7 @@ func TestFoundDuringSweep(t *testing.T) {
 			}
 		}
 		_, err := s.Sweep(t.Context(), func(context.Context) (Live, error) {
-			if _, ok := s.Find(testBlock(t, 1).cid); !ok {
+			if _, ok := s.Find(t.Context(), testBlock(t, 1).cid); !ok {
 				t.Error("Find does not see a block that is here")
 			}
 			return liveBlocks(t, live), nil
