@@ -5,6 +5,8 @@ import (
 	"errors"
 	"hash/crc32"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -236,6 +238,33 @@ func FuzzScan(f *testing.F) {
 			at = e.end()
 		}
 	})
+}
+
+// A record begins with its mark, so one that is shorter is none: readers rely on that.
+func TestIndexEntryWithoutMark(t *testing.T) {
+	for head, want := range map[uint8]error{markSize: errBadIndex, 0: errBadIndex, markSize + 38: nil} {
+		b := encodeIndex(1000, []entry{{"\x12\x20" + string(make([]byte, 32)), loc{off: 100, size: 20, head: head}}})
+		if _, _, err := decodeIndex(b, 1, 1000); !errors.Is(err, want) {
+			t.Errorf("entry of %d bytes before the data: decodeIndex = %v, want %v", head, err, want)
+		}
+	}
+}
+
+// A file that is closed is not taken for one that is synced.
+func TestSyncAfterClose(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (osFile{f}).Sync(); err != nil {
+		t.Errorf("Sync = %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := (osFile{f}).Sync(); err == nil {
+		t.Error("Sync after Close succeeded")
+	}
 }
 
 func FuzzDecodeIndex(f *testing.F) {

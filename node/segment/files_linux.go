@@ -6,12 +6,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sync writes the data and the length, but not the times, of the file.
+// Sync writes the data and the length, but not the times, of the file. A Close
+// meanwhile does not give the descriptor to another file before it ends.
 func (f osFile) Sync() error {
-	for {
-		err := unix.Fdatasync(int(f.Fd()))
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
 	}
+	var synced error
+	err = c.Control(func(fd uintptr) {
+		for {
+			if synced = unix.Fdatasync(int(fd)); !errors.Is(synced, unix.EINTR) {
+				return
+			}
+		}
+	})
+	return errors.Join(err, synced)
 }

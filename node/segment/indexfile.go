@@ -76,8 +76,8 @@ func decodeIndex(b []byte, seg uint32, size int64) (end int64, entries []entry, 
 			seg: seg, off: binary.LittleEndian.Uint32(f), size: binary.LittleEndian.Uint32(f[4:]),
 			head: f[8], flags: f[9] &^ flagBad,
 		}
-		if l.size > MaxBlock || l.end() > int64(length) {
-			return 0, nil, fmt.Errorf("%w: entry beyond the segment", errBadIndex)
+		if l.head <= markSize || l.size > MaxBlock || l.end() > int64(length) {
+			return 0, nil, fmt.Errorf("%w: no such entry in the segment", errBadIndex)
 		}
 		entries = append(entries, entry{mh, l})
 		body = f[indexFixed:]
