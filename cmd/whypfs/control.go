@@ -83,21 +83,11 @@ func forward(ctx context.Context, data string, args []string, stdout, stderr io.
 // serveControl runs the command lines of other processes on a until ctx ends.
 // Only the owner of the data directory can connect: the socket has mode 0600.
 func serveControl(ctx context.Context, a *app) error {
-	// The directory lock is held, so a socket that exists is left over from a crash.
-	if err := os.Remove(filepath.Join(a.cfg.Data, socketName)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("control socket: %w", err)
-	}
-	path, release, err := socket(a.cfg.Data)
+	l, err := listenControl(a.cfg.Data)
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	defer release()
-	old := syscall.Umask(0o177)
-	l, err := net.Listen("unix", path)
-	syscall.Umask(old)
-	if err != nil {
-		return fmt.Errorf("control socket: %w", err)
-	}
+	defer os.Remove(filepath.Join(a.cfg.Data, socketName))
 	srv := &http.Server{Handler: http.HandlerFunc(a.control), ReadHeaderTimeout: 10 * time.Second}
 	stopped := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stopped()
@@ -105,6 +95,36 @@ func serveControl(ctx context.Context, a *app) error {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	return nil
+}
+
+// listenControl makes the socket where nobody else can reach it, and moves it
+// to its place with its mode. A umask would hold for every file that the
+// process makes meanwhile, and a directory made under it could not be entered.
+func listenControl(data string) (net.Listener, error) {
+	dir := filepath.Join(data, socketName+".new")
+	// The directory lock is held, so what exists is left over from a crash.
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path, release, err := socket(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // it will be elsewhere
+	made := filepath.Join(dir, socketName)
+	if err := errors.Join(os.Chmod(made, 0o600), os.Rename(made, filepath.Join(data, socketName))); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
 }
 
 func (a *app) control(w http.ResponseWriter, r *http.Request) {
