@@ -66,7 +66,7 @@ func TestBuckets(t *testing.T) {
 	}
 	_, err = f.Bucket(ctx, "three")
 	wantErr(t, "Bucket(three)", err, buckets.ErrNoBucket)
-	if one.Policy.Threshold != 16<<30 || one.Policy.MaxAge != 48*time.Hour || one.Policy.Replication != 6 || one.Policy.Publish {
+	if one.Policy.Threshold != 15<<30 || one.Policy.MaxAge != 48*time.Hour || one.Policy.Replication != 6 || one.Policy.Publish {
 		t.Errorf("default policy is %+v", one.Policy)
 	}
 

@@ -7,7 +7,7 @@ import (
 
 // Policy is what a bucket's owner wants to happen with its contents.
 type Policy struct {
-	Threshold   int64         // bytes; a zone this large is sealed. default 16 GiB
+	Threshold   int64         // bytes; a zone this large is sealed. default 15 GiB, which fills a 16 GiB piece with room for its index
 	MaxAge      time.Duration // a zone with a member this old is sealed. default 48 h
 	Replication int           // deals per piece, each with a provider of its own. default 6
 	Publish     bool          // announce, and serve over IPFS
@@ -24,7 +24,7 @@ const (
 
 func (p Policy) withDefaults() Policy {
 	if p.Threshold == 0 {
-		p.Threshold = 16 << 30
+		p.Threshold = 15 << 30
 	}
 	if p.MaxAge == 0 {
 		p.MaxAge = 48 * time.Hour

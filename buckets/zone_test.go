@@ -107,7 +107,7 @@ func TestSealByAge(t *testing.T) {
 		f.put(b, "second", "4")
 		synctest.Wait()
 		z := f.zones()[0]
-		if want := "waiting for 16 GiB more or 8 h"; z.Reason != want {
+		if want := "waiting for 15 GiB more or 8 h"; z.Reason != want {
 			t.Errorf("reason is %q, want %q", z.Reason, want)
 		}
 		jobs, err := f.queue.List(t.Context(), "seal")

@@ -79,8 +79,8 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
 	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
 	fs.BoolVar(&c.DefaultPublish, "default-publish", true, "publish the contents of new buckets over IPFS")
-	c.Threshold, c.MaxPiece = 16<<30, 32<<30
-	fs.Var(&c.Threshold, "threshold", "size at which a zone of a new bucket is sealed")
+	c.Threshold, c.MaxPiece = 15<<30, 32<<30
+	fs.Var(&c.Threshold, "threshold", "size at which a zone of a new bucket is sealed; a power of two would need a piece of twice its size")
 	fs.DurationVar(&c.MaxAge, "max-age", 48*time.Hour, "age of its oldest content at which a zone of a new bucket is sealed")
 	fs.IntVar(&c.Replication, "replication", 6, "deals per piece of a new bucket, each with a provider of its own")
 	fs.Var(&c.MaxPiece, "max-piece", "largest piece of a new bucket, padded; a power of two")
