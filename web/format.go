@@ -20,10 +20,10 @@ func bytesText(n int64) string {
 		unit++
 	}
 	digits := 1
-	if v >= 99.95 || v == float64(int64(v)) {
+	if v >= 99.95 {
 		digits = 0
 	}
-	return strconv.FormatFloat(v, 'f', digits, 64) + " " + []string{"KiB", "MiB", "GiB", "TiB", "PiB"}[unit]
+	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', digits, 64), ".0") + " " + []string{"KiB", "MiB", "GiB", "TiB", "PiB"}[unit]
 }
 
 // countText writes a number with thin groups: 12 345.

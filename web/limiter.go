@@ -61,8 +61,8 @@ func (l *limiter) giveBack(addr netip.Addr) {
 	}
 }
 
-// shrink makes room: addresses that have all attempts back go, and if there are
-// none any others, so that memory stays bounded.
+// shrink makes room for a while: addresses that have all attempts back go, and
+// if they are few any others, so that memory stays bounded.
 func (l *limiter) shrink(t time.Time) {
 	for addr, a := range l.left {
 		if a.now(t) >= maxAttempts {
@@ -70,7 +70,7 @@ func (l *limiter) shrink(t time.Time) {
 		}
 	}
 	for addr := range l.left {
-		if len(l.left) < maxAddresses {
+		if len(l.left) <= maxAddresses*9/10 {
 			return
 		}
 		delete(l.left, addr)

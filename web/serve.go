@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/whypfs/whypfs/accounts"
 )
@@ -150,11 +151,19 @@ func (s *server) fail(c *call, err error) {
 	}
 }
 
+// writeJSON answers a script. The length is told, because a refused upload is
+// still being read when the script must know that the answer is whole.
 func writeJSON(c *call, status int, v any) {
-	c.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only strings and numbers come here
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(data)))
 	c.w.WriteHeader(status)
 	// The status is out: an error here can only be the client's connection.
-	_ = json.NewEncoder(c.w).Encode(v)
+	_, _ = c.w.Write(data)
 }
 
 // redirect sends the browser to another page of ours with GET.

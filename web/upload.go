@@ -10,15 +10,19 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/checksum"
 	"github.com/whypfs/whypfs/node"
 )
 
-// maxDrained is how much of a refused body is read all the same: a browser that
-// is still sending may not look at the answer before it is done.
-const maxDrained = 16 << 20
+// How much of a refused body is read all the same, and how long: a browser that
+// is still sending looks at the answer only when it is done.
+const (
+	maxDrained = 64 << 20
+	drainTime  = 20 * time.Second
+)
 
 // store puts a body into a bucket, with the checksum that S3 would give it.
 func (s *server) store(c *call, b buckets.Bucket, key, kind string, body io.Reader) (buckets.Object, error) {
@@ -56,11 +60,18 @@ func (b body) Read(p []byte) (int, error) {
 // uploadRaw answers the script: one file, its bytes as they are.
 func (s *server) uploadRaw(c *call) error {
 	err := s.putRaw(c)
-	if err != nil {
-		// What is left does not matter any more, and neither does how it ends.
+	if err == nil {
+		return nil
+	}
+	s.fail(c, err)
+	// The answer is out and must arrive: what is left of the body does not
+	// matter any more, and neither does how reading it ends.
+	conn := http.NewResponseController(c.w)
+	_ = conn.Flush()
+	if conn.SetReadDeadline(time.Now().Add(drainTime)) == nil {
 		_, _ = io.CopyN(io.Discard, c.r.Body, maxDrained)
 	}
-	return err
+	return nil
 }
 
 func (s *server) putRaw(c *call) error {

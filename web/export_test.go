@@ -1,0 +1,30 @@
+package web
+
+import (
+	"net/netip"
+	"time"
+)
+
+// What tests of this package's parsers and formats use.
+var (
+	LocalPath   = localPath
+	Disposition = disposition
+	BytesText   = bytesText
+	SpanText    = spanText
+	CountText   = countText
+	Plural      = plural
+	LatencyText = latencyText
+	NewLimiter  = newLimiter
+	NewAPIView  = newAPIView
+	ClientAddr  = clientAddr
+)
+
+const (
+	MaxAttempts  = maxAttempts
+	MaxAddresses = maxAddresses
+	AttemptEvery = attemptEvery
+)
+
+func (l *limiter) Len() int                                { return len(l.left) }
+func (l *limiter) Take(a netip.Addr) (time.Duration, bool) { return l.take(a) }
+func (l *limiter) GiveBack(a netip.Addr)                   { l.giveBack(a) }
