@@ -94,11 +94,26 @@ func (b *Buckets) restore(ctx context.Context, root cid.Cid) error {
 	for _, c := range sources {
 		err := b.dealer.Restore(ctx, c)
 		if err == nil {
-			return b.markLocal(ctx, root)
+			return b.restored(ctx, root)
 		}
 		errs = append(errs, fmt.Errorf("content %d: %w", c.ID, err))
 	}
 	return errors.Join(errs...)
+}
+
+// restored publishes a root whose blocks are back, if it is to be, and
+// references it. They may have come out of a private bucket's piece.
+func (b *Buckets) restored(ctx context.Context, root cid.Cid) error {
+	published, err := b.Published(ctx, root)
+	if err != nil {
+		return err
+	}
+	if published {
+		if err := b.node.Publish(ctx, root); err != nil {
+			return err
+		}
+	}
+	return b.markLocal(ctx, root)
 }
 
 // sources returns the contents with this root that a piece holds.

@@ -69,6 +69,41 @@ func TestOffload(t *testing.T) {
 	wantErr(t, "Restore of a deleted content", f.Restore(ctx, o.CID), node.ErrNotFound)
 }
 
+// TestRestoreFromPrivatePiece: the bytes of a public object may come back from
+// the piece of a private bucket that has them too, and are public then.
+func TestRestoreFromPrivatePiece(t *testing.T) {
+	body := fresh(3 << 20)
+	var f *fixture
+	d := &dealer{restore: func(ctx context.Context, c buckets.Content) error {
+		bucket, err := f.BucketByUUID(ctx, c.Bucket)
+		if err != nil {
+			return err
+		}
+		_, err = f.node.Import(ctx, strings.NewReader(body), node.ImportOptions{Private: !bucket.Policy.Publish})
+		return err
+	}}
+	f = newTest(t, buckets.Options{Dealer: d})
+	ctx := t.Context()
+	private, public := f.bucket("private"), f.bucket("public")
+	public, err := f.SetPolicy(ctx, "public", func(p *buckets.Policy) { p.Publish = true })
+	wantErr(t, "SetPolicy", err, nil)
+	for _, b := range []buckets.Bucket{private, public} {
+		o := f.put(b, "key", body)
+		f.completed(b)
+		wantErr(t, "Offload", f.Offload(ctx, o.Content), nil)
+	}
+	_, err = f.Sweep(ctx)
+	wantErr(t, "Sweep", err, nil)
+	if f.body(public, "key") != body {
+		t.Error("the body differs")
+	}
+	o, err := f.Head(ctx, public, "key")
+	wantErr(t, "Head", err, nil)
+	if code := f.gateway(o.CID); code != 200 {
+		t.Errorf("the gateway answers %d for a public object, want 200", code)
+	}
+}
+
 func TestRestoreFails(t *testing.T) {
 	errGone := errors.New("no provider returned the data")
 	d := &dealer{restore: func(context.Context, buckets.Content) error { return errGone }}
