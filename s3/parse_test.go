@@ -173,6 +173,7 @@ func TestDocumentsOfManyElements(t *testing.T) {
 		{"parts", completion, fill("<CompleteMultipartUpload>", "<Part/>", "</CompleteMultipartUpload>", maxCompleteBody), "InvalidArgument"},
 		{"elements of a part", completion, fill("<CompleteMultipartUpload><Part>", "<ChecksumX/>", "</Part></CompleteMultipartUpload>", maxCompleteBody), "MalformedXML"},
 		{"depth", completion, fill("<CompleteMultipartUpload><Part>", "<x>", "", maxCompleteBody), "MalformedXML"},
+		{"attributes", deletion, fill("<Delete", ` a=""`, "></Delete>", maxDeleteBody), "MalformedXML"},
 		{"two documents", deletion, []byte("<Delete><Object><Key>a</Key></Object></Delete><Delete/>"), "MalformedXML"},
 		{"text behind", deletion, []byte("<Delete><Object><Key>a</Key></Object></Delete>x"), "MalformedXML"},
 	} {

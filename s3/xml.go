@@ -101,7 +101,7 @@ func writeXML(w http.ResponseWriter, status int, doc any) error {
 // parseXML reads a document the client sent; elements it does not know are
 // ignored. What follows the document is not.
 func parseXML(data []byte, into any) error {
-	d := xml.NewTokenDecoder(&shallow{raw: xml.NewDecoder(bytes.NewReader(data))})
+	d := xml.NewTokenDecoder(newModest(data))
 	err := d.Decode(into)
 	if err == nil {
 		err = nothingMore(d)
@@ -115,27 +115,62 @@ func parseXML(data []byte, into any) error {
 	return errMalformedXML
 }
 
-// maxDepth is far more than any document of S3 has.
-const maxDepth = 32
+// Limits that are far more than any document of S3 needs.
+const (
+	maxDepth = 32
+	maxToken = 64 << 10 // bytes of one tag or text
+)
 
-// shallow refuses nesting, of which encoding/xml remembers every level.
-type shallow struct {
-	raw   *xml.Decoder
+// modest refuses nesting and tags of many attributes, of which encoding/xml
+// remembers every one.
+type modest struct {
+	src   *bytes.Reader
+	raw   *xml.Decoder // of the bytes that ReadByte lets through
 	depth int
+	read  int // bytes of the current token
+}
+
+func newModest(data []byte) *modest {
+	m := &modest{src: bytes.NewReader(data)}
+	m.raw = xml.NewDecoder(m)
+	return m
 }
 
 // Token implements xml.TokenReader.
-func (s *shallow) Token() (xml.Token, error) {
-	t, err := s.raw.RawToken()
+func (m *modest) Token() (xml.Token, error) {
+	m.read = 0
+	t, err := m.raw.RawToken()
 	switch t.(type) {
 	case xml.StartElement:
-		if s.depth++; s.depth > maxDepth {
+		if m.depth++; m.depth > maxDepth {
 			return nil, errMalformedXML
 		}
 	case xml.EndElement:
-		s.depth--
+		m.depth--
 	}
 	return t, err
+}
+
+// ReadByte implements io.ByteReader, which makes the decoder read no further
+// than the token it makes.
+func (m *modest) ReadByte() (byte, error) {
+	if m.read++; m.read > maxToken {
+		return 0, errMalformedXML
+	}
+	return m.src.ReadByte()
+}
+
+// Read implements io.Reader, for a decoder that would not know ReadByte.
+func (m *modest) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	b, err := m.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	p[0] = b
+	return 1, nil
 }
 
 // nothingMore says whether only white space and comments follow.
