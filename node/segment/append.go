@@ -243,16 +243,24 @@ func (s *Store) checkSpace(n int64) error {
 	if s.unasked -= n; s.unasked >= 0 {
 		return nil
 	}
-	free, total, err := s.opt.space()
+	free, err := s.forBlocks()
 	if err != nil {
-		return fmt.Errorf("ask for disk space: %w", err)
+		return err
 	}
-	free -= min(maxReserve, total/reservePart)
 	if s.unasked = 0; free < n {
 		return fmt.Errorf("%w: %d bytes are left for blocks", ErrFull, max(free, 0))
 	}
 	s.unasked = min(askEvery, free-n)
 	return nil
+}
+
+// forBlocks is the room on the disk, less the reserve.
+func (s *Store) forBlocks() (free int64, err error) {
+	free, total, err := s.opt.space()
+	if err != nil {
+		return 0, fmt.Errorf("ask for disk space: %w", err)
+	}
+	return free - min(maxReserve, total/reservePart), nil
 }
 
 // asFull makes an error for want of room ErrFull.

@@ -26,7 +26,8 @@
 // nothing that the segment does not: if it is missing or damaged it is made
 // again by a scan. A segment that a crash left unsealed is scanned, cut after
 // its last whole record, synced and sealed: a file is only ever written by the
-// process that created it.
+// process that created it. What of it cannot be read stays as it is: the next
+// open may be able to.
 //
 // # Promises
 //

@@ -16,6 +16,10 @@ import (
 // would cost more than the room is worth.
 const minWaste = 16
 
+// Each sweep seals a segment, however short. Those below a smallPart-th of the
+// full size are joined, lest files and descriptors grow with every sweep.
+const smallPart = 16
+
 // A candidate is looked at again at most maxTries times because uploads found
 // blocks in it just when it was to go.
 const maxTries = 1000
@@ -53,7 +57,7 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 	if err != nil {
 		return Swept{}, err
 	}
-	w := &sweeper{store: s, marked: isLive}
+	w := &sweeper{store: s, marked: isLive, small: s.small(candidates)}
 	var errs []error
 	for _, g := range w.order(candidates) {
 		if err := ctx.Err(); err != nil {
@@ -89,6 +93,20 @@ func (s *Store) candidates() []*segment {
 	return all
 }
 
+// small returns those candidates that are to be joined: none if there is one only.
+func (s *Store) small(candidates []*segment) map[*segment]bool {
+	small := map[*segment]bool{}
+	for _, g := range candidates {
+		if g.synced < s.opt.SegmentSize/smallPart {
+			small[g] = true
+		}
+	}
+	if len(small) < 2 {
+		return nil
+	}
+	return small
+}
+
 // thaw ends the sweep of the candidates.
 func (s *Store) thaw(candidates []*segment) {
 	s.mu.Lock()
@@ -103,6 +121,7 @@ func (s *Store) thaw(candidates []*segment) {
 type sweeper struct {
 	store  *Store
 	marked Live
+	small  map[*segment]bool // are rewritten, waste or not
 	result Swept
 
 	// The copies of the blocks of one candidate.
@@ -135,6 +154,20 @@ func (w *sweeper) live(mh string) bool {
 	w.store.foundMu.Lock()
 	defer w.store.foundMu.Unlock()
 	return w.store.found[mh]
+}
+
+// mayCopy says whether there is room for all of g once more, and all that is
+// needed of it can be read: else a sweep copies only what makes room.
+func (w *sweeper) mayCopy(g *segment, needed []entry) bool {
+	if free, err := w.store.forBlocks(); err != nil || free < g.synced {
+		return false
+	}
+	for _, e := range needed {
+		if _, _, err := readRecord(g, e); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // entries lists the records of a candidate. Without an index file they are
@@ -171,14 +204,15 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 			waste -= e.length()
 		}
 	}
-	if len(needed) == len(entries) {
+	join := w.small[g] && w.mayCopy(g, needed)
+	if len(needed) == len(entries) && !join {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		g.candidate = false
 		w.result.Kept += int64(len(needed))
 		return nil
 	}
-	trim := waste < g.synced/minWaste
+	trim := waste < g.synced/minWaste && !join
 	if !trim {
 		for _, e := range needed {
 			if err := w.copy(ctx, g, e); err != nil {
