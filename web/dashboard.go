@@ -44,6 +44,7 @@ type figures struct {
 	Zones     []stateCount
 	Waiting   []buckets.Zone // newest zones that are not complete
 	Deals     []stateCount
+	Newest    []deals.Deal
 	Jobs      []jobKind
 	Failing   []queue.Job
 	Providers []deals.Provider
@@ -142,7 +143,7 @@ func (s *server) nodeFigures(ctx context.Context) (figures, error) {
 	if err != nil {
 		return f, err
 	}
-	f.Deals = dealCounts(list)
+	f.Deals, f.Newest = dealCounts(list), list[:min(len(list), shown)]
 	if f.Providers, err = s.deals.Providers(ctx); err != nil {
 		return f, err
 	}
@@ -151,7 +152,7 @@ func (s *server) nodeFigures(ctx context.Context) (figures, error) {
 		return f, err
 	}
 	f.Jobs = jobKinds(jobs)
-	f.Failing = failing(jobs, 5)
+	f.Failing = failing(jobs, shown)
 	if s.opt.Requests != nil {
 		for _, a := range s.opt.Requests() {
 			f.APIs = append(f.APIs, newAPIView(a))
@@ -164,7 +165,7 @@ func (s *server) nodeFigures(ctx context.Context) (figures, error) {
 const (
 	maxCounted      = 10_000
 	maxZonesCounted = 1000
-	waitingShown    = 5
+	shown           = 5 // of what a card lists
 )
 
 // userFigures are those of what a user has.
@@ -194,7 +195,7 @@ func (s *server) userFigures(ctx context.Context, owner uint64) (figures, error)
 	var all []deals.Deal
 	for _, z := range zones {
 		byState[z.State]++
-		if z.State != buckets.ZoneComplete && len(f.Waiting) < waitingShown {
+		if z.State != buckets.ZoneComplete && len(f.Waiting) < shown {
 			f.Waiting = append(f.Waiting, z)
 		}
 		if len(z.Pieces) == 0 {
@@ -207,6 +208,7 @@ func (s *server) userFigures(ctx context.Context, owner uint64) (figures, error)
 		all = append(all, of...)
 	}
 	f.Zones, f.Deals = spread(byState, zoneOrder...), dealCounts(all)
+	f.Newest = all[:min(len(all), shown)]
 	return f, nil
 }
 
@@ -217,7 +219,7 @@ func (s *server) waitingZones(ctx context.Context, owner uint64) ([]buckets.Zone
 		return nil, err
 	}
 	zones = slices.DeleteFunc(zones, func(z buckets.Zone) bool { return z.State == buckets.ZoneComplete })
-	return zones[:min(len(zones), waitingShown)], nil
+	return zones[:min(len(zones), shown)], nil
 }
 
 func dealCounts(list []deals.Deal) []stateCount {
