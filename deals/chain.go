@@ -36,8 +36,15 @@ var headTipset any = json.RawMessage("null")
 
 // Head returns the newest epoch.
 func (c *chain) Head(ctx context.Context) (int64, error) {
-	var head struct{ Height int64 }
-	return head.Height, c.rpc.call(ctx, "ChainHead", &head)
+	var head struct{ Height *int64 }
+	if err := c.rpc.call(ctx, "ChainHead", &head); err != nil {
+		return 0, err
+	}
+	// Epoch 0 out of an empty answer would end up in proposals.
+	if head.Height == nil || *head.Height < 0 {
+		return 0, fmt.Errorf("%w: ChainHead: no height in the answer", errChain)
+	}
+	return *head.Height, nil
 }
 
 // NetworkVersion returns the version of the network's rules.
@@ -119,10 +126,14 @@ func (c *chain) Deal(ctx context.Context, id uint64) (chainDeal, error) {
 	d.State.SectorStartEpoch, d.State.SlashEpoch = -1, -1
 	err := c.rpc.call(ctx, "StateMarketStorageDeal", &d, id, headTipset)
 	// The API has no code for this: Lotus says "deal 7 not found - deal may not
-	// have completed sealing before deal proposal start epoch, or …".
+	// have completed sealing before deal proposal start epoch, or …". Methods,
+	// tipsets and blocks are "not found" too: none of that may cost a deal.
 	var re *rpcError
-	if errors.As(err, &re) && strings.Contains(re.Message, "not found") {
+	if errors.As(err, &re) && strings.Contains(re.Message, fmt.Sprintf("deal %d not found", id)) {
 		return d, fmt.Errorf("deal %d: %w", id, errNotOnChain)
+	}
+	if err == nil && !d.Proposal.PieceCID.Defined() {
+		err = fmt.Errorf("%w: StateMarketStorageDeal: no proposal in the answer", errChain)
 	}
 	return d, err
 }
@@ -148,7 +159,11 @@ func (c *chain) Search(ctx context.Context, msg cid.Cid) (receipt, error) {
 		}
 		Height int64
 	}
-	err := c.rpc.call(ctx, "StateSearchMsg", &found, headTipset, messageRef(msg), -1, true)
+	var raw json.RawMessage // null says that it was not found
+	err := c.rpc.call(ctx, "StateSearchMsg", &raw, headTipset, messageRef(msg), -1, true)
+	if err == nil {
+		err = decodeResult("StateSearchMsg", raw, &found)
+	}
 	if err != nil {
 		return receipt{}, err
 	}
@@ -229,6 +244,10 @@ func differs(got, want *market.DealProposal, id address.Address) string {
 		return fmt.Sprintf("price %s", got.StoragePricePerEpoch)
 	case !sameAmount(got.ProviderCollateral, want.ProviderCollateral):
 		return fmt.Sprintf("collateral %s", got.ProviderCollateral)
+	case !sameAmount(got.ClientCollateral, want.ClientCollateral):
+		return fmt.Sprintf("client collateral %s", got.ClientCollateral)
+	case !got.Label.Equals(want.Label):
+		return "another label"
 	}
 	return ""
 }

@@ -66,6 +66,10 @@ func (r *rpc) call(ctx context.Context, method string, out any, params ...any) e
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", errChain, method, err)
 	}
+	if busy(status) {
+		// What stands in the body, even a JSON-RPC error, is no answer to the question.
+		return fmt.Errorf("%w: %s: HTTP %d", errChain, method, status)
+	}
 	var msg struct {
 		Result json.RawMessage `json:"result"`
 		Error  *rpcError       `json:"error"`
@@ -77,10 +81,32 @@ func (r *rpc) call(ctx context.Context, method string, out any, params ...any) e
 		msg.Error.Method = method
 		return msg.Error
 	}
-	if err := json.Unmarshal(msg.Result, out); err != nil {
+	if raw, ok := out.(*json.RawMessage); ok {
+		*raw = msg.Result
+		return nil
+	}
+	if string(msg.Result) == "null" {
+		return fmt.Errorf("%w: %s: the result is null", errChain, method)
+	}
+	return decodeResult(method, msg.Result, out)
+}
+
+func decodeResult(method string, result json.RawMessage, out any) error {
+	if err := json.Unmarshal(result, out); err != nil {
 		return fmt.Errorf("%w: %s: result: %w", errChain, method, err)
 	}
 	return nil
+}
+
+// busy says that the node, or what stands before it, cannot answer now. A
+// refused call comes with other statuses.
+func busy(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }
 
 func (r *rpc) post(ctx context.Context, body []byte) (answer []byte, status int, err error) {

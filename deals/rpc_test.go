@@ -56,11 +56,18 @@ func TestRPCRequest(t *testing.T) {
 
 func TestRPCFaults(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
-		"not JSON":       func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
-		"empty":          func(http.ResponseWriter, *http.Request) {},
-		"HTTP error":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 502) },
-		"wrong type":     result(`"result":"text"`),
-		"no result":      result(`"x":1`),
+		"not JSON":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
+		"empty":      func(http.ResponseWriter, *http.Request) {},
+		"HTTP error": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 502) },
+		"wrong type": result(`"result":"text"`),
+		"no result":  result(`"x":1`),
+		"null":       result(`"result":null`),
+		"no height":  result(`"result":{}`),
+		"below zero": result(`"result":{"Height":-1}`),
+		"rate limit": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusTooManyRequests)
+			result(`"error":{"code":1,"message":"slow down"}`)(w, r)
+		},
 		"endless":        func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, rpcLimit+10)) },
 		"cut connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
@@ -88,6 +95,12 @@ func TestChainDeal(t *testing.T) {
 	}{
 		"not found":   {`"error":{"code":1,"message":"deal 7 not found - deal may not have completed sealing"}`, errNotOnChain},
 		"other error": {`"error":{"code":1,"message":"ipld: block is missing"}`, nil},
+		// None of these says that the deal is gone, and each was once taken for it.
+		"no method":      {`"error":{"code":-32601,"message":"method 'Filecoin.StateMarketStorageDeal' not found"}`, nil},
+		"no state":       {`"error":{"code":1,"message":"load state tree: blockstore: block not found"}`, nil},
+		"another number": {`"error":{"code":1,"message":"deal 77 not found"}`, nil},
+		"null":           {`"result":null`, nil},
+		"empty":          {`"result":{}`, nil},
 	} {
 		_, err := newTestChain(t, "", result(c.answer)).Deal(t.Context(), 7)
 		if err == nil || errors.Is(err, errNotOnChain) != (c.want != nil) {
@@ -101,8 +114,9 @@ func TestChainDeal(t *testing.T) {
 		t.Errorf("deal %+v, %v", d, err)
 	}
 	// An answer without a state must not read as sealed.
-	if d, err := newTestChain(t, "", result(`"result":{}`)).Deal(t.Context(), 7); err != nil || d.State.SectorStartEpoch != -1 || d.State.SlashEpoch != -1 {
-		t.Errorf("empty deal %+v, %v", d, err)
+	d, err = newTestChain(t, "", result(`"result":{"Proposal":{"PieceCID":{"/":"`+somePiece+`"}}}`)).Deal(t.Context(), 7)
+	if err != nil || d.State.SectorStartEpoch != -1 || d.State.SlashEpoch != -1 {
+		t.Errorf("deal without a state: %+v, %v", d, err)
 	}
 }
 
