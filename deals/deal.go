@@ -60,6 +60,7 @@ type dealRow struct {
 	Tries     int    `json:",omitempty"` // failed talks with the provider in a row
 	Missing   int64  `json:",omitempty"` // epoch at which the chain first no longer knew it
 	Expiring  bool   `json:",omitempty"` // near its end: no longer counted as a replica to keep
+	Loose     bool   `json:",omitempty"` // over for us, while its provider may still bring it on chain
 }
 
 // Deal returns one deal, or ErrNoDeal.
@@ -166,10 +167,11 @@ func dealIndexes(d Deal) [][]byte {
 	return [][]byte{keyByID(d.ID), keyByZone(d.Zone, d.ID), keyByPiece(d.Piece, d.ID)}
 }
 
-// putDeal stores a deal that exists, and keeps the list of pending deals.
+// putDeal stores a deal that exists, and keeps the list of those that are
+// pending, or may turn out to be.
 func putDeal(tx kv.Tx, row dealRow) error {
 	var err error
-	if row.State.Pending() {
+	if row.State.Pending() || row.Loose {
 		err = tx.Put(keyPending(row.UUID), nil)
 	} else {
 		err = tx.Delete(keyPending(row.UUID))

@@ -1,6 +1,7 @@
 package deals_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -27,8 +28,17 @@ type market struct {
 	changed chan struct{} // a token whenever deals of some zone moved
 	stop    func()        // ends jobs and head following
 	handler atomic.Pointer[http.Handler]
-	pulls   atomic.Int64 // requests for pieces
-	down    atomic.Bool  // the chain does not answer
+	pulls   atomic.Int64           // requests for pieces
+	down    atomic.Bool            // the chain does not answer
+	hidden  atomic.Pointer[string] // a provider that the chain says is where nobody is
+}
+
+// nowhere is what the chain says of a hidden provider: a peer at 127.0.0.1, port 1.
+const nowhere = `{"jsonrpc":"2.0","id":1,"result":{"PeerId":"12D3KooWQbt5nFXP4riBtnv4mAV82ifCcQsFmS4H2RZSC5oCKfWL","Multiaddrs":["BH8AAAEGAAE="]}}`
+
+func (m *market) hides(body []byte) bool {
+	p := m.hidden.Load()
+	return p != nil && bytes.Contains(body, []byte("StateMinerInfo")) && bytes.Contains(body, []byte(*p))
 }
 
 // TestMain lets many tests run at once: they wait for epochs, they do not compute.
@@ -101,6 +111,15 @@ func newPoorMarket(t *testing.T, n int, opt deals.Options) *market {
 			http.Error(w, "out of order", http.StatusBadGateway)
 			return
 		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the client has left
+		}
+		if m.hides(body) {
+			io.WriteString(w, nowhere)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(chain.Close)

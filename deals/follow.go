@@ -8,7 +8,6 @@ import (
 
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
-	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
 )
@@ -29,16 +28,18 @@ func (d *Deals) follow(ctx context.Context, id string) error {
 	if err != nil {
 		return notGone(err)
 	}
-	if row.State.Over() {
+	if row.State.Over() && !row.Loose {
 		return nil
 	}
 	if d.chain == nil {
 		return queue.Later(time.Now().Add(time.Hour), noChain)
 	}
-	switch row.State {
-	case DealProposed:
+	switch {
+	case row.Loose:
+		err = d.watch(ctx, row)
+	case row.State == DealProposed:
 		err = d.send(ctx, row)
-	case DealAccepted:
+	case row.State == DealAccepted:
 		err = d.checkAccepted(ctx, row)
 	default:
 		err = d.checkChain(ctx, row)
@@ -84,6 +85,7 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	if st == nil {
 		st = new(boostly.DealStatus)
 	}
+	silent := err != nil
 	// Once a deal may be on chain, what its provider thinks of it does not matter.
 	published := row.Publish != "" || st.PublishCid != nil || st.ChainDealID != 0
 	switch {
@@ -94,27 +96,29 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	case status.DealStatus == nil && !published:
 		return d.doubt(ctx, row, head, phaseStatus, row.Provider+" no longer knows the deal: "+short(status.Error))
 	case st.Error != "" && !published:
-		return d.end(ctx, row, fault{DealFailed, phaseTransfer, refusedDeal, "provider gave up: " + short(st.Error)})
+		return d.end(ctx, row, failed(phaseTransfer, "provider gave up: "+short(st.Error)))
 	default:
 		row.Reason = progress(row.Provider, st.Status, &status)
 	}
 	row, id, err := d.locate(ctx, row, st)
 	switch {
 	case errors.Is(err, errInvalidDeal):
-		return d.end(ctx, row, fault{DealFailed, phaseChain, refusedDeal, err.Error()})
+		return d.end(ctx, row, failed(phaseChain, err.Error()))
 	case err != nil:
 		return err
 	case id != 0:
 		return d.verify(ctx, row, id)
 	}
-	return d.keepWaiting(ctx, row, head)
+	return d.keepWaiting(ctx, row, head, silent)
 }
 
-// keepWaiting waits for a deal that is not on chain, until it can no longer get there.
-func (d *Deals) keepWaiting(ctx context.Context, row dealRow, head int64) error {
+// keepWaiting waits for a deal that is not known to be on chain, until it can
+// no longer get there. The deal of a silent provider may be there all the same.
+func (d *Deals) keepWaiting(ctx context.Context, row dealRow, head int64, silent bool) error {
 	if head > row.StartEpoch {
-		return d.end(ctx, row, fault{DealFailed, phaseChain, refusedDeal,
-			fmt.Sprintf("not on chain at its start epoch %d", row.StartEpoch)})
+		f := failed(phaseChain, fmt.Sprintf("not on chain at its start epoch %d", row.StartEpoch))
+		f.loose = silent
+		return d.end(ctx, row, f)
 	}
 	stored, err := d.dealRow(ctx, row.UUID)
 	if err != nil {
@@ -135,7 +139,9 @@ func (d *Deals) keepWaiting(ctx context.Context, row dealRow, head int64) error 
 // be restarting, so it is asked a few times more, ever later.
 func (d *Deals) doubt(ctx context.Context, row dealRow, head int64, phase, reason string) error {
 	if row.Tries+1 >= maxDoubts || head > row.StartEpoch {
-		return d.end(ctx, row, fault{DealFailed, phase, refusedDeal, reason})
+		f := failed(phase, reason)
+		f.loose = phase == phaseChain // it knows a deal, and may mean ours
+		return d.end(ctx, row, f)
 	}
 	row, err := d.change(ctx, row.UUID, func(r *dealRow) {
 		r.Tries++
@@ -162,47 +168,6 @@ func progress(provider, st string, s *boostly.DealStatusResponse) string {
 	return text
 }
 
-// locate finds a deal's id on chain: in the receipt of the message that
-// published it, or else as the provider says. The id is not trusted yet.
-func (d *Deals) locate(ctx context.Context, row dealRow, s *boostly.DealStatus) (dealRow, uint64, error) {
-	if s.PublishCid != nil {
-		row.Publish = s.PublishCid.String()
-	}
-	if row.Publish == "" {
-		return row, uint64(s.ChainDealID), nil
-	}
-	msg, err := cid.Decode(row.Publish)
-	if err != nil {
-		return row, 0, fmt.Errorf("stored publish message of deal %s: %w", row.UUID, err)
-	}
-	found, err := d.chain.Search(ctx, msg)
-	if errors.Is(err, errPending) {
-		row.Reason = "waiting for the publish message of " + row.Provider + " to be executed"
-		return row, 0, nil
-	}
-	if err != nil {
-		return row, 0, err
-	}
-	if found.Exit != 0 {
-		row.Reason = fmt.Sprintf("the publish message of %s failed: %s", row.Provider, found.Exit)
-		return row, 0, nil
-	}
-	params, err := d.chain.Message(ctx, found.Message)
-	if err != nil {
-		return row, 0, err
-	}
-	signed, err := row.signedProposal()
-	if err != nil {
-		return row, 0, err
-	}
-	id, err := publishedID(params, found.Return, &signed.Proposal)
-	if err != nil && !errors.Is(err, errInvalidDeal) {
-		row.Reason = row.Provider + " names a message that does not publish the deal: " + short(err.Error())
-		return row, 0, nil
-	}
-	return row, id, err
-}
-
 // verify takes a deal id for ours only if the chain's deal is the one we proposed.
 func (d *Deals) verify(ctx context.Context, row dealRow, id uint64) error {
 	head, err := d.chain.Head(ctx)
@@ -213,7 +178,7 @@ func (d *Deals) verify(ctx context.Context, row dealRow, id uint64) error {
 	switch {
 	case errors.Is(err, errNotOnChain):
 		row.Reason = fmt.Sprintf("waiting for deal %d of %s to appear on chain", id, row.Provider)
-		return d.keepWaiting(ctx, row, head)
+		return d.keepWaiting(ctx, row, head, false)
 	case err != nil:
 		return err
 	case diff != "":
@@ -275,11 +240,11 @@ func (d *Deals) settle(ctx context.Context, row dealRow, got chainDeal, head int
 	sealed := got.State.SectorStartEpoch > -1
 	switch {
 	case got.State.SlashEpoch > -1:
-		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("slashed at epoch %d", got.State.SlashEpoch)})
+		return d.end(ctx, row, failed(phaseFault, fmt.Sprintf("slashed at epoch %d", got.State.SlashEpoch)))
 	case head >= row.EndEpoch:
 		return d.expire(ctx, row)
 	case !sealed && row.State == DealPublished && head > row.StartEpoch:
-		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("not sealed at its start epoch %d", row.StartEpoch)})
+		return d.end(ctx, row, failed(phaseFault, fmt.Sprintf("not sealed at its start epoch %d", row.StartEpoch)))
 	case sealed && row.State == DealPublished:
 		row, err = d.advance(ctx, row, DealActive, "", nil)
 	case row.Missing != 0 || row.State == DealPublished && row.Reason != sealing(row):
@@ -296,25 +261,6 @@ func (d *Deals) settle(ctx context.Context, row dealRow, got chainDeal, head int
 		return err
 	}
 	return d.waitFor(row)
-}
-
-// gone handles a deal that was on chain and is there no more: settled deals are
-// removed at their end, and terminated ones before it.
-func (d *Deals) gone(ctx context.Context, row dealRow, head int64) error {
-	switch {
-	case head >= row.EndEpoch && row.State == DealActive:
-		return d.expire(ctx, row)
-	case row.State == DealPublished && head > row.StartEpoch:
-		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("not sealed at its start epoch %d", row.StartEpoch)})
-	case row.Missing == 0:
-		_, err := d.change(ctx, row.UUID, func(r *dealRow) { r.Missing = head })
-		if err != nil {
-			return err
-		}
-	case head >= row.Missing+missingEpochs:
-		return d.end(ctx, row, fault{DealFailed, phaseFault, refusedDeal, fmt.Sprintf("deal %d is gone from the chain", row.ChainID)})
-	}
-	return queue.Later(time.Now().Add(d.opt.Poll), fmt.Sprintf("the chain does not know deal %d any more; making sure", row.ChainID))
 }
 
 // renew asks for a replacement of a deal that is about to end.

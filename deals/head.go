@@ -118,7 +118,7 @@ func (d *Deals) young(ctx context.Context) ([]string, error) {
 			if err != nil {
 				return err
 			}
-			if row.State != DealProposed && time.Since(row.Changed) < youngDeal {
+			if row.State.Pending() && row.State != DealProposed && time.Since(row.Changed) < youngDeal {
 				ids = append(ids, id)
 			}
 		}

@@ -211,6 +211,8 @@ func TestDiffers(t *testing.T) {
 		"end":      func(p *market.DealProposal) { p.EndEpoch-- },
 		"verified": func(p *market.DealProposal) { p.VerifiedDeal = true },
 		"price":    func(p *market.DealProposal) { p.StoragePricePerEpoch = big.NewInt(8) },
+		"label":    func(p *market.DealProposal) { p.Label = market.EmptyDealLabel },
+		"deposit":  func(p *market.DealProposal) { p.ClientCollateral = big.NewInt(1) },
 		"nothing":  func(p *market.DealProposal) { *p = market.DealProposal{} },
 	} {
 		got := onChain

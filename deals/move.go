@@ -109,10 +109,17 @@ type fault struct {
 	phase  string
 	kind   refusal
 	reason string
+	loose  bool // its provider may still bring the deal on chain
+}
+
+// failed is how a deal ends that its provider had taken.
+func failed(phase, reason string) fault {
+	return fault{state: DealFailed, phase: phase, kind: refusedDeal, reason: reason}
 }
 
 // end ends a deal and wakes the job that finds another provider. A deal that
-// was never sent leaves only the record of the failure.
+// was never sent leaves only the record of the failure. One that is loose is
+// watched on.
 func (d *Deals) end(ctx context.Context, row dealRow, f fault) error {
 	now := time.Now().UTC()
 	err := d.store.Update(ctx, func(tx kv.Tx) error {
@@ -124,6 +131,7 @@ func (d *Deals) end(ctx context.Context, row dealRow, f fault) error {
 			return errMoved
 		}
 		enter(&fresh, f.state, f.reason, now)
+		fresh.Loose = f.loose && fresh.Sent
 		row = fresh
 		if !fresh.Sent {
 			err = dropDeal(tx, fresh)
@@ -138,7 +146,10 @@ func (d *Deals) end(ctx context.Context, row dealRow, f fault) error {
 	if err == nil {
 		d.met.failures.WithLabelValues(f.phase).Inc()
 	}
-	return d.told(ctx, row, err)
+	if err = d.told(ctx, row, err); err == nil && row.Loose {
+		return d.waitFor(row)
+	}
+	return err
 }
 
 // blame records a failure with the provider and the piece, and asks for a replacement.

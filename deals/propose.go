@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	mathbig "math/big"
 	"strings"
 	"time"
 
@@ -36,9 +35,9 @@ func (d *Deals) send(ctx context.Context, row dealRow) error {
 			return d.notPrepared(ctx, row, err)
 		}
 	}
-	if row.Sent {
-		known, err := d.askFirst(ctx, row)
-		if err != nil || known {
+	again := row.Sent
+	if again {
+		if done, err := d.askFirst(ctx, row); err != nil || done {
 			return err
 		}
 	} else if row, err = d.markSent(ctx, row); err != nil {
@@ -52,10 +51,16 @@ func (d *Deals) send(ctx context.Context, row dealRow) error {
 	switch {
 	case err != nil:
 		d.met.proposals.WithLabelValues("error").Inc()
-		return d.notSent(ctx, row, err)
-	case !resp.Accepted:
+		return d.notSent(ctx, row, err, again || errors.Is(err, errReached))
+	case !resp.Accepted && again:
+		// It may refuse only because it got the proposal the first time.
+		if done, err := d.askFirst(ctx, row); err != nil || done {
+			return err
+		}
+	}
+	if !resp.Accepted {
 		d.met.proposals.WithLabelValues("rejected").Inc()
-		return d.end(ctx, row, fault{DealRejected, phaseSend, refusedDeal, "refused: " + short(resp.Message)})
+		return d.end(ctx, row, fault{state: DealRejected, phase: phaseSend, kind: refusedDeal, reason: "refused: " + short(resp.Message)})
 	}
 	d.met.proposals.WithLabelValues("accepted").Inc()
 	return d.accepted(ctx, row)
@@ -87,11 +92,12 @@ func (d *Deals) accepted(ctx context.Context, row dealRow) error {
 	return d.waitFor(row)
 }
 
-// askFirst asks a provider that may have got the proposal whether it knows the deal.
-func (d *Deals) askFirst(ctx context.Context, row dealRow) (known bool, err error) {
+// askFirst asks a provider that may have got the proposal whether it knows the
+// deal. Unless it says that it does not, this step is done.
+func (d *Deals) askFirst(ctx context.Context, row dealRow) (done bool, err error) {
 	resp, err := d.queryStatus(ctx, row.Provider, uuid.MustParse(row.UUID))
 	if err != nil {
-		return false, d.notSent(ctx, row, err)
+		return true, d.notSent(ctx, row, err, true)
 	}
 	if resp.DealStatus == nil {
 		return false, nil // it does not: the proposal is sent once more
@@ -99,15 +105,16 @@ func (d *Deals) askFirst(ctx context.Context, row dealRow) (known bool, err erro
 	return true, d.accepted(ctx, row)
 }
 
-// notSent handles a proposal whose fate is unknown. The provider may have read
-// it, so a few tries with the same UUID come before another provider's turn.
-func (d *Deals) notSent(ctx context.Context, row dealRow, cause error) error {
+// notSent handles a proposal without an answer. If the provider may have read
+// it, now or at an earlier try, a few tries with the same UUID come before
+// another provider's turn, and the deal is watched on after that.
+func (d *Deals) notSent(ctx context.Context, row dealRow, cause error, read bool) error {
 	if blameless(ctx, cause) {
 		return cause
 	}
 	reason := "cannot be reached: " + short(cause.Error())
-	if row.Tries+1 >= maxTries || !errors.Is(cause, errReached) {
-		return d.end(ctx, row, fault{DealFailed, phaseSend, refusedReach, reason})
+	if row.Tries+1 >= maxTries || !read {
+		return d.end(ctx, row, fault{DealFailed, phaseSend, refusedReach, reason, read})
 	}
 	row, err := d.change(ctx, row.UUID, func(r *dealRow) {
 		r.Tries++
@@ -173,9 +180,11 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p Piece) (dealRow, err
 	if err != nil {
 		return row, err
 	}
-	if err := d.afford(ctx, proposal); err != nil {
-		return row, err
-	}
+	return d.sign(ctx, row, proposal)
+}
+
+// sign signs a proposal that can be paid, and stores it.
+func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealProposal) (dealRow, error) {
 	k, err := d.key(ctx)
 	if err != nil {
 		return row, err
@@ -184,11 +193,25 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p Piece) (dealRow, err
 	if err != nil {
 		return row, err
 	}
-	return d.change(ctx, row.UUID, func(r *dealRow) {
-		r.Signed, r.Proposal = signed, id
-		r.StartEpoch, r.EndEpoch = int64(proposal.StartEpoch), int64(proposal.EndEpoch)
-		r.Reason = "asking " + r.Provider
+	budget, err := d.budget(ctx, proposal)
+	if err != nil {
+		return row, err
+	}
+	err = d.store.Update(ctx, func(tx kv.Tx) error {
+		fresh, err := getDeal(tx, row.UUID)
+		if err != nil {
+			return err
+		}
+		if err := budget.covers(tx, row.UUID); err != nil {
+			return err
+		}
+		fresh.Signed, fresh.Proposal = signed, id
+		fresh.StartEpoch, fresh.EndEpoch = int64(proposal.StartEpoch), int64(proposal.EndEpoch)
+		fresh.Reason = "asking " + fresh.Provider
+		row = fresh
+		return putDeal(tx, fresh)
 	})
+	return row, err
 }
 
 // terms asks a provider for its price, in attoFIL per epoch for the whole piece.
@@ -198,14 +221,14 @@ func (d *Deals) terms(ctx context.Context, provider string, p Piece) (big.Int, e
 		if blameless(ctx, err) {
 			return big.Zero(), err
 		}
-		return big.Zero(), &unfit{fault{DealFailed, phaseAsk, refusedReach, "cannot be reached: " + short(err.Error())}}
+		return big.Zero(), &unfit{fault{state: DealFailed, phase: phaseAsk, kind: refusedReach, reason: "cannot be reached: " + short(err.Error())}}
 	}
 	if p.PaddedSize < a.Min || p.PaddedSize > a.Max {
-		return big.Zero(), &unfit{fault{DealRejected, phaseAsk, refusedSize, fmt.Sprintf("takes pieces of %s to %s, this one has %s",
+		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedSize, reason: fmt.Sprintf("takes pieces of %s to %s, this one has %s",
 			humanize.IBytes(uint64(a.Min)), humanize.IBytes(uint64(a.Max)), humanize.IBytes(uint64(p.PaddedSize)))}}
 	}
 	if a.Price.Cmp(d.maxPrice) > 0 {
-		return big.Zero(), &unfit{fault{DealRejected, phaseAsk, refusedPrice, fmt.Sprintf(
+		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedPrice, reason: fmt.Sprintf(
 			"asks %s attoFIL per GiB and epoch, the limit is %s", a.Price, d.opt.MaxPrice)}}
 	}
 	gib := big.NewInt(1 << 30)
@@ -243,33 +266,6 @@ func (d *Deals) proposal(ctx context.Context, provider string, p Piece, head int
 		// A fifth above the minimum, which rises and falls while the proposal waits to be published.
 		ProviderCollateral: big.Div(big.Mul(least, big.NewInt(6)), big.NewInt(5)), ClientCollateral: big.Zero(),
 	}, nil
-}
-
-// afford checks that the market escrow covers a deal.
-func (d *Deals) afford(ctx context.Context, p market.DealProposal) error {
-	need := p.ClientBalanceRequirement()
-	if need.Sign() == 0 {
-		return nil
-	}
-	have, err := d.chain.Escrow(ctx, p.Client)
-	var refused *rpcError
-	if errors.As(err, &refused) {
-		// An address that never got any FIL is not on chain at all.
-		return &errNotNow{fmt.Sprintf("escrow of %s is not known (%s), need %s", p.Client, short(refused.Message), fil(need))}
-	}
-	if err != nil {
-		return err
-	}
-	if have.LessThan(need) {
-		return &errNotNow{fmt.Sprintf("escrow of %s too low: have %s, need %s", p.Client, fil(have), fil(need))}
-	}
-	return nil
-}
-
-// fil writes an amount of attoFIL for a person.
-func fil(a big.Int) string {
-	s := new(mathbig.Rat).SetFrac(a.Int, mathbig.NewInt(1e18)).FloatString(18)
-	return strings.TrimRight(strings.TrimRight(s, "0"), ".") + " FIL"
 }
 
 // signProposal returns the CBOR of the signed proposal, and its CID.

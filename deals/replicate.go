@@ -116,22 +116,23 @@ func notGone(err error) error {
 
 // holders says which providers have a piece or are about to, and how many
 // replicas that makes. A deal near its end counts no more, so that a new one is
-// made in time; its provider may be asked again.
+// made in time; its provider may be asked again. That of a loose deal may not:
+// it could end up being paid twice.
 func holders(tx kv.Tx, piece string) (busy map[string]bool, have int, err error) {
-	busy = make(map[string]bool)
+	busy, counted := make(map[string]bool), make(map[string]bool)
 	for row, err := range scanDeals(tx, 0, piece) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if row.State.Over() || row.Expiring {
-			continue
+		live := !row.State.Over() && !row.Expiring
+		if live {
+			counted[row.Provider] = true
 		}
-		if !busy[row.Provider] {
-			have++
+		if live || row.Loose {
+			busy[row.Provider] = true
 		}
-		busy[row.Provider] = true
 	}
-	return busy, have, nil
+	return busy, len(counted), nil
 }
 
 // propose stores a deal with a provider, not yet signed, and the job that sends it.

@@ -1,0 +1,108 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	mathbig "math/big"
+	"strings"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v9/market"
+	"github.com/whypfs/whypfs/kv"
+)
+
+// A budget is what may be spent on one more deal. The chain locks a deal's
+// price when it is published, hours after it was signed: what was promised to
+// other providers until then is spent already.
+type budget struct {
+	client   address.Address
+	need     big.Int
+	free     big.Int            // in escrow, as the chain says
+	promised map[string]big.Int // by deal, before the chain was asked
+}
+
+// budget asks the chain what a proposal could be paid from.
+func (d *Deals) budget(ctx context.Context, p market.DealProposal) (*budget, error) {
+	b := &budget{client: p.Client, need: p.ClientBalanceRequirement()}
+	if b.need.Sign() == 0 {
+		return b, nil
+	}
+	// Before the chain is asked: what is published meanwhile may not be locked in its answer yet.
+	err := d.store.View(ctx, func(tx kv.Tx) (err error) {
+		b.promised, err = promised(tx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.free, err = d.chain.Escrow(ctx, p.Client)
+	var refused *rpcError
+	if errors.As(err, &refused) {
+		// An address that never got any FIL is not on chain at all.
+		return nil, &errNotNow{fmt.Sprintf("escrow of %s is not known (%s), need %s", p.Client, short(refused.Message), fil(b.need))}
+	}
+	return b, err
+}
+
+// covers says whether a deal can be paid beside all that are promised.
+func (b *budget) covers(tx kv.Tx, deal string) error {
+	if b.need.Sign() == 0 {
+		return nil
+	}
+	all, err := promised(tx)
+	if err != nil {
+		return err
+	}
+	for id, amount := range b.promised {
+		all[id] = amount
+	}
+	delete(all, deal)
+	spent := big.Zero()
+	for _, amount := range all {
+		spent = big.Add(spent, amount)
+	}
+	if b.free.GreaterThanEqual(big.Add(b.need, spent)) {
+		return nil
+	}
+	reason := fmt.Sprintf("escrow of %s too low: have %s, need %s", b.client, fil(b.free), fil(b.need))
+	if spent.Sign() > 0 {
+		reason += fmt.Sprintf(" beside %s promised to deals that are not on chain yet", fil(spent))
+	}
+	return &errNotNow{reason}
+}
+
+// promised is what deals cost that are signed and not on chain.
+func promised(tx kv.Tx) (map[string]big.Int, error) {
+	out := make(map[string]big.Int)
+	from, to := kv.Range(prefix, "pending")
+	for r, err := range tx.Scan(from, to) {
+		if err != nil {
+			return nil, err
+		}
+		var id string
+		if err := kv.Unkey(r.Key, nil, nil, &id); err != nil {
+			return nil, err
+		}
+		row, err := getDeal(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if row.Signed == nil || row.ChainID != 0 {
+			continue
+		}
+		p, err := row.signedProposal()
+		if err != nil {
+			return nil, err
+		}
+		out[id] = p.Proposal.ClientBalanceRequirement()
+	}
+	return out, nil
+}
+
+// fil writes an amount of attoFIL for a person.
+func fil(a big.Int) string {
+	s := new(mathbig.Rat).SetFrac(a.Int, mathbig.NewInt(1e18)).FloatString(18)
+	return strings.TrimRight(strings.TrimRight(s, "0"), ".") + " FIL"
+}

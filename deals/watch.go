@@ -1,0 +1,108 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/filecoin-shipyard/boostly"
+	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/kv"
+)
+
+// watch follows a loose deal: one that was given up without its provider's
+// word, which holds our signature and may bring it on chain until its start
+// epoch. Then it is a replica that is paid for, and counts. Until it is known
+// to be worth nothing, its provider is asked for no other deal of the piece.
+func (d *Deals) watch(ctx context.Context, row dealRow) error {
+	head, err := d.chain.Head(ctx)
+	if err != nil {
+		return err
+	}
+	status, silence := d.queryStatus(ctx, row.Provider, uuid.MustParse(row.UUID))
+	if silence != nil && blameless(ctx, silence) {
+		return silence
+	}
+	st := status.DealStatus
+	if st == nil {
+		st = new(boostly.DealStatus)
+	}
+	found, id, err := d.locate(ctx, row, st)
+	if errors.Is(err, errInvalidDeal) {
+		return d.letGo(ctx, row)
+	}
+	if err != nil {
+		return err
+	}
+	if id != 0 {
+		_, diff, err := d.compare(ctx, row, id)
+		switch {
+		case err == nil && diff == "":
+			return d.revive(ctx, found, DealPublished, id)
+		case err != nil && !errors.Is(err, errNotOnChain):
+			return err
+		}
+	}
+	switch {
+	case head >= row.EndEpoch, silence == nil && head > row.StartEpoch+missingEpochs:
+		return d.letGo(ctx, row)
+	case silence == nil && id == 0 && found.Publish == "" && (status.DealStatus == nil || st.Error != ""):
+		return d.letGo(ctx, row) // it does not know the deal, or has given it up
+	case silence == nil && id == 0 && head <= row.StartEpoch:
+		return d.revive(ctx, found, DealAccepted, 0)
+	}
+	return d.waitFor(row)
+}
+
+// letGo ends the watch over a deal that will not be on chain.
+func (d *Deals) letGo(ctx context.Context, row dealRow) error {
+	return d.store.Update(ctx, func(tx kv.Tx) error {
+		fresh, err := getDeal(tx, row.UUID)
+		if err != nil {
+			return err
+		}
+		fresh.Loose = false
+		if err := putDeal(tx, fresh); err != nil {
+			return err
+		}
+		return d.queue.Add(tx, kindReplicate, row.Piece, time.Time{}) // its provider may be asked again
+	})
+}
+
+// revive takes a loose deal back: as published if the chain has it, as accepted
+// if its provider goes on with it and the piece can do with the replica.
+func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64) error {
+	now := time.Now().UTC()
+	revived := false
+	err := d.store.Update(ctx, func(tx kv.Tx) error {
+		revived = false
+		fresh, err := getDeal(tx, row.UUID)
+		if err != nil {
+			return err
+		}
+		if !fresh.Loose {
+			return errMoved
+		}
+		if to == DealAccepted {
+			piece, err := kv.GetJSON[pieceRow](tx, keyPiece(row.Piece))
+			if err != nil {
+				return err
+			}
+			if _, have, err := holders(tx, row.Piece); err != nil || have >= piece.Replication {
+				return err
+			}
+		}
+		fresh.Loose, fresh.ChainID, fresh.Publish = false, id, row.Publish
+		enter(&fresh, to, fmt.Sprintf("%s goes on with the deal after all", row.Provider), now)
+		row, revived = fresh, true
+		return putDeal(tx, fresh)
+	})
+	if revived || err != nil {
+		err = d.told(ctx, row, err)
+	}
+	if err != nil {
+		return err
+	}
+	return d.waitFor(row)
+}
