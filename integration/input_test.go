@@ -68,8 +68,8 @@ func TestCommandLine(t *testing.T) {
 // TestSecondProcess starts two nodes on one data directory.
 func TestSecondProcess(t *testing.T) {
 	s := start(t, t.TempDir())
-	out, err := exec.Command(binary, "up", "--data", s.data, "--s3-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
-		"--gateway-addr", "127.0.0.1:0").CombinedOutput()
+	out, err := exec.Command(binary, "up", "--data", s.data, "--s3-addr", s.host("s3"), "--api-addr", s.host("api"),
+		"--gateway-addr", s.host("gateway")).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), strconv.Itoa(s.cmd.Process.Pid)) {
 		t.Errorf("second process: %v, %q; want a refusal that names pid %d", err, out, s.cmd.Process.Pid)
 	}

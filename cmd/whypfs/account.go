@@ -94,7 +94,7 @@ func (c *cli) userCommand() *cobra.Command {
 			for _, u := range users {
 				t.row(u.ID, u.Name, int(u.Level), stamp(u.Created))
 			}
-			return c.print(out, t, users)
+			return printRows(c, out, t, users)
 		}),
 	})
 	return group("user", "users of the node", add, ls)
@@ -150,7 +150,7 @@ func (c *cli) keyListCommand() *cobra.Command {
 			for _, k := range keys {
 				t.row(k.Access, stamp(k.Created))
 			}
-			return c.print(out, t, keys)
+			return printRows(c, out, t, keys)
 		}),
 	})
 }

@@ -27,6 +27,8 @@ import (
 	"github.com/whypfs/whypfs/queue"
 )
 
+const metaFile = "meta.db"
+
 // app is an open data directory with everything on it, connected.
 type app struct {
 	cfg     config
@@ -44,27 +46,30 @@ type app struct {
 	sandbox  *sandbox.Network // nil without --sandbox
 }
 
-// openApp opens the data directory. It starts no job and listens nowhere,
-// except that the libp2p host does when cfg has addresses for it, and the
-// sandbox when cfg asks for it.
-func openApp(ctx context.Context, cfg config, log *slog.Logger) (a *app, err error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+// lockData makes the data directory, if need be, and keeps other processes out.
+func lockData(cfg config) (*dirlock.Lock, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	a = &app{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	return dirlock.Acquire(cfg.Data)
+}
+
+// openApp opens the data directory. It starts no job and listens nowhere,
+// except that the libp2p host does when cfg has addresses for it, and the
+// sandbox when cfg asks for it.
+// It owns lock from now on.
+func openApp(ctx context.Context, cfg config, log *slog.Logger, lock *dirlock.Lock) (a *app, err error) {
+	a = &app{cfg: cfg, log: log, lock: lock, metrics: prometheus.NewRegistry()}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if a.lock, err = dirlock.Acquire(cfg.Data); err != nil {
+	if err := orphaned(cfg.Data); err != nil {
 		return a, err
 	}
-	if a.store, err = kv.OpenBolt(ctx, filepath.Join(cfg.Data, "meta.db"), kv.BoltOptions{}); err != nil {
+	if a.store, err = kv.OpenBolt(ctx, filepath.Join(cfg.Data, metaFile), kv.BoltOptions{}); err != nil {
 		return a, err
 	}
 	if a.box, err = seal.Open(filepath.Join(cfg.Data, "master.key")); err != nil {
@@ -79,6 +84,19 @@ func openApp(ctx context.Context, cfg config, log *slog.Logger) (a *app, err err
 		return a, err
 	}
 	return a, nil
+}
+
+// orphaned refuses blocks without metadata. A new meta.db would name none of
+// them, and the next sweep would remove them all.
+func orphaned(data string) error {
+	if _, err := os.Stat(filepath.Join(data, metaFile)); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	segments, err := filepath.Glob(filepath.Join(data, "blocks", "*.car"))
+	if err != nil || len(segments) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s holds blocks but no %s, which names them: bring it back from a backup, or move the folder blocks away to start anew", data, metaFile)
 }
 
 // connect makes the packages and ties those of one layer together.
@@ -221,10 +239,7 @@ func (a *app) Close() error {
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}
-	if a.lock != nil {
-		errs = append(errs, a.lock.Release())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, a.lock.Release())...)
 }
 
 // stored completes the settings of a command that opens the data itself: it

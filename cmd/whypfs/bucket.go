@@ -27,7 +27,7 @@ func (c *cli) bucketCommand() *cobra.Command {
 				p := b.Policy
 				t.row(b.Name, b.Owner, bytesText(p.Threshold), p.MaxAge, p.Replication, p.Publish, stamp(b.Created))
 			}
-			return c.print(out, t, list)
+			return printRows(c, out, t, list)
 		}),
 	})
 	show := &cobra.Command{
@@ -114,7 +114,7 @@ func (c *cli) zoneCommand() *cobra.Command {
 			for _, z := range zones {
 				t.row(z.ID, z.State, bytesText(z.Size), z.Count, z.SealedBy, stamp(z.Changed), z.Reason)
 			}
-			return c.print(out, t, zones)
+			return printRows(c, out, t, zones)
 		}),
 	})
 	seal := &cobra.Command{

@@ -27,7 +27,7 @@ func (c *cli) dealCommand() *cobra.Command {
 			for _, d := range list {
 				t.row(d.UUID, d.Zone, d.Provider, d.State, d.ChainID, stamp(d.Changed), d.Reason)
 			}
-			return c.print(out, t, list)
+			return printRows(c, out, t, list)
 		}),
 	})
 	show := &cobra.Command{
@@ -75,7 +75,7 @@ func (c *cli) providerListCommand() *cobra.Command {
 			for _, p := range list {
 				t.row(p.Address, p.Proposed, p.Accepted, p.Active, p.Failed, stamp(p.CoolUntil), p.Reason)
 			}
-			return c.print(out, t, list)
+			return printRows(c, out, t, list)
 		}),
 	})
 }
@@ -94,7 +94,7 @@ func (c *cli) jobCommand() *cobra.Command {
 			for _, j := range jobs {
 				t.row(j.Kind, j.ID, j.Running, j.Tries, stamp(j.Due), j.Reason)
 			}
-			return c.print(out, t, jobs)
+			return printRows(c, out, t, jobs)
 		}),
 	})
 	run := &cobra.Command{

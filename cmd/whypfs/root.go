@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -157,7 +158,11 @@ func (c *cli) onData(ctx context.Context, act action, out io.Writer, args []stri
 	if err != nil {
 		return err
 	}
-	a, err := openApp(ctx, cfg, nil)
+	lock, err := lockData(cfg)
+	if err != nil {
+		return err
+	}
+	a, err := openApp(ctx, cfg, slog.New(slog.DiscardHandler), lock)
 	if err != nil {
 		return err
 	}

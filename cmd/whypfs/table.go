@@ -37,10 +37,10 @@ func (t *table) write(w io.Writer) error {
 	return tw.Flush()
 }
 
-// print writes t, or with --json the values it was made of.
-func (c *cli) print(w io.Writer, t *table, values any) error {
+// printRows writes t, or with --json the values it was made of, never null.
+func printRows[T any](c *cli, w io.Writer, t *table, values []T) error {
 	if c.json {
-		return printJSON(w, values)
+		return printJSON(w, append([]T{}, values...))
 	}
 	return t.write(w)
 }

@@ -68,12 +68,17 @@ func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	listeners, err := listen(&cfg)
+	// The lock comes before the ports: whoever starts a second node is told of the first.
+	lock, err := lockData(cfg)
 	if err != nil {
 		return err
 	}
+	listeners, err := listen(&cfg)
+	if err != nil {
+		return errors.Join(err, lock.Release())
+	}
 	defer listeners.close()
-	a, err := openApp(ctx, cfg, log)
+	a, err := openApp(ctx, cfg, log, lock)
 	if err != nil {
 		return err
 	}
@@ -111,7 +116,7 @@ func (p ports) close() {
 	}
 }
 
-// listen takes the addresses before anything else happens, so that a port in
+// listen takes the addresses before the stores are opened, so that a port in
 // use ends the start at once, and writes the real ports of ":0" back to cfg.
 func listen(cfg *config) (p ports, err error) {
 	var certs *tls.Config
@@ -173,10 +178,11 @@ func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
 	mux.HandleFunc("/readyz", a.readyz)
 	if a.cfg.role("api") {
 		ui := web.New(a.buckets, a.deals, a.accounts, a.node, a.queue, web.Options{
-			Version: version, Requests: stats.Snapshot, Log: a.log.With("pkg", "web")})
+			Version: version, Requests: stats.Snapshot, S3URL: a.cfg.scheme() + "://" + a.cfg.S3Addr, Log: a.log.With("pkg", "web")})
 		v1 := estuaryapi.New(a.buckets, a.deals, a.accounts, a.node, estuaryapi.Options{
 			PublicURL: a.cfg.PublicURL, Version: version, Log: a.log.With("pkg", "estuaryapi")})
 		mux.Handle("/ui/", stats.Wrap("web", ui))
+		mux.Handle("/ui/live", ui) // a stream is no request: it would spoil the figures it shows
 		mux.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusFound))
 		mux.Handle("/", stats.Wrap("estuary", v1))
 	}

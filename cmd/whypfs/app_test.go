@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command runs a command line against a data directory without a node.
+func command(t *testing.T, data string, args ...string) (code int, out string) {
+	t.Helper()
+	var b bytes.Buffer
+	old := os.Args
+	os.Args = append([]string{"whypfs"}, append(args, "--data", data)...)
+	defer func() { os.Args = old }()
+	code = execute(t.Context(), &cli{}, os.Args[1:], &b, &b)
+	return code, b.String()
+}
+
+// TestBlocksWithoutMetadata: a lost meta.db must not become an empty one, whose
+// sweep would remove every block.
+func TestBlocksWithoutMetadata(t *testing.T) {
+	data := t.TempDir()
+	segment := filepath.Join(data, "blocks", "00000000.car")
+	if err := os.MkdirAll(filepath.Dir(segment), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(segment, []byte("blocks"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out := command(t, data, "user", "ls")
+	if code != 1 || !strings.Contains(out, "meta.db") {
+		t.Errorf("exit %d, %q; want 1 and a message that names meta.db", code, out)
+	}
+	if _, err := os.Stat(filepath.Join(data, "meta.db")); !os.IsNotExist(err) {
+		t.Errorf("meta.db was made all the same (%v)", err)
+	}
+}
+
+// TestOffline: commands work on the data itself when no node runs.
+func TestOffline(t *testing.T) {
+	data := t.TempDir()
+	for _, tc := range []struct {
+		args []string
+		want string
+		code int
+	}{
+		{[]string{"setup", "--username", "admin", "--password", "correcthorse1"}, "Auth Token: EST", 0},
+		{[]string{"setup", "--username", "bad name", "--password", "correcthorse1"}, "--username", 2},
+		{[]string{"setup", "--username", "other", "--password", "short"}, "password", 1},
+		{[]string{"user", "add", "alice"}, "Auth Token: EST", 0},
+		{[]string{"user", "add", "ALICE"}, "taken", 1},
+		{[]string{"key", "add", "--user", "alice"}, "AWS_SECRET_ACCESS_KEY=", 0},
+		{[]string{"key", "add", "--user", "nobody"}, "no such user", 1},
+		{[]string{"user", "ls", "--json"}, `"alice"`, 0},
+		{[]string{"bucket", "ls"}, "REPLICATION", 0},
+		{[]string{"bucket", "policy", "none"}, "no such bucket", 1},
+		{[]string{"zone", "ls", "--json"}, "[]", 0},
+		{[]string{"deal", "ls"}, "PROVIDER", 0},
+		{[]string{"deal", "wallet"}, "f1", 0},
+		{[]string{"job", "ls"}, "REASON", 0},
+		{[]string{"job", "run", "nothing"}, `"nothing"`, 2},
+		{[]string{"gc"}, "removed 0 blocks", 0},
+		{[]string{"sandbox", "advance", "10"}, "up --sandbox", 1},
+	} {
+		code, out := command(t, data, tc.args...)
+		if code != tc.code || !strings.Contains(out, tc.want) {
+			t.Errorf("whypfs %s: exit %d, %q; want %d and %q", strings.Join(tc.args, " "), code, out, tc.code, tc.want)
+		}
+	}
+}
