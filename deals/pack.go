@@ -157,7 +157,9 @@ func (p *packer) content(ctx context.Context, m Member) error {
 		p.row(keySpans(p.req.Zone, m.Content, n), encodeSpans(spans))
 		spans, n = spans[:0], n+1
 	}
+	empty := true
 	err := p.d.node.Walk(ctx, m.Root, func(c cid.Cid, size int) error {
+		empty = false
 		k := newKey20(c)
 		at, ok := p.seen[k]
 		if !ok {
@@ -181,6 +183,9 @@ func (p *packer) content(ctx context.Context, m Member) error {
 		spans = append(spans, s)
 		return nil
 	})
+	if err == nil && empty {
+		err = p.inline(ctx, m)
+	}
 	if err != nil {
 		return err
 	}
@@ -189,6 +194,24 @@ func (p *packer) content(ctx context.Context, m Member) error {
 		return nil
 	}
 	return p.flush(ctx)
+}
+
+// inline names a content that has no blocks, because its bytes stand in its CID.
+func (p *packer) inline(ctx context.Context, m Member) error {
+	l := rootLink(m)
+	if p.shard != nil && !p.shard.takes(linkSize(l)) {
+		if err := p.closeShard(ctx); err != nil {
+			return err
+		}
+	}
+	if p.shard == nil {
+		if err := p.openShard(m, 0); err != nil {
+			return err
+		}
+	}
+	p.remaining -= linkSize(l)
+	p.shard.link(l)
+	return nil
 }
 
 // add puts a block into the current shard, or the next if it is full.
@@ -216,7 +239,7 @@ func (p *packer) add(ctx context.Context, m Member, c cid.Cid, size int) (place,
 
 // linkRoot names a content in the directory of the shard that holds its root
 // block. A root that an earlier content brought into a closed shard has its
-// name there only.
+// name there only, and a shard without room for one more name goes without it.
 func (p *packer) linkRoot(m Member, at place) {
 	l := rootLink(m)
 	p.remaining -= linkSize(l)

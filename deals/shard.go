@@ -13,7 +13,7 @@ import (
 
 const (
 	fixedPrefix = 59 + 2 + 36 + 4 // CAR header, head of the directory's section, empty directory
-	fixedLink   = 80              // more than any link takes, and its share of longer length prefixes
+	fixedLink   = 256             // more than any link takes, and its share of longer length prefixes
 	flushBytes  = 1 << 20
 )
 
@@ -31,9 +31,9 @@ func newShardBuilder(room int64) *shardBuilder {
 	return &shardBuilder{room: room - fixedPrefix - fixedLink}
 }
 
-// takes says whether n more bytes fit. The first block always does.
+// takes says whether n more bytes fit. What comes first always does.
 func (b *shardBuilder) takes(n int64) bool {
-	return len(b.entries) == 0 || b.body+b.linked+n <= b.room && len(b.links) < maxLinks
+	return len(b.entries)+len(b.links) == 0 || b.body+b.linked+n <= b.room && len(b.links) < maxLinks
 }
 
 func (b *shardBuilder) add(e entry) {
@@ -41,10 +41,11 @@ func (b *shardBuilder) add(e entry) {
 	b.body += sectionSize(e.cid, e.size)
 }
 
+// link names a content, if there is room for one name more. For the first there always is.
 func (b *shardBuilder) link(l link) {
-	if len(b.links) < maxLinks {
+	if size := linkSize(l); len(b.links) == 0 || b.body+b.linked+size <= b.room && len(b.links) < maxLinks {
 		b.links = append(b.links, l)
-		b.linked += linkSize(l)
+		b.linked += size
 	}
 }
 
