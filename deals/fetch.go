@@ -16,12 +16,15 @@ import (
 const (
 	// stallTimeout is how long a provider may send nothing.
 	stallTimeout = 30 * time.Second
+	// stallBytes must come in that time: a provider that trickles is no better
+	// than one that is silent.
+	stallBytes = 1 << 20
 	// skipLimit is how much is thrown away of an answer that ignores Range.
 	skipLimit = 64 << 20
 )
 
 func newWebClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{
+	return &http.Client{CheckRedirect: onlyToTLS, Transport: &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: stallTimeout,
@@ -29,6 +32,17 @@ func newWebClient() *http.Client {
 		IdleConnTimeout:       90 * time.Second,
 		DisableCompression:    true, // a range of compressed bytes is of no use
 	}}
+}
+
+// onlyToTLS follows a provider from http to https and nowhere else: whoever
+// chooses where we look must not choose what we ask there, behind our firewall.
+func onlyToTLS(req *http.Request, via []*http.Request) error {
+	from := via[0].URL
+	if len(via) > 1 || req.URL.Scheme != "https" || from.Scheme != "http" || req.URL.Hostname() != from.Hostname() ||
+		req.URL.RequestURI() != from.RequestURI() {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // openRange asks base for length bytes of a piece from off on.
@@ -62,18 +76,27 @@ func (d *Deals) openRange(ctx context.Context, base, piece string, off, length i
 	return nil, err
 }
 
-// body is an answer that is given up when it stalls.
+// body is an answer that is given up when it stalls. Only time spent waiting
+// for it counts, not what its reader does with it.
 type body struct {
 	status int
 	header http.Header
 	io.ReadCloser
-	timer  *time.Timer
+	timer  *time.Timer // runs while a Read waits
+	left   time.Duration
+	got    int // bytes since left was the whole of stallTimeout
 	cancel context.CancelFunc
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	b.timer.Reset(b.left)
+	begin := time.Now()
 	n, err := b.ReadCloser.Read(p)
-	b.timer.Reset(stallTimeout)
+	b.timer.Stop()
+	b.left -= time.Since(begin)
+	if b.got += n; b.got >= stallBytes {
+		b.got, b.left = 0, stallTimeout
+	}
 	return n, err
 }
 
@@ -100,7 +123,13 @@ func (d *Deals) get(ctx context.Context, target string, h http.Header) (*body, e
 		}
 		return nil, err
 	}
-	return &body{resp.StatusCode, resp.Header, resp.Body, time.AfterFunc(stallTimeout, cancel), cancel}, nil
+	return newBody(resp, cancel), nil
+}
+
+func newBody(resp *http.Response, cancel context.CancelFunc) *body {
+	timer := time.AfterFunc(stallTimeout, cancel)
+	timer.Stop()
+	return &body{status: resp.StatusCode, header: resp.Header, ReadCloser: resp.Body, timer: timer, left: stallTimeout, cancel: cancel}
 }
 
 // checkBlock says whether data is what c names.

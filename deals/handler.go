@@ -29,29 +29,37 @@ func (d *Deals) servePiece(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, ErrNoPiece.Error(), http.StatusNotFound)
 		return
 	}
-	piece, _, err := d.OpenPiece(r.Context(), id)
-	switch {
-	case errors.Is(err, ErrNoPiece):
-		http.Error(w, ErrNoPiece.Error(), http.StatusNotFound)
-		return
-	case err != nil:
-		d.log.ErrorContext(r.Context(), "open piece", "cid", id, "err", err)
-		http.Error(w, "internal error", http.StatusInternalServerError)
+	// Before the piece is opened: laying its index out is work that strangers must not cause.
+	if _, err := d.pieceRow(r.Context(), id); err != nil {
+		d.refusePiece(w, r, id, err)
 		return
 	}
-	defer piece.Close()
 	allowed, err := d.mayRead(r.Context(), id, r.Header.Get("Authorization"))
-	switch {
-	case err != nil:
-		d.log.ErrorContext(r.Context(), "check a piece's token", "cid", id, "err", err)
-		http.Error(w, "internal error", http.StatusInternalServerError)
+	if err != nil {
+		d.refusePiece(w, r, id, err)
 		return
-	case !allowed:
+	}
+	if !allowed {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="piece"`)
 		http.Error(w, "a running deal's token is required", http.StatusUnauthorized)
 		return
 	}
+	piece, _, err := d.OpenPiece(r.Context(), id)
+	if err != nil {
+		d.refusePiece(w, r, id, err)
+		return
+	}
+	defer piece.Close()
 	d.sendPiece(w, r, id, piece)
+}
+
+func (d *Deals) refusePiece(w http.ResponseWriter, r *http.Request, id string, err error) {
+	if errors.Is(err, ErrNoPiece) {
+		http.Error(w, ErrNoPiece.Error(), http.StatusNotFound)
+		return
+	}
+	d.log.ErrorContext(r.Context(), "open piece", "cid", id, "err", err)
+	http.Error(w, "internal error", http.StatusInternalServerError)
 }
 
 func (d *Deals) sendPiece(w http.ResponseWriter, r *http.Request, id string, piece io.ReadSeeker) {

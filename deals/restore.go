@@ -249,11 +249,15 @@ func (r *restorer) fetchCAR(ctx context.Context, base string) error {
 	if b.status != http.StatusOK {
 		return fmt.Errorf("/ipfs answers HTTP %d", b.status)
 	}
+	var limit int64 // a DAG is not larger than the pieces it stands in
+	for _, p := range r.pieces {
+		limit += p.PaddedSize
+	}
 	missing := make(map[cid.Cid]bool, len(r.window))
 	for _, w := range r.window {
 		missing[w.cid] = true
 	}
-	err = readCAR(b, func(c cid.Cid, data []byte) (bool, error) {
+	err = readCAR(io.LimitReader(b, limit), func(c cid.Cid, data []byte) (bool, error) {
 		if !missing[c] {
 			return true, nil
 		}
