@@ -169,9 +169,9 @@ func TestPackIsDeterministic(t *testing.T) {
 	var all [][]deals.Piece
 	for range 2 {
 		w := newWorld(t, deals.Options{})
-		req := deals.PackRequest{Zone: 3, MaxPiece: 16 << 20}
-		for i := range uint64(12) {
-			req.Members = append(req.Members, w.add(i+1, random(2<<20, i)))
+		req := deals.PackRequest{Zone: 3, MaxPiece: 4 << 20}
+		for i := range uint64(8) {
+			req.Members = append(req.Members, w.add(i+1, random(700<<10, i)))
 		}
 		pieces := w.pack(req)
 		all = append(all, pieces)
@@ -196,7 +196,7 @@ func TestPackIsDeterministic(t *testing.T) {
 // belongs to one zone, with replicas of its own.
 func TestPiecesBelongToOneZone(t *testing.T) {
 	w := newWorld(t, deals.Options{})
-	data := random(20<<20, 1)
+	data := random(6<<20, 1)
 	seen := make(map[string]uint64)
 	for zone := range uint64(3) {
 		req := deals.PackRequest{Zone: zone + 1, MaxPiece: 4 << 20, Members: []deals.Member{w.add(zone+10, data)}}
@@ -212,7 +212,7 @@ func TestPiecesBelongToOneZone(t *testing.T) {
 // Each shard's inclusion in its piece can be proved to a stranger.
 func TestInclusionProofs(t *testing.T) {
 	w := newWorld(t, deals.Options{})
-	req := deals.PackRequest{Zone: 1, Members: []deals.Member{w.add(1, random(19<<20, 1))}}
+	req := deals.PackRequest{Zone: 1, Members: []deals.Member{w.add(1, random(5<<20, 1))}}
 	p := w.pack(req)[0]
 	if len(p.Shards) < 3 {
 		t.Fatalf("only %d shards", len(p.Shards))
