@@ -180,9 +180,11 @@ func cidOf(info minio.ObjectInfo) string { return info.Metadata.Get("X-Amz-Meta-
 // TestClients moves the standard library's source tree through every client,
 // over HTTP and HTTPS, and compares every byte over S3 and over the gateway.
 func TestClients(t *testing.T) {
+	t.Parallel() // the clients leave much of the machine idle
 	tree := standardLibrary(t)
 	for _, proto := range []string{"http", "https"} {
 		t.Run(proto, func(t *testing.T) {
+			t.Parallel()
 			s := startWith(t, proto)
 			for _, c := range clients(t) {
 				t.Run(c.name, func(t *testing.T) {
@@ -218,6 +220,7 @@ func startWith(t *testing.T, proto string, args ...string) *server {
 // TestOneCID uploads one 300 MiB file with every client's part size and as a
 // single PUT: the same bytes are the same CID, which is boxo's.
 func TestOneCID(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "big.bin")
 	const size = 300<<20 + 12345
 	writeRandom(t, file, size)

@@ -194,14 +194,17 @@ func (s *server) host(name string) string {
 
 func (s *server) tls() bool { return strings.HasPrefix(s.addr["s3"], "https:") }
 
-// minio returns a client of the S3 API. The transport retries nothing of its
-// own accord beyond what minio-go does by default.
-func (s *server) minio() *minio.Client {
+// minio returns a client of the S3 API that retries as minio-go does by default.
+func (s *server) minio() *minio.Client { return s.minioTrying(0) }
+
+// minioTrying returns a client that tries a request so often; 0 is minio-go's default.
+func (s *server) minioTrying(times int) *minio.Client {
 	s.t.Helper()
 	c, err := minio.New(s.host("s3"), &minio.Options{
-		Creds:     credentials.NewStaticV4(accessKey, secretKey, ""),
-		Secure:    s.tls(),
-		Transport: s.transport(),
+		Creds:      credentials.NewStaticV4(accessKey, secretKey, ""),
+		Secure:     s.tls(),
+		Transport:  s.transport(),
+		MaxRetries: times,
 	})
 	if err != nil {
 		s.t.Fatal(err)
