@@ -126,11 +126,7 @@ func contentsWithRoot(tx kv.Tx, root cid.Cid) ([]Content, error) {
 		if err != nil {
 			return nil, err
 		}
-		var id uint64
-		if err := kv.Unkey(row.Key, nil, nil, &id); err != nil {
-			return nil, err
-		}
-		c, err := contentRow(tx, id)
+		c, err := contentNamed(tx, row.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -145,6 +141,15 @@ func contentRow(tx kv.Tx, id uint64) (Content, error) {
 		return Content{}, ErrNoContent
 	}
 	return c, err
+}
+
+// contentNamed returns the content whose id is the third part of an index's key.
+func contentNamed(tx kv.Tx, key []byte) (Content, error) {
+	var id uint64
+	if err := kv.Unkey(key, nil, nil, &id); err != nil {
+		return Content{}, err
+	}
+	return contentRow(tx, id)
 }
 
 // insertContent stores a new content, referenced, not yet in a zone, and sees

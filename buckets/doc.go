@@ -43,7 +43,7 @@
 //
 // A content of a complete zone can be offloaded while every wanted deal is
 // active: its blocks go, and a read brings them back from a provider. The job gc forgets a zone three months after
-// its last step if all its members are deleted and no deal is active. A zone
+// its last step if all its members are deleted; its deals run out. A zone
 // that a live content is in is never forgotten, as restoring needs its pieces.
 // Uploads in progress stay until they are completed or aborted.
 //

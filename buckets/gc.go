@@ -51,20 +51,14 @@ func (b *Buckets) GC(ctx context.Context) error {
 	return nil
 }
 
-// forgetZone removes a zone whose members are all deleted, once its deals are over.
+// forgetZone removes a zone whose members are all deleted. Deals that are
+// still active run out: followed, they would be renewed for nobody.
 func (b *Buckets) forgetZone(ctx context.Context, z zoneRow) error {
 	dead, err := b.allDeleted(ctx, z.ID)
 	if err != nil || !dead {
 		return err
 	}
 	if b.dealer != nil {
-		p, err := b.dealer.Progress(ctx, z.Zone)
-		if err != nil {
-			return fmt.Errorf("progress: %w", err)
-		}
-		if p.Active > 0 {
-			return nil
-		}
 		// First, because it is found again if a crash comes between.
 		if err := b.dealer.Forget(ctx, z.Zone); err != nil {
 			return fmt.Errorf("forget: %w", err)

@@ -144,11 +144,7 @@ func members(tx kv.Tx, zone, after uint64, limit int) ([]Content, error) {
 		if len(list) >= limit {
 			break
 		}
-		var id uint64
-		if err := kv.Unkey(row.Key, nil, nil, &id); err != nil {
-			return nil, err
-		}
-		c, err := contentRow(tx, id)
+		c, err := contentNamed(tx, row.Key)
 		if err != nil {
 			return nil, err
 		}
