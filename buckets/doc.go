@@ -42,10 +42,11 @@
 // deleting costs the same whatever the size.
 //
 // A content of a complete zone can be offloaded while every wanted deal is
-// active: its blocks go, and a read brings them back from a provider. The job gc forgets a zone three months after
-// its last step if all its members are deleted; its deals run out. A zone
-// that a live content is in is never forgotten, as restoring needs its pieces.
-// Uploads in progress stay until they are completed or aborted.
+// active: its blocks go, and a read brings them back from a provider. The job
+// gc forgets a zone three months after its last step if all its members are
+// deleted; its deals run out. A zone that a live content is in is never
+// forgotten, as restoring needs its pieces. Uploads in progress stay until they
+// are completed or aborted.
 //
 // # Promises
 //
