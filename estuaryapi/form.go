@@ -7,8 +7,9 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"strings"
 	"time"
+
+	"github.com/whypfs/whypfs/internal/formbody"
 )
 
 const (
@@ -44,7 +45,7 @@ func formReader(w http.ResponseWriter, r *http.Request, idle time.Duration) (*fo
 		return nil, apiError{http.StatusUnsupportedMediaType, "ERR_UNSUPPORTED_CONTENT_TYPE",
 			fmt.Sprintf("this endpoint only supports multipart/form-data payloads. Found %s.", header)}
 	}
-	body := &meter{body: io.MultiReader(r.Body, strings.NewReader("\r\n"), breakOff{}), left: maxBesides, conn: http.NewResponseController(w), idle: idle}
+	body := &meter{body: formbody.Whole(r.Body), left: maxBesides, conn: http.NewResponseController(w), idle: idle}
 	return &form{body: body, parts: multipart.NewReader(body, params["boundary"])}, nil
 }
 
@@ -100,7 +101,7 @@ func isFile(p *multipart.Part) bool { return p.FormName() == "data" && p.FileNam
 // next returns the next part, having read it if it is the field filename.
 func (f *form) next() (*multipart.Part, error) {
 	p, err := f.parts.NextPart()
-	// As breakOff says, only the closing boundary gives this.
+	// As formbody promises, only the closing boundary gives this.
 	if err == io.EOF { //nolint:errorlint
 		return nil, errEnd
 	}
@@ -148,13 +149,6 @@ func (f *form) contentType() string {
 	}
 	return t
 }
-
-// breakOff stands behind a body, and behind the line end that a closing
-// boundary may lack. package multipart takes an io.EOF among a part's headers
-// for the end of the form, so it must never see one.
-type breakOff struct{}
-
-func (breakOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // A meter reads a request's body. It counts what is not the file's, because a
 // form can have fields without end, and cuts a client that falls silent.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/checksum"
+	"github.com/whypfs/whypfs/internal/formbody"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -104,6 +105,10 @@ type stored struct {
 // uploadForm answers the form that works without scripts: fields csrf and
 // prefix, then any number of files, each streamed as it comes.
 func (s *server) uploadForm(c *call) error {
+	c.r.Body = struct {
+		io.Reader
+		io.Closer
+	}{formbody.Whole(c.r.Body), c.r.Body}
 	parts, err := c.r.MultipartReader()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInput, err)
@@ -175,7 +180,7 @@ func (s *server) formHead(c *call, parts *multipart.Reader) (prefix string, firs
 // nextPart returns nil at the form's end.
 func nextPart(parts *multipart.Reader) (*multipart.Part, error) {
 	p, err := parts.NextPart()
-	if err == io.EOF { //nolint:errorlint // a form without its closing boundary wraps io.EOF
+	if err == io.EOF { //nolint:errorlint // as formbody promises, only the closing boundary gives this
 		return nil, nil
 	}
 	if err != nil {

@@ -173,6 +173,27 @@ func TestBrokenUploads(t *testing.T) {
 	ann.get(object("box", "object", "good")).want(200)
 }
 
+// A form that ends anywhere before its closing boundary is not whole, also
+// between files and among the headers of one.
+func TestUploadFormCut(t *testing.T) {
+	s := newSite(t)
+	ann := s.as("ann", accounts.LevelUser)
+	ann.submit("/ui/buckets", "name", "box").want(303)
+	kind, whole := form(t, "csrf", ann.csrf, "prefix", "", "file:one", "1", "file:two", "2")
+	text := whole.String()
+	last := strings.LastIndex(text[:strings.LastIndex(text, "two")], "--")
+	end := strings.LastIndex(text, "\r\n--") // of the last file, which is whole from there on
+	for cut := last; cut < strings.LastIndex(text, "--"); cut++ {
+		if cut == end {
+			ann.get(object("box", "object", "two")).want(404)
+		}
+		p := ann.do("POST", "/ui/buckets/box/upload", http.Header{"Content-Type": {kind}}, strings.NewReader(text[:cut]))
+		if p.status != 400 {
+			t.Errorf("a form cut after %q is answered %d, want 400", text[last:cut], p.status)
+		}
+	}
+}
+
 // What cannot fit is refused before it is sent, and the answer arrives while
 // the client still sends.
 func TestUploadLargerThanDisk(t *testing.T) {
