@@ -84,7 +84,7 @@ func FuzzIdentity(f *testing.F) {
 	f.Add([]byte{8, 1, 18, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
-		if err := writeSecret(filepath.Join(dir, identityFile), data); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, identityFile), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		key, err := identity(dir)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/whypfs/whypfs/internal/durable"
 )
 
 // identityFile holds the private key whose hash is the node's peer id.
@@ -38,31 +39,8 @@ func identity(dir string) (crypto.PrivKey, error) {
 	if data, err = crypto.MarshalPrivateKey(key); err != nil {
 		return nil, err
 	}
-	return key, writeSecret(name, data)
-}
-
-// writeSecret puts data at name, all or nothing, readable by the owner only.
-func writeSecret(name string, data []byte) error {
-	dir := filepath.Dir(name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
 	}
-	// CreateTemp makes files of mode 0600.
-	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing left to remove once renamed
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return key, durable.WriteFile(name, data, 0o600)
 }
