@@ -81,22 +81,12 @@ func (c *cli) userCommand() *cobra.Command {
 	}
 	add.Flags().BoolVar(&admin, "admin", false, "the user administers the node")
 	add.Flags().Var(&password, "password", "password for the web UI; without one the user has only tokens and keys")
-	ls := c.listing(&cobra.Command{
-		Use:   "ls",
-		Short: "list users",
-		Args:  noArgs,
-		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
-			users, err := a.accounts.Users(ctx)
-			if err != nil {
-				return err
-			}
-			t := newTable("id", "name", "level", "created")
-			for _, u := range users {
-				t.row(u.ID, u.Name, int(u.Level), stamp(u.Created))
-			}
-			return printRows(c, out, t, users)
-		}),
-	})
+	ls := listing(c, "ls", "list users",
+		[]string{"id", "name", "level", "created"},
+		func(ctx context.Context, a *app, _ []string) ([]accounts.User, error) { return a.accounts.Users(ctx) },
+		func(u accounts.User) []any {
+			return []any{u.ID, u.Name, int(u.Level), stamp(u.Created)}
+		})
 	return group("user", "users of the node", add, ls)
 }
 
@@ -133,26 +123,18 @@ func (c *cli) keyCommand() *cobra.Command {
 }
 
 func (c *cli) keyListCommand() *cobra.Command {
-	return c.listing(&cobra.Command{
-		Use:   "ls USER",
-		Short: "list a user's S3 keys",
-		Args:  nArgs(1),
-		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+	return listing(c, "ls USER", "list a user's S3 keys",
+		[]string{"access key", "created"},
+		func(ctx context.Context, a *app, args []string) ([]accounts.Key, error) {
 			owner, err := a.accounts.UserByName(ctx, args[0])
 			if err != nil {
-				return fmt.Errorf("user %s: %w", args[0], err)
+				return nil, fmt.Errorf("user %s: %w", args[0], err)
 			}
-			keys, err := a.accounts.Keys(ctx, owner.ID)
-			if err != nil {
-				return err
-			}
-			t := newTable("access key", "created")
-			for _, k := range keys {
-				t.row(k.Access, stamp(k.Created))
-			}
-			return printRows(c, out, t, keys)
-		}),
-	})
+			return a.accounts.Keys(ctx, owner.ID)
+		},
+		func(k accounts.Key) []any {
+			return []any{k.Access, stamp(k.Created)}
+		})
 }
 
 func (c *cli) keyRemoveCommand() *cobra.Command {

@@ -13,23 +13,14 @@ import (
 )
 
 func (c *cli) bucketCommand() *cobra.Command {
-	ls := c.listing(&cobra.Command{
-		Use:   "ls",
-		Short: "list buckets",
-		Args:  noArgs,
-		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
-			list, err := a.buckets.ListBuckets(ctx, 0)
-			if err != nil {
-				return err
-			}
-			t := newTable("name", "owner", "threshold", "max age", "replication", "publish", "created")
-			for _, b := range list {
-				p := b.Policy
-				t.row(b.Name, b.Owner, bytesText(p.Threshold), p.MaxAge, p.Replication, p.Publish, stamp(b.Created))
-			}
-			return printRows(c, out, t, list)
-		}),
-	})
+	ls := listing(c, "ls", "list buckets",
+		[]string{"name", "owner", "threshold", "max age", "replication", "publish", "created"},
+		func(ctx context.Context, a *app, _ []string) ([]buckets.Bucket, error) {
+			return a.buckets.ListBuckets(ctx, 0)
+		},
+		func(b buckets.Bucket) []any {
+			return []any{b.Name, b.Owner, bytesText(b.Policy.Threshold), b.Policy.MaxAge, b.Policy.Replication, b.Policy.Publish, stamp(b.Created)}
+		})
 	show := &cobra.Command{
 		Use:   "show NAME",
 		Short: "show a bucket and its newest zones",
@@ -101,22 +92,14 @@ func set[T any](cmd *cobra.Command, flag string, field *T, v T) {
 }
 
 func (c *cli) zoneCommand() *cobra.Command {
-	ls := c.listing(&cobra.Command{
-		Use:   "ls",
-		Short: "list the newest zones",
-		Args:  noArgs,
-		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
-			zones, err := a.buckets.Zones(ctx, 0, "", 200, 0)
-			if err != nil {
-				return err
-			}
-			t := newTable("id", "state", "size", "contents", "sealed by", "changed", "reason")
-			for _, z := range zones {
-				t.row(z.ID, z.State, bytesText(z.Size), z.Count, z.SealedBy, stamp(z.Changed), z.Reason)
-			}
-			return printRows(c, out, t, zones)
-		}),
-	})
+	ls := listing(c, "ls", "list the newest zones",
+		[]string{"id", "state", "size", "contents", "sealed by", "changed", "reason"},
+		func(ctx context.Context, a *app, _ []string) ([]buckets.Zone, error) {
+			return a.buckets.Zones(ctx, 0, "", 200, 0)
+		},
+		func(z buckets.Zone) []any {
+			return []any{z.ID, z.State, bytesText(z.Size), z.Count, z.SealedBy, stamp(z.Changed), z.Reason}
+		})
 	seal := &cobra.Command{
 		Use:   "seal ID",
 		Short: "seal an open zone now",

@@ -10,26 +10,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/sandbox"
+	"github.com/whypfs/whypfs/queue"
 )
 
 func (c *cli) dealCommand() *cobra.Command {
-	ls := c.listing(&cobra.Command{
-		Use:   "ls",
-		Short: "list the newest deals",
-		Args:  noArgs,
-		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
-			list, err := a.deals.Deals(ctx, 0, "", 1000, 0)
-			if err != nil {
-				return err
-			}
-			t := newTable("uuid", "zone", "provider", "state", "chain id", "changed", "reason")
-			for _, d := range list {
-				t.row(d.UUID, d.Zone, d.Provider, d.State, d.ChainID, stamp(d.Changed), d.Reason)
-			}
-			return printRows(c, out, t, list)
-		}),
-	})
+	ls := listing(c, "ls", "list the newest deals",
+		[]string{"uuid", "zone", "provider", "state", "chain id", "changed", "reason"},
+		func(ctx context.Context, a *app, _ []string) ([]deals.Deal, error) {
+			return a.deals.Deals(ctx, 0, "", 1000, 0)
+		},
+		func(d deals.Deal) []any {
+			return []any{d.UUID, d.Zone, d.Provider, d.State, d.ChainID, stamp(d.Changed), d.Reason}
+		})
 	show := &cobra.Command{
 		Use:   "show UUID",
 		Short: "show a deal",
@@ -62,41 +56,21 @@ func (c *cli) walletCommand() *cobra.Command {
 }
 
 func (c *cli) providerListCommand() *cobra.Command {
-	return c.listing(&cobra.Command{
-		Use:   "providers",
-		Short: "list the storage providers to choose from",
-		Args:  noArgs,
-		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
-			list, err := a.deals.Providers(ctx)
-			if err != nil {
-				return err
-			}
-			t := newTable("address", "proposed", "accepted", "active", "failed", "not before", "reason")
-			for _, p := range list {
-				t.row(p.Address, p.Proposed, p.Accepted, p.Active, p.Failed, stamp(p.CoolUntil), p.Reason)
-			}
-			return printRows(c, out, t, list)
-		}),
-	})
+	return listing(c, "providers", "list the storage providers to choose from",
+		[]string{"address", "proposed", "accepted", "active", "failed", "not before", "reason"},
+		func(ctx context.Context, a *app, _ []string) ([]deals.Provider, error) { return a.deals.Providers(ctx) },
+		func(p deals.Provider) []any {
+			return []any{p.Address, p.Proposed, p.Accepted, p.Active, p.Failed, stamp(p.CoolUntil), p.Reason}
+		})
 }
 
 func (c *cli) jobCommand() *cobra.Command {
-	ls := c.listing(&cobra.Command{
-		Use:   "ls",
-		Short: "list jobs, with what they wait for",
-		Args:  noArgs,
-		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
-			jobs, err := a.queue.List(ctx, "")
-			if err != nil {
-				return err
-			}
-			t := newTable("kind", "id", "running", "tries", "due", "reason")
-			for _, j := range jobs {
-				t.row(j.Kind, j.ID, j.Running, j.Tries, stamp(j.Due), j.Reason)
-			}
-			return printRows(c, out, t, jobs)
-		}),
-	})
+	ls := listing(c, "ls", "list jobs, with what they wait for",
+		[]string{"kind", "id", "running", "tries", "due", "reason"},
+		func(ctx context.Context, a *app, _ []string) ([]queue.Job, error) { return a.queue.List(ctx, "") },
+		func(j queue.Job) []any {
+			return []any{j.Kind, j.ID, j.Running, j.Tries, stamp(j.Due), j.Reason}
+		})
 	run := &cobra.Command{
 		Use:   "run NAME",
 		Short: "make the waiting jobs of a kind due now",

@@ -61,7 +61,6 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 type cli struct {
 	live *app
 	cfg  config
-	json bool
 }
 
 func (c *cli) command() *cobra.Command {
@@ -168,12 +167,6 @@ func (c *cli) onData(ctx context.Context, act action, out io.Writer, args []stri
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	return act(ctx, a, out, args)
-}
-
-// listing prints rows as a table, or as JSON with --json.
-func (c *cli) listing(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().BoolVar(&c.json, "json", false, "print JSON")
-	return cmd
 }
 
 func printJSON(w io.Writer, v any) error {

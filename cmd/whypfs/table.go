@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
 )
 
 const year = 365 * 24 * time.Hour
@@ -37,12 +39,28 @@ func (t *table) write(w io.Writer) error {
 	return tw.Flush()
 }
 
-// printRows writes t, or with --json the values it was made of, never null.
-func printRows[T any](c *cli, w io.Writer, t *table, values []T) error {
-	if c.json {
-		return printJSON(w, append([]T{}, values...))
-	}
-	return t.write(w)
+// listing is a command that prints what get returns: a table with a line of
+// cells for each value, or with --json the values themselves, never null. Its
+// use line names its arguments.
+func listing[T any](c *cli, use, short string, head []string, get func(context.Context, *app, []string) ([]T, error), cells func(T) []any) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: use, Short: short, Args: nArgs(strings.Count(use, " "))}
+	cmd.RunE = c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+		values, err := get(ctx, a, args)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(out, append([]T{}, values...))
+		}
+		t := newTable(head...)
+		for _, v := range values {
+			t.row(cells(v)...)
+		}
+		return t.write(out)
+	})
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }
 
 func stamp(t time.Time) string {
