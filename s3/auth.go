@@ -70,7 +70,7 @@ func hoisted(r *http.Request) http.Header {
 // authorise loads the bucket and lets through its owner, an admin, and of
 // users of upload level only who puts.
 func (s *server) authorise(c *call) error {
-	if c.user.Level < c.op.right {
+	if c.user.Level < c.op.right.level {
 		return errAccessDenied
 	}
 	if c.name == "" || c.op.name == opCreateBucket {

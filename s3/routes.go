@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gorilla/mux"
-	"github.com/whypfs/whypfs/accounts"
 )
 
 // level says what a path names.
@@ -37,19 +36,14 @@ type operation struct {
 	name   string
 	method string
 	level  level
-	need   []string       // query parameters that select it
-	copies bool           // it is selected by x-amz-copy-source too
-	allow  []string       // query parameters it may have besides; any other is refused
-	right  accounts.Level // the least level of a caller
+	need   []string   // query parameters that select it
+	copies bool       // it is selected by x-amz-copy-source too
+	allow  []string   // query parameters it may have besides; any other is refused
+	right  permission // of a caller
 	do     func(*server, *response, *call) error
 }
 
 const opCreateBucket = "CreateBucket"
-
-const (
-	put  = accounts.LevelUpload
-	user = accounts.LevelUser
-)
 
 func names(n ...string) []string { return n }
 
@@ -69,47 +63,47 @@ var readable = names("versionId", "partNumber", "response-cache-control", "respo
 // operations is the whole API. Of the rows with a request's method and level
 // the first one whose need is met is taken, so the plain ones come last.
 var operations = []operation{
-	{"ListBuckets", "GET", service, nil, false, names("prefix", "max-buckets", "continuation-token", "bucket-region"), user, (*server).listBuckets},
+	{"ListBuckets", "GET", service, nil, false, names("prefix", "max-buckets", "continuation-token", "bucket-region"), may("s3:ListAllMyBuckets", noGrant), (*server).listBuckets},
 
-	{"ListMultipartUploads", "GET", bucket, names("uploads"), false, names("prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"), user, (*server).listUploads},
-	{"GetBucketLocation", "GET", bucket, names("location"), false, nil, put, (*server).bucketLocation},
-	{"GetBucketVersioning", "GET", bucket, names("versioning"), false, nil, user, (*server).bucketVersioning},
-	{"GetBucketAcl", "GET", bucket, names("acl"), false, nil, user, (*server).acl},
-	{"GetBucketPolicy", "GET", bucket, names("policy"), false, nil, user, absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
-	{"GetBucketPolicyStatus", "GET", bucket, names("policyStatus"), false, nil, user, absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
-	{"GetBucketTagging", "GET", bucket, names("tagging"), false, nil, user, absent(404, "NoSuchTagSet", "The TagSet does not exist")},
-	{"GetBucketCors", "GET", bucket, names("cors"), false, nil, user, absent(404, "NoSuchCORSConfiguration", "The CORS configuration does not exist")},
-	{"GetBucketLifecycleConfiguration", "GET", bucket, names("lifecycle"), false, nil, user, absent(404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")},
-	{"GetObjectLockConfiguration", "GET", bucket, names("object-lock"), false, nil, user, absent(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket")},
-	{"GetBucketEncryption", "GET", bucket, names("encryption"), false, nil, user, absent(404, "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found")},
-	{"GetBucketWebsite", "GET", bucket, names("website"), false, nil, user, absent(404, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration")},
-	{"GetBucketReplication", "GET", bucket, names("replication"), false, nil, user, absent(404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found")},
-	{"GetPublicAccessBlock", "GET", bucket, names("publicAccessBlock"), false, nil, user, absent(404, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found")},
-	{"GetBucketOwnershipControls", "GET", bucket, names("ownershipControls"), false, nil, user, absent(404, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found")},
-	{"GetBucketLogging", "GET", bucket, names("logging"), false, nil, user, empty("BucketLoggingStatus")},
-	{"GetBucketNotificationConfiguration", "GET", bucket, names("notification"), false, nil, user, empty("NotificationConfiguration")},
-	{"ListObjectsV2", "GET", bucket, names("list-type"), false, names("prefix", "delimiter", "start-after", "continuation-token", "max-keys", "encoding-type", "fetch-owner"), user, (*server).listObjectsV2},
-	{"ListObjects", "GET", bucket, nil, false, names("prefix", "delimiter", "marker", "max-keys", "encoding-type"), user, (*server).listObjects},
-	{"HeadBucket", "HEAD", bucket, nil, false, nil, put, (*server).headBucket},
-	{opCreateBucket, "PUT", bucket, nil, false, nil, user, (*server).createBucket},
-	{"DeleteBucket", "DELETE", bucket, nil, false, nil, user, (*server).deleteBucket},
-	{"DeleteObjects", "POST", bucket, names("delete"), false, nil, user, (*server).deleteObjects},
+	{"ListMultipartUploads", "GET", bucket, names("uploads"), false, names("prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"), may("s3:ListBucketMultipartUploads", bucketRead), (*server).listUploads},
+	{"GetBucketLocation", "GET", bucket, names("location"), false, nil, mayUpload("s3:GetBucketLocation", noGrant), (*server).bucketLocation},
+	{"GetBucketVersioning", "GET", bucket, names("versioning"), false, nil, may("s3:GetBucketVersioning", noGrant), (*server).bucketVersioning},
+	{"GetBucketAcl", "GET", bucket, names("acl"), false, nil, may("s3:GetBucketAcl", bucketReadACP), (*server).acl},
+	{"GetBucketPolicy", "GET", bucket, names("policy"), false, nil, may("s3:GetBucketPolicy", noGrant), absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
+	{"GetBucketPolicyStatus", "GET", bucket, names("policyStatus"), false, nil, may("s3:GetBucketPolicyStatus", noGrant), absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
+	{"GetBucketTagging", "GET", bucket, names("tagging"), false, nil, may("s3:GetBucketTagging", noGrant), absent(404, "NoSuchTagSet", "The TagSet does not exist")},
+	{"GetBucketCors", "GET", bucket, names("cors"), false, nil, may("s3:GetBucketCORS", noGrant), absent(404, "NoSuchCORSConfiguration", "The CORS configuration does not exist")},
+	{"GetBucketLifecycleConfiguration", "GET", bucket, names("lifecycle"), false, nil, may("s3:GetLifecycleConfiguration", noGrant), absent(404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")},
+	{"GetObjectLockConfiguration", "GET", bucket, names("object-lock"), false, nil, may("s3:GetBucketObjectLockConfiguration", noGrant), absent(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket")},
+	{"GetBucketEncryption", "GET", bucket, names("encryption"), false, nil, may("s3:GetEncryptionConfiguration", noGrant), absent(404, "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found")},
+	{"GetBucketWebsite", "GET", bucket, names("website"), false, nil, may("s3:GetBucketWebsite", noGrant), absent(404, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration")},
+	{"GetBucketReplication", "GET", bucket, names("replication"), false, nil, may("s3:GetReplicationConfiguration", noGrant), absent(404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found")},
+	{"GetPublicAccessBlock", "GET", bucket, names("publicAccessBlock"), false, nil, may("s3:GetBucketPublicAccessBlock", noGrant), absent(404, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found")},
+	{"GetBucketOwnershipControls", "GET", bucket, names("ownershipControls"), false, nil, may("s3:GetBucketOwnershipControls", noGrant), absent(404, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found")},
+	{"GetBucketLogging", "GET", bucket, names("logging"), false, nil, may("s3:GetBucketLogging", noGrant), empty("BucketLoggingStatus")},
+	{"GetBucketNotificationConfiguration", "GET", bucket, names("notification"), false, nil, may("s3:GetBucketNotification", noGrant), empty("NotificationConfiguration")},
+	{"ListObjectsV2", "GET", bucket, names("list-type"), false, names("prefix", "delimiter", "start-after", "continuation-token", "max-keys", "encoding-type", "fetch-owner"), may("s3:ListBucket", bucketRead), (*server).listObjectsV2},
+	{"ListObjects", "GET", bucket, nil, false, names("prefix", "delimiter", "marker", "max-keys", "encoding-type"), may("s3:ListBucket", bucketRead), (*server).listObjects},
+	{"HeadBucket", "HEAD", bucket, nil, false, nil, mayUpload("s3:ListBucket", bucketRead), (*server).headBucket},
+	{opCreateBucket, "PUT", bucket, nil, false, nil, may("s3:CreateBucket", noGrant), (*server).createBucket},
+	{"DeleteBucket", "DELETE", bucket, nil, false, nil, may("s3:DeleteBucket", noGrant), (*server).deleteBucket},
+	{"DeleteObjects", "POST", bucket, names("delete"), false, nil, may("s3:DeleteObject", bucketWrite), (*server).deleteObjects},
 
-	{"ListParts", "GET", object, names("uploadId"), false, names("max-parts", "part-number-marker", "encoding-type"), put, (*server).listParts},
-	{"GetObjectAcl", "GET", object, names("acl"), false, names("versionId"), user, (*server).acl},
-	{"GetObjectTagging", "GET", object, names("tagging"), false, names("versionId"), user, (*server).objectTagging},
-	{"GetObjectRetention", "GET", object, names("retention"), false, names("versionId"), user, (*server).noObjectLock},
-	{"GetObjectLegalHold", "GET", object, names("legal-hold"), false, names("versionId"), user, (*server).noObjectLock},
-	{"GetObject", "GET", object, nil, false, readable, user, (*server).getObject},
-	{"HeadObject", "HEAD", object, nil, false, readable, user, (*server).getObject},
-	{"UploadPartCopy", "PUT", object, names("uploadId", "partNumber"), true, nil, user, (*server).uploadPartCopy},
-	{"UploadPart", "PUT", object, names("uploadId", "partNumber"), false, nil, put, (*server).uploadPart},
-	{"CopyObject", "PUT", object, nil, true, nil, user, (*server).copyObject},
-	{"PutObject", "PUT", object, nil, false, nil, put, (*server).putObject},
-	{"CreateMultipartUpload", "POST", object, names("uploads"), false, nil, put, (*server).createUpload},
-	{"CompleteMultipartUpload", "POST", object, names("uploadId"), false, nil, put, (*server).completeUpload},
-	{"AbortMultipartUpload", "DELETE", object, names("uploadId"), false, nil, put, (*server).abortUpload},
-	{"DeleteObject", "DELETE", object, nil, false, names("versionId"), user, (*server).deleteObject},
+	{"ListParts", "GET", object, names("uploadId"), false, names("max-parts", "part-number-marker", "encoding-type"), mayUpload("s3:ListMultipartUploadParts", noGrant), (*server).listParts},
+	{"GetObjectAcl", "GET", object, names("acl"), false, names("versionId"), may("s3:GetObjectAcl", objectReadACP), (*server).acl},
+	{"GetObjectTagging", "GET", object, names("tagging"), false, names("versionId"), may("s3:GetObjectTagging", noGrant), (*server).objectTagging},
+	{"GetObjectRetention", "GET", object, names("retention"), false, names("versionId"), may("s3:GetObjectRetention", noGrant), (*server).noObjectLock},
+	{"GetObjectLegalHold", "GET", object, names("legal-hold"), false, names("versionId"), may("s3:GetObjectLegalHold", noGrant), (*server).noObjectLock},
+	{"GetObject", "GET", object, nil, false, readable, may("s3:GetObject", objectRead), (*server).getObject},
+	{"HeadObject", "HEAD", object, nil, false, readable, may("s3:GetObject", objectRead), (*server).getObject},
+	{"UploadPartCopy", "PUT", object, names("uploadId", "partNumber"), true, nil, may("s3:PutObject", bucketWrite), (*server).uploadPartCopy},
+	{"UploadPart", "PUT", object, names("uploadId", "partNumber"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).uploadPart},
+	{"CopyObject", "PUT", object, nil, true, nil, may("s3:PutObject", bucketWrite), (*server).copyObject},
+	{"PutObject", "PUT", object, nil, false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).putObject},
+	{"CreateMultipartUpload", "POST", object, names("uploads"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).createUpload},
+	{"CompleteMultipartUpload", "POST", object, names("uploadId"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).completeUpload},
+	{"AbortMultipartUpload", "DELETE", object, names("uploadId"), false, nil, mayUpload("s3:AbortMultipartUpload", noGrant), (*server).abortUpload},
+	{"DeleteObject", "DELETE", object, nil, false, names("versionId"), may("s3:DeleteObject", bucketWrite), (*server).deleteObject},
 }
 
 // newRouter makes the routes of the levels that have an operation of a method.

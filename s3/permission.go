@@ -1,0 +1,35 @@
+package s3
+
+import "github.com/whypfs/whypfs/accounts"
+
+// A permission is what a caller needs for an operation.
+type permission struct {
+	level  accounts.Level // the least level of a user who signs
+	action string         // its name in bucket policies
+	grant  aclGrant       // of an access control list that allows it as well
+}
+
+// An aclGrant is a permission in a list, and whose list. Not every operation has
+// one: those without are for the owner, and for whom a policy names.
+type aclGrant string
+
+const (
+	noGrant        aclGrant = ""
+	bucketRead     aclGrant = "bucket READ"
+	bucketWrite    aclGrant = "bucket WRITE"
+	bucketReadACP  aclGrant = "bucket READ_ACP"
+	bucketWriteACP aclGrant = "bucket WRITE_ACP"
+	objectRead     aclGrant = "object READ"
+	objectReadACP  aclGrant = "object READ_ACP"
+	objectWriteACP aclGrant = "object WRITE_ACP"
+)
+
+// may is the permission of an operation for users of the ordinary level.
+func may(action string, g aclGrant) permission {
+	return permission{level: accounts.LevelUser, action: action, grant: g}
+}
+
+// mayUpload is the same for what keys of upload level can do.
+func mayUpload(action string, g aclGrant) permission {
+	return permission{level: accounts.LevelUpload, action: action, grant: g}
+}
