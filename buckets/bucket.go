@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/internal/acl"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -30,15 +31,29 @@ type Bucket struct {
 	Global  bool
 	Created time.Time
 	Policy  Policy
+
+	Versioning Versioning        `json:",omitempty"` // "": never set
+	Lock       *ObjectLock       `json:",omitempty"` // nil: object lock is not enabled
+	Grants     []acl.Grant       `json:",omitempty"`
+	Documents  map[string]uint64 `json:",omitempty"` // revision of each document it has; see Document
+}
+
+// BucketOptions are what can be asked of a new bucket.
+type BucketOptions struct {
+	ObjectLock bool // enables versioning too
+	Grants     []acl.Grant
 }
 
 // CreateBucket makes a bucket. The name rule is S3's (3-63, lower case …).
-func (b *Buckets) CreateBucket(ctx context.Context, owner uint64, name string) (Bucket, error) {
+func (b *Buckets) CreateBucket(ctx context.Context, owner uint64, name string, opt BucketOptions) (Bucket, error) {
 	if !validName(name) {
 		return Bucket{}, fmt.Errorf("create bucket %q: %w", name, ErrBucketName)
 	}
 	bucket := b.newBucket(owner)
-	bucket.Name = name
+	bucket.Name, bucket.Grants = name, opt.Grants
+	if opt.ObjectLock {
+		bucket.Versioning, bucket.Lock = Enabled, &ObjectLock{}
+	}
 	err := b.update(ctx, func(tx kv.Tx) error {
 		switch old, err := bucketNamed(tx, name); {
 		case err == nil && old.Owner == owner:
@@ -113,41 +128,6 @@ func (b *Buckets) GlobalBucket(ctx context.Context, owner uint64) (Bucket, error
 	return bucket, nil
 }
 
-// ListBuckets returns the owner's buckets by name; owner 0: everybody's.
-func (b *Buckets) ListBuckets(ctx context.Context, owner uint64) ([]Bucket, error) {
-	var list []Bucket
-	err := b.view(ctx, func(tx kv.Tx) error {
-		list = nil
-		from, to := kv.Range(tabByOwner, owner)
-		if owner == 0 {
-			from, to = kv.Range(tabName)
-		}
-		for row, err := range tx.Scan(from, to) {
-			if err != nil {
-				return err
-			}
-			var name string
-			targets := []any{nil, &name}
-			if owner != 0 {
-				targets = []any{nil, nil, &name}
-			}
-			if err := kv.Unkey(row.Key, targets...); err != nil {
-				return err
-			}
-			bucket, err := bucketNamed(tx, name)
-			if err != nil {
-				return err
-			}
-			list = append(list, bucket)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list buckets: %w", err)
-	}
-	return list, nil
-}
-
 // DeleteBucket removes an empty bucket without uploads in progress, else ErrNotEmpty.
 // Zones that are past open go on without it.
 func (b *Buckets) DeleteBucket(ctx context.Context, name string) error {
@@ -166,7 +146,8 @@ func (b *Buckets) DeleteBucket(ctx context.Context, name string) error {
 		return errors.Join(
 			tx.Delete(keyBucket(bucket.UUID)),
 			tx.Delete(keyName(name)),
-			tx.Delete(keyByOwner(bucket.Owner, name)))
+			tx.Delete(keyByOwner(bucket.Owner, name)),
+			deleteDocuments(tx, bucket))
 	})
 	if err != nil {
 		return fmt.Errorf("delete bucket %q: %w", name, err)
@@ -177,11 +158,7 @@ func (b *Buckets) DeleteBucket(ctx context.Context, name string) error {
 // SetPolicy changes a bucket's policy. Publish can change only while the bucket has no objects.
 // change may be called more than once, so it only sets fields.
 func (b *Buckets) SetPolicy(ctx context.Context, name string, change func(*Policy)) (Bucket, error) {
-	var bucket Bucket
-	err := b.update(ctx, func(tx kv.Tx) (err error) {
-		if bucket, err = bucketNamed(tx, name); err != nil {
-			return err
-		}
+	bucket, err := b.changeBucket(ctx, name, func(tx kv.Tx, bucket *Bucket) error {
 		publish := bucket.Policy.Publish
 		change(&bucket.Policy)
 		if err := bucket.Policy.validate(); err != nil {
@@ -196,15 +173,39 @@ func (b *Buckets) SetPolicy(ctx context.Context, name string, change func(*Polic
 				return fmt.Errorf("%w: publish can change only while the bucket is empty", ErrPolicy)
 			}
 		}
-		if err := kv.PutJSON(tx, keyBucket(bucket.UUID), bucket); err != nil {
-			return err
-		}
 		return b.recheckZone(tx, bucket.UUID)
 	})
 	if err != nil {
 		return Bucket{}, fmt.Errorf("set policy of %q: %w", name, err)
 	}
 	return bucket, nil
+}
+
+// SetBucketGrants replaces the grants of a bucket.
+func (b *Buckets) SetBucketGrants(ctx context.Context, name string, grants []acl.Grant) error {
+	_, err := b.changeBucket(ctx, name, func(_ kv.Tx, bucket *Bucket) error {
+		bucket.Grants = grants
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("set grants of %q: %w", name, err)
+	}
+	return nil
+}
+
+// changeBucket lets fn, which may run more than once, change a bucket's row.
+func (b *Buckets) changeBucket(ctx context.Context, name string, fn func(kv.Tx, *Bucket) error) (Bucket, error) {
+	var bucket Bucket
+	err := b.update(ctx, func(tx kv.Tx) (err error) {
+		if bucket, err = bucketNamed(tx, name); err != nil {
+			return err
+		}
+		if err := fn(tx, &bucket); err != nil {
+			return err
+		}
+		return kv.PutJSON(tx, keyBucket(bucket.UUID), bucket)
+	})
+	return bucket, err
 }
 
 func (b *Buckets) newBucket(owner uint64) Bucket {

@@ -1,6 +1,7 @@
 package buckets_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -46,22 +47,22 @@ func TestBuckets(t *testing.T) {
 	f := newTest(t, buckets.Options{})
 	ctx := t.Context()
 	one := f.bucket("one")
-	if _, err := f.CreateBucket(ctx, 8, "another"); err != nil {
+	if _, err := f.CreateBucket(ctx, 8, "another", buckets.BucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	two := f.bucket("two")
 
-	_, err := f.CreateBucket(ctx, 7, "one")
+	_, err := f.CreateBucket(ctx, 7, "one", buckets.BucketOptions{})
 	wantErr(t, "CreateBucket again", err, buckets.ErrBucketOwned)
-	_, err = f.CreateBucket(ctx, 8, "one")
+	_, err = f.CreateBucket(ctx, 8, "one", buckets.BucketOptions{})
 	wantErr(t, "CreateBucket of someone else's", err, buckets.ErrBucketExists)
-	_, err = f.CreateBucket(ctx, 8, "No")
+	_, err = f.CreateBucket(ctx, 8, "No", buckets.BucketOptions{})
 	wantErr(t, "CreateBucket with a bad name", err, buckets.ErrBucketName)
 
-	if got, err := f.Bucket(ctx, "one"); err != nil || got != one {
+	if got, err := f.Bucket(ctx, "one"); err != nil || !reflect.DeepEqual(got, one) {
 		t.Errorf("Bucket(one) = %+v, %v, want %+v", got, err, one)
 	}
-	if got, err := f.BucketByUUID(ctx, two.UUID); err != nil || got != two {
+	if got, err := f.BucketByUUID(ctx, two.UUID); err != nil || !reflect.DeepEqual(got, two) {
 		t.Errorf("BucketByUUID = %+v, %v, want %+v", got, err, two)
 	}
 	_, err = f.Bucket(ctx, "three")
@@ -74,14 +75,14 @@ func TestBuckets(t *testing.T) {
 	if err != nil || !global.Global || global.Owner != 7 {
 		t.Fatalf("GlobalBucket = %+v, %v", global, err)
 	}
-	if again, err := f.GlobalBucket(ctx, 7); err != nil || again != global {
+	if again, err := f.GlobalBucket(ctx, 7); err != nil || !reflect.DeepEqual(again, global) {
 		t.Errorf("GlobalBucket again = %+v, %v, want %+v", again, err, global)
 	}
 
 	for owner, want := range map[uint64]string{7: "one two", 8: "another", 9: "", 0: "another one two"} {
-		list, err := f.ListBuckets(ctx, owner)
+		page, err := f.ListBuckets(ctx, buckets.BucketQuery{Owner: owner})
 		var names []string
-		for _, b := range list {
+		for _, b := range page.Buckets {
 			names = append(names, b.Name)
 		}
 		if got := strings.Join(names, " "); err != nil || got != want {
@@ -107,13 +108,13 @@ func TestDeleteBucket(t *testing.T) {
 	wantErr(t, "DeleteBucket again", f.DeleteBucket(ctx, "one"), buckets.ErrNoBucket)
 
 	// Who still has the bucket in hand must not write into it, nor see it come back.
-	_, err = f.Put(ctx, b, "key", upload("body"), buckets.Attributes{}, buckets.Conditions{})
+	_, err = f.Put(ctx, b, "key", 7, upload("body"), buckets.Attributes{}, buckets.Conditions{})
 	wantErr(t, "Put", err, buckets.ErrNoBucket)
 	_, err = f.CreateUpload(ctx, b, "key", 7, buckets.Attributes{}, "")
 	wantErr(t, "CreateUpload", err, buckets.ErrNoBucket)
 	_, err = f.List(ctx, b, buckets.Query{Max: 10})
 	wantErr(t, "List", err, buckets.ErrNoBucket)
-	_, err = f.Head(ctx, b, "key")
+	_, err = f.Head(ctx, b, "key", "")
 	wantErr(t, "Head", err, buckets.ErrNoObject)
 	if next := f.bucket("one"); next.UUID == b.UUID {
 		t.Error("a new bucket has the uuid of the deleted one")

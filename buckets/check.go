@@ -23,7 +23,7 @@ func (b *Buckets) Check(ctx context.Context) error {
 	err := b.view(ctx, func(tx kv.Tx) error {
 		c := checker{tx: tx}
 		for _, check := range []func() error{
-			c.buckets, c.objects, c.contents, c.owned, c.byCID, c.refs,
+			c.buckets, c.documents, c.objects, c.contents, c.owned, c.byCID, c.refs,
 			c.unassigned, c.members, c.zones, c.open, c.uploads,
 		} {
 			if err := check(); err != nil {
@@ -98,6 +98,9 @@ func (c *checker) buckets() error {
 			return err
 		}
 		c.must(bucket.UUID == uuid, "bucket %s says it is %s", uuid, bucket.UUID)
+		if err := c.documentsOf(bucket); err != nil {
+			return err
+		}
 		if bucket.Global {
 			return c.mustHave(true, keyGlobal(bucket.Owner), "owner's row of global bucket %s", uuid)
 		}

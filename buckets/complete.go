@@ -121,7 +121,7 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 		return Object{}, err
 	}
 	o := Object{
-		Bucket: bucket.UUID, Key: u.Key, CID: file.Root, Size: file.Size, ETag: etag,
+		Bucket: bucket.UUID, Key: u.Key, Owner: u.Owner, CID: file.Root, Size: file.Size, ETag: etag,
 		Joined: joined, Parts: sizes, Attributes: u.Attributes,
 	}
 	now := time.Now().UTC()

@@ -9,9 +9,9 @@ import (
 	"github.com/whypfs/whypfs/node"
 )
 
-// Copy stores src's bytes, by reference, as bucket/key with attr. src that was
+// Copy stores src's bytes, by reference, as bucket/key of owner's with attr. src that was
 // replaced or deleted since it was looked up is ErrNoObject.
-func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key string, attr Attributes, cond Conditions) (Object, error) {
+func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key string, owner uint64, attr Attributes, cond Conditions) (Object, error) {
 	if !validKey(key) {
 		return Object{}, ErrKey
 	}
@@ -20,7 +20,7 @@ func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key strin
 	}
 	lease := b.node.Lease()
 	defer lease.Release()
-	o, err := b.copy(ctx, src, bucket, key, attr, cond)
+	o, err := b.copy(ctx, src, bucket, key, owner, attr, cond)
 	if err != nil {
 		return Object{}, fmt.Errorf("copy %q to %q: %w", src.Key, key, err)
 	}
@@ -28,7 +28,7 @@ func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key strin
 	return o, nil
 }
 
-func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key string, attr Attributes, cond Conditions) (Object, error) {
+func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key string, owner uint64, attr Attributes, cond Conditions) (Object, error) {
 	c, err := b.Content(ctx, src.Content)
 	if errors.Is(err, ErrNoContent) {
 		return Object{}, ErrNoObject
@@ -48,7 +48,7 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 		}
 	}
 	o := src
-	o.Bucket, o.Key, o.Attributes = bucket.UUID, key, attr
+	o.Bucket, o.Key, o.Owner, o.Class, o.Attributes = bucket.UUID, key, owner, "", attr
 	return b.commit(ctx, bucket, o, key, cond, func(tx kv.Tx, _ Object) error {
 		now, err := objectAt(tx, src.Bucket, src.Key)
 		if err != nil {

@@ -75,6 +75,7 @@
 //	zopen/<uuid>                        id of the bucket's open zone
 //	upl/<uuid>/<key>/<upload id>        MultipartUpload
 //	prt/<upload id>/<number>            Part
+//	doc/<uuid>/<name>                   a document that a transport keeps with a bucket
 //	done/<upload id>                    a completed upload's parts and object, for a day
 //
 // Check verifies how they hang together.

@@ -36,7 +36,7 @@ func objectIs(key, body string) func(*fixture, buckets.Bucket) error {
 
 func noObject(key string) func(*fixture, buckets.Bucket) error {
 	return func(f *fixture, b buckets.Bucket) error {
-		if _, err := f.Head(context.Background(), b, key); !errors.Is(err, buckets.ErrNoObject) {
+		if _, err := f.Head(context.Background(), b, key, ""); !errors.Is(err, buckets.ErrNoObject) {
 			return fmt.Errorf("Head(%q) = %w", key, err)
 		}
 		return nil
@@ -65,16 +65,16 @@ var faultCases = []faultCase{
 	{
 		name: "add", before: nothing, after: func(*fixture, buckets.Bucket) error { return nil },
 		op: func(f *fixture, b buckets.Bucket, _ string) error {
-			_, err := f.Add(f.t.Context(), b, "name", upload("new"), buckets.Attributes{})
+			_, err := f.Add(f.t.Context(), b, "name", 7, upload("new"), buckets.Attributes{})
 			return err
 		},
 	},
 	{
 		name: "copy", before: nothing, after: objectIs("key", "acked"),
 		op: func(f *fixture, b buckets.Bucket, _ string) error {
-			src, err := f.Head(f.t.Context(), b, "acked")
+			src, err := f.Head(f.t.Context(), b, "acked", "")
 			if err == nil {
-				_, err = f.Copy(f.t.Context(), src, b, "key", buckets.Attributes{}, buckets.Conditions{})
+				_, err = f.Copy(f.t.Context(), src, b, "key", 7, buckets.Attributes{}, buckets.Conditions{})
 			}
 			return err
 		},
@@ -97,7 +97,7 @@ var faultCases = []faultCase{
 	{
 		name: "create bucket", before: nothing, again: buckets.ErrBucketOwned,
 		op: func(f *fixture, b buckets.Bucket, _ string) error {
-			_, err := f.CreateBucket(f.t.Context(), 7, "two")
+			_, err := f.CreateBucket(f.t.Context(), 7, "two", buckets.BucketOptions{})
 			return err
 		},
 		after: func(f *fixture, b buckets.Bucket) error { _, err := f.Bucket(f.t.Context(), "two"); return err },
@@ -187,7 +187,7 @@ var faultCases = []faultCase{
 			return ""
 		},
 		packing: func(f *fixture, b buckets.Bucket) error {
-			return f.Delete(f.t.Context(), b, "gone", buckets.Conditions{})
+			return f.deleteErr(b, "gone", buckets.DeleteOptions{})
 		},
 		op: func(f *fixture, b buckets.Bucket, _ string) error { return f.Advance(f.t.Context(), f.zones()[0].ID) },
 	},
@@ -195,11 +195,11 @@ var faultCases = []faultCase{
 		name:   "offload",
 		before: func(f *fixture, b buckets.Bucket) string { f.put(b, "key", "off"); f.completed(b); return "" },
 		op: func(f *fixture, b buckets.Bucket, _ string) error {
-			o, err := f.Head(f.t.Context(), b, "key")
+			o, err := f.Head(f.t.Context(), b, "key", "")
 			return errors.Join(err, f.Offload(f.t.Context(), o.Content))
 		},
 		after: func(f *fixture, b buckets.Bucket) error {
-			o, err := f.Head(f.t.Context(), b, "key")
+			o, err := f.Head(f.t.Context(), b, "key", "")
 			if !f.content(o.Content).Offloaded || f.roots()[o.CID] {
 				return fmt.Errorf("%+v is not offloaded", o)
 			}
@@ -209,12 +209,12 @@ var faultCases = []faultCase{
 	{
 		name: "gc",
 		before: func(f *fixture, b buckets.Bucket) string {
-			src, err := f.Head(f.t.Context(), b, "acked")
+			src, err := f.Head(f.t.Context(), b, "acked", "")
 			wantErr(f.t, "Head", err, nil)
 			f.put(b, "key", "old")
 			z := f.completed(b)
 			// acked lives on in a copy of its own zone, so that the first can be forgotten.
-			_, err = f.Copy(f.t.Context(), src, b, "copy", buckets.Attributes{}, buckets.Conditions{})
+			_, err = f.Copy(f.t.Context(), src, b, "copy", 7, buckets.Attributes{}, buckets.Conditions{})
 			wantErr(f.t, "Copy", err, nil)
 			f.delete(b, "acked")
 			f.delete(b, "key")
@@ -233,12 +233,12 @@ var faultCases = []faultCase{
 }
 
 func putErr(f *fixture, b buckets.Bucket, key, body string) error {
-	_, err := f.Put(f.t.Context(), b, key, upload(body), buckets.Attributes{}, buckets.Conditions{})
+	_, err := f.Put(f.t.Context(), b, key, 7, upload(body), buckets.Attributes{}, buckets.Conditions{})
 	return err
 }
 
 func deleteKey(f *fixture, b buckets.Bucket, _ string) error {
-	return f.Delete(f.t.Context(), b, "key", buckets.Conditions{})
+	return f.deleteErr(b, "key", buckets.DeleteOptions{})
 }
 
 // TestFaults lets each update of each path fail, with and without having been

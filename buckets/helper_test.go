@@ -230,7 +230,7 @@ func (f *fixture) zones() []buckets.Zone {
 
 func (f *fixture) bucket(name string) buckets.Bucket {
 	f.t.Helper()
-	b, err := f.CreateBucket(f.t.Context(), 7, name)
+	b, err := f.CreateBucket(f.t.Context(), 7, name, buckets.BucketOptions{})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func (f *fixture) bucket(name string) buckets.Bucket {
 
 func (f *fixture) put(b buckets.Bucket, key, body string) buckets.Object {
 	f.t.Helper()
-	o, err := f.Put(f.t.Context(), b, key, upload(body), buckets.Attributes{}, buckets.Conditions{})
+	o, err := f.Put(f.t.Context(), b, key, 7, upload(body), buckets.Attributes{}, buckets.Conditions{})
 	if err != nil {
 		f.t.Fatalf("Put(%q): %v", key, err)
 	}
@@ -248,15 +248,21 @@ func (f *fixture) put(b buckets.Bucket, key, body string) buckets.Object {
 
 func (f *fixture) delete(b buckets.Bucket, key string) {
 	f.t.Helper()
-	if err := f.Delete(f.t.Context(), b, key, buckets.Conditions{}); err != nil {
+	if err := f.deleteErr(b, key, buckets.DeleteOptions{}); err != nil {
 		f.t.Fatalf("Delete(%q): %v", key, err)
 	}
+}
+
+// deleteErr is a delete of which only the error matters.
+func (f *fixture) deleteErr(b buckets.Bucket, key string, opt buckets.DeleteOptions) error {
+	_, err := f.Delete(f.t.Context(), b, key, opt)
+	return err
 }
 
 // body reads an object back.
 func (f *fixture) body(b buckets.Bucket, key string) string {
 	f.t.Helper()
-	o, err := f.Head(f.t.Context(), b, key)
+	o, err := f.Head(f.t.Context(), b, key, "")
 	if err != nil {
 		f.t.Fatalf("Head(%q): %v", key, err)
 	}
@@ -385,7 +391,7 @@ func (f *fixture) putAll(b buckets.Bucket, keys []string, body string) {
 	for range 16 {
 		wg.Go(func() {
 			for key := range next {
-				if _, err := f.Put(f.t.Context(), b, key, upload(body), buckets.Attributes{}, buckets.Conditions{}); err != nil {
+				if _, err := f.Put(f.t.Context(), b, key, 7, upload(body), buckets.Attributes{}, buckets.Conditions{}); err != nil {
 					f.t.Errorf("Put(%q): %v", key, err)
 				}
 			}

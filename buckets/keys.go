@@ -28,6 +28,7 @@ const (
 	tabUpload  = "upl"
 	tabPart    = "prt"
 	tabDone    = "done"
+	tabDoc     = "doc"
 )
 
 // present is the value of rows that say all they have to say by being there.
@@ -44,6 +45,7 @@ func keyOpen(bucket string) []byte             { return kv.Key(tabOpen, bucket) 
 func keyUpload(bucket, key, id string) []byte  { return kv.Key(tabUpload, bucket, key, id) }
 func keyPart(upload string, n int) []byte      { return kv.Key(tabPart, upload, uint64(n)) }
 func keyDone(upload string) []byte             { return kv.Key(tabDone, upload) }
+func keyDocument(bucket, name string) []byte   { return kv.Key(tabDoc, bucket, name) }
 
 // Scans only go up, so rows that are listed newest first have their id inverted.
 func keyContent(id uint64) []byte      { return kv.Key(tabContent, ^id) }

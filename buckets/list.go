@@ -41,7 +41,7 @@ func (b *Buckets) List(ctx context.Context, bucket Bucket, q Query) (Page, error
 				from = pastPrefix(tabObject, bucket.UUID, q.After)
 			}
 		}
-		return page.fill(tx, bucket.UUID, q, from, to)
+		return page.fill(tx, bucket, q, from, to)
 	})
 	if err != nil {
 		return Page{}, fmt.Errorf("list: %w", err)
@@ -51,7 +51,7 @@ func (b *Buckets) List(ctx context.Context, bucket Bucket, q Query) (Page, error
 
 // fill reads rows from a cursor that jumps over each common prefix once its
 // first key has been seen.
-func (p *Page) fill(tx kv.Tx, bucket string, q Query, from, to []byte) error {
+func (p *Page) fill(tx kv.Tx, bucket Bucket, q Query, from, to []byte) error {
 	for from != nil {
 		next := []byte(nil)
 		for row, err := range tx.Scan(from, to) {
@@ -69,13 +69,14 @@ func (p *Page) fill(tx kv.Tx, bucket string, q Query, from, to []byte) error {
 			if common, ok := rollup(key, q.Prefix, q.Delimiter); ok {
 				p.Prefixes = append(p.Prefixes, common)
 				p.Next = common
-				next = pastPrefix(tabObject, bucket, common)
+				next = pastPrefix(tabObject, bucket.UUID, common)
 				break
 			}
 			o, err := decodeObject(row.Value)
 			if err != nil {
 				return err
 			}
+			o.read(bucket)
 			p.Objects = append(p.Objects, o)
 			p.Next = key
 		}

@@ -49,7 +49,7 @@ func TestMultipart(t *testing.T) {
 	bodies := []string{fresh(6 * mib), fresh(5 * mib), fresh(mib + 17)}
 	whole := strings.Join(bodies, "")
 	id, list := f.begin(b, "key", bodies...)
-	if _, err := f.Head(t.Context(), b, "key"); !errors.Is(err, buckets.ErrNoObject) {
+	if _, err := f.Head(t.Context(), b, "key", ""); !errors.Is(err, buckets.ErrNoObject) {
 		t.Errorf("Head before Complete = %v", err)
 	}
 	check := func(parts []buckets.Part, a *buckets.Attributes) error {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/internal/acl"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
@@ -40,20 +41,30 @@ type Attributes struct {
 	Meta      map[string]string `json:",omitempty"` // user metadata, lower-case names without x-amz-meta-
 	Checksums map[string]string `json:",omitempty"` // algorithm in upper case ("CRC64NVME") -> base64
 	// ChecksumType is FULL_OBJECT or COMPOSITE when Checksums is not empty.
-	ChecksumType string `json:",omitempty"`
+	ChecksumType string      `json:",omitempty"`
+	Tags         []Tag       `json:",omitempty"`
+	Grants       []acl.Grant `json:",omitempty"` // who else may do what; the transport judges
+	Retention    Retention   `json:",omitzero"`
+	Hold         bool        `json:",omitempty"` // legal hold
 }
 
-// Object is the current version of a key in a bucket.
+// Object is a version of a key in a bucket.
 type Object struct {
-	Bucket   string // uuid
-	Key      string
-	Content  uint64 // content id (V1's estuaryId)
-	CID      cid.Cid
-	Size     int64
-	ETag     string // without quotes: md5, or md5-N
-	Modified time.Time
-	Joined   bool    `json:",omitempty"` // the DAG is joined parts, not the profile's (DESIGN: layout joined)
-	Parts    []int64 `json:",omitempty"` // sizes of the parts of a multipart object
+	Bucket    string // uuid
+	Key       string
+	Owner     uint64 // who put it
+	Content   uint64 // content id (V1's estuaryId)
+	CID       cid.Cid
+	Size      int64
+	ETag      string // without quotes: md5, or md5-N
+	Modified  time.Time
+	Class     string  `json:",omitempty"` // storage class; "" is STANDARD
+	Joined    bool    `json:",omitempty"` // the DAG is joined parts, not the profile's (DESIGN: layout joined)
+	Parts     []int64 `json:",omitempty"` // sizes of the parts of a multipart object
+	Version   uint64  `json:",omitempty"` // place among the key's versions, increasing; 0: its content's id is its place
+	Versioned bool    `json:",omitempty"` // put while versioning was enabled; else it is the null version
+	Marker    bool    `json:",omitempty"` // a delete marker, which has no content
+	Latest    bool    `json:"-"`          // the key's newest version
 	Attributes
 }
 
@@ -75,31 +86,46 @@ type Upload struct {
 }
 
 // Conditions on the object that is replaced; ETags without quotes, "*" for any.
-// IfMatch on a key without an object is ErrNoObject, all else that does not
-// hold is ErrPrecondition.
+// On a key without an object all but IfNoneMatch are ErrNoObject; else what does
+// not hold is ErrPrecondition.
 type Conditions struct {
 	IfMatch, IfNoneMatch string
+	IfSize               *int64    // its size
+	IfModified           time.Time // when it was modified, to the second
 }
 
-// Put stores an object. When it returns nil, blocks and metadata are durable;
+// DeleteOptions say what of a key is deleted.
+type DeleteOptions struct {
+	Version string // "": the current version
+	Conditions
+	BypassGovernance bool // the caller may delete what GOVERNANCE retains
+}
+
+// Deleted is what a Delete made or removed.
+type Deleted struct {
+	Version string // of the delete marker made, or the version removed; "" in a bucket without versions
+	Marker  bool   // it is a delete marker
+}
+
+// Put stores an object of owner's; owner 0 stands for the bucket's. When it returns nil, blocks and metadata are durable;
 // otherwise nothing of it is visible. Errors of Body are returned wrapped.
-func (b *Buckets) Put(ctx context.Context, bucket Bucket, key string, up Upload, attr Attributes, cond Conditions) (Object, error) {
+func (b *Buckets) Put(ctx context.Context, bucket Bucket, key string, owner uint64, up Upload, attr Attributes, cond Conditions) (Object, error) {
 	if !validKey(key) {
 		return Object{}, ErrKey
 	}
-	return b.put(ctx, bucket, key, key, up, attr, cond)
+	return b.put(ctx, bucket, key, key, owner, up, attr, cond)
 }
 
 // Add stores an upload that has no key of its own, under "<content id>/<name>".
-func (b *Buckets) Add(ctx context.Context, bucket Bucket, name string, up Upload, attr Attributes) (Object, error) {
+func (b *Buckets) Add(ctx context.Context, bucket Bucket, name string, owner uint64, up Upload, attr Attributes) (Object, error) {
 	if !validKey(idRoom + name) {
 		return Object{}, ErrKey
 	}
-	return b.put(ctx, bucket, "", name, up, attr, Conditions{})
+	return b.put(ctx, bucket, "", name, owner, up, attr, Conditions{})
 }
 
 // put stores a body under key, or, if that is empty, under a key made of the content's id.
-func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, up Upload, attr Attributes, cond Conditions) (Object, error) {
+func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owner uint64, up Upload, attr Attributes, cond Conditions) (Object, error) {
 	if err := b.precheck(ctx, bucket, key, cond); err != nil {
 		return Object{}, err
 	}
@@ -114,7 +140,7 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, up U
 			return Object{}, ErrKey
 		}
 	}
-	o := Object{Bucket: bucket.UUID, Key: key, CID: file.Root, Size: file.Size, ETag: hex.EncodeToString(sum), Attributes: attr}
+	o := Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: file.Root, Size: file.Size, ETag: hex.EncodeToString(sum), Attributes: attr}
 	if o, err = b.commit(ctx, bucket, o, name, cond, nil); err != nil {
 		return Object{}, fmt.Errorf("put %q: %w", name, err)
 	}
@@ -171,6 +197,9 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 		if bucket.Policy.Publish != asked.Policy.Publish {
 			return ErrPublishChanged
 		}
+		if o.Owner == 0 {
+			o.Owner = bucket.Owner
+		}
 		old, found, err := current(tx, o.Bucket, key, cond)
 		if err != nil {
 			return err
@@ -213,15 +242,19 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 	return o, err
 }
 
-// Head returns the object at key, or ErrNoObject.
-func (b *Buckets) Head(ctx context.Context, bucket Bucket, key string) (Object, error) {
+// Head returns a version of a key; version "" is the current one. It returns
+// ErrNoObject, ErrNoVersion, or ErrVersionID. Where the current version is a
+// delete marker the error is ErrNoObject and the object is the marker; asked
+// for by its version a marker is no error.
+func (b *Buckets) Head(ctx context.Context, bucket Bucket, key, version string) (Object, error) {
 	var o Object
 	err := b.view(ctx, func(tx kv.Tx) (err error) {
-		o, err = objectAt(tx, bucket.UUID, key)
+		o, err = find(tx, bucket, key, version)
+		o.read(bucket)
 		return err
 	})
 	if err != nil {
-		return Object{}, fmt.Errorf("head %q: %w", key, err)
+		return o, fmt.Errorf("head %q: %w", key, err)
 	}
 	return o, nil
 }
@@ -232,7 +265,7 @@ func (b *Buckets) Open(ctx context.Context, root cid.Cid) (*node.FileReader, err
 }
 
 // Delete removes the object at key, if there is one. Its cost does not depend on its size.
-func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, cond Conditions) error {
+func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, opt DeleteOptions) (Deleted, error) {
 	deleted := false
 	err := b.update(ctx, func(tx kv.Tx) error {
 		if _, err := bucketRow(tx, bucket.UUID); err != nil {
@@ -240,7 +273,7 @@ func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, cond Co
 		}
 		var o Object
 		var err error
-		o, deleted, err = current(tx, bucket.UUID, key, cond)
+		o, deleted, err = current(tx, bucket.UUID, key, opt.Conditions)
 		if err != nil || !deleted {
 			return err
 		}
@@ -249,12 +282,12 @@ func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, cond Co
 			b.releaseContent(tx, o.Content))
 	})
 	if err != nil {
-		return fmt.Errorf("delete %q: %w", key, err)
+		return Deleted{}, fmt.Errorf("delete %q: %w", key, err)
 	}
 	if deleted {
 		b.metrics.objects.WithLabelValues("delete").Inc()
 	}
-	return nil
+	return Deleted{}, nil
 }
 
 // current returns the object at key, if there is one, when the conditions on it hold.
@@ -263,18 +296,26 @@ func current(tx kv.Tx, bucket, key string, cond Conditions) (o Object, found boo
 		return Object{}, false, err
 	}
 	found = err == nil
-	if cond.IfMatch != "" {
-		if !found {
-			return Object{}, false, ErrNoObject
+	return o, found, cond.hold(o, found)
+}
+
+// hold judges a version, or that there is none.
+func (cond Conditions) hold(o Object, found bool) error {
+	wanted := cond.IfMatch != "" || cond.IfSize != nil || !cond.IfModified.IsZero()
+	if !found {
+		if wanted {
+			return ErrNoObject
 		}
-		if cond.IfMatch != "*" && cond.IfMatch != o.ETag {
-			return Object{}, false, ErrPrecondition
-		}
+		return nil
 	}
-	if found && (cond.IfNoneMatch == "*" || cond.IfNoneMatch == o.ETag) {
-		return Object{}, false, ErrPrecondition
+	switch {
+	case cond.IfMatch != "" && cond.IfMatch != "*" && cond.IfMatch != o.ETag,
+		cond.IfSize != nil && *cond.IfSize != o.Size,
+		!cond.IfModified.IsZero() && cond.IfModified.Unix() != o.Modified.Unix(),
+		cond.IfNoneMatch == "*", cond.IfNoneMatch != "" && cond.IfNoneMatch == o.ETag:
+		return ErrPrecondition
 	}
-	return o, found, nil
+	return nil
 }
 
 func validKey(key string) bool {

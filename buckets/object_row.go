@@ -41,6 +41,13 @@ func (row objectRow) object() Object {
 	return o
 }
 
+// read fills in what old rows do not say.
+func (o *Object) read(bucket Bucket) {
+	if o.Owner == 0 {
+		o.Owner = bucket.Owner
+	}
+}
+
 func putObject(tx kv.Tx, o Object) error {
 	return kv.PutJSON(tx, keyObject(o.Bucket, o.Key), newObjectRow(o))
 }

@@ -31,7 +31,7 @@ func TestPut(t *testing.T) {
 			return nil
 		},
 	}
-	o, err := f.Put(ctx, b, "a/../b//c", up, attr, buckets.Conditions{})
+	o, err := f.Put(ctx, b, "a/../b//c", 7, up, attr, buckets.Conditions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,14 +42,14 @@ func TestPut(t *testing.T) {
 		t.Errorf("checksum is %s, want %s", o.Checksums["SHA256"], want)
 	}
 	f.reopen()
-	head, err := f.Head(ctx, b, "a/../b//c")
+	head, err := f.Head(ctx, b, "a/../b//c", "")
 	if err != nil || !reflect.DeepEqual(head, o) {
 		t.Errorf("Head = %+v, %v, want %+v", head, err, o)
 	}
 	if f.read(o.CID) != body {
 		t.Error("the body differs after a restart")
 	}
-	_, err = f.Head(ctx, b, "a/b/c")
+	_, err = f.Head(ctx, b, "a/b/c", "")
 	wantErr(t, "Head of a key that a path would clean to", err, buckets.ErrNoObject)
 	c := f.content(o.Content)
 	if c.Owner != 7 || c.Bucket != b.UUID || c.Name != o.Key || !c.CID.Equals(o.CID) || c.Size != o.Size || !c.Created.Equal(o.Modified) {
@@ -77,7 +77,7 @@ func TestPutRefused(t *testing.T) {
 			f := newTest(t, buckets.Options{})
 			b := f.bucket("one")
 			f.put(b, "key", "old")
-			_, err := f.Put(t.Context(), b, "key", tt.up, buckets.Attributes{}, tt.cond)
+			_, err := f.Put(t.Context(), b, "key", 7, tt.up, buckets.Attributes{}, tt.cond)
 			wantErr(t, "Put", err, tt.want)
 			if got := f.body(b, "key"); got != "old" {
 				t.Errorf("the object is %q now", got)
@@ -94,7 +94,7 @@ func TestConditions(t *testing.T) {
 	ctx := t.Context()
 	b := f.bucket("one")
 	put := func(body string, cond buckets.Conditions) error {
-		_, err := f.Put(ctx, b, "key", upload(body), buckets.Attributes{}, cond)
+		_, err := f.Put(ctx, b, "key", 7, upload(body), buckets.Attributes{}, cond)
 		return err
 	}
 	wantErr(t, "match of nothing", put("1", buckets.Conditions{IfMatch: "*"}), buckets.ErrNoObject)
@@ -103,17 +103,17 @@ func TestConditions(t *testing.T) {
 	wantErr(t, "match", put("3", buckets.Conditions{IfMatch: etag("2")}), nil)
 	wantErr(t, "match what was", put("4", buckets.Conditions{IfMatch: etag("2")}), buckets.ErrPrecondition)
 	wantErr(t, "none match what was", put("4", buckets.Conditions{IfNoneMatch: etag("2")}), nil)
-	wantErr(t, "delete what was", f.Delete(ctx, b, "key", buckets.Conditions{IfMatch: etag("3")}), buckets.ErrPrecondition)
-	wantErr(t, "delete", f.Delete(ctx, b, "key", buckets.Conditions{IfMatch: etag("4")}), nil)
-	wantErr(t, "delete nothing", f.Delete(ctx, b, "key", buckets.Conditions{}), nil)
-	wantErr(t, "delete a certain nothing", f.Delete(ctx, b, "key", buckets.Conditions{IfMatch: "*"}), buckets.ErrNoObject)
+	wantErr(t, "delete what was", f.deleteErr(b, "key", buckets.DeleteOptions{Conditions: buckets.Conditions{IfMatch: etag("3")}}), buckets.ErrPrecondition)
+	wantErr(t, "delete", f.deleteErr(b, "key", buckets.DeleteOptions{Conditions: buckets.Conditions{IfMatch: etag("4")}}), nil)
+	wantErr(t, "delete nothing", f.deleteErr(b, "key", buckets.DeleteOptions{}), nil)
+	wantErr(t, "delete a certain nothing", f.deleteErr(b, "key", buckets.DeleteOptions{Conditions: buckets.Conditions{IfMatch: "*"}}), buckets.ErrNoObject)
 }
 
 func TestKeys(t *testing.T) {
 	f := newTest(t, buckets.Options{})
 	b := f.bucket("one")
 	for _, key := range []string{"", "a\xff", strings.Repeat("k", 1025), strings.Repeat("ü", 513)} {
-		_, err := f.Put(t.Context(), b, key, upload("x"), buckets.Attributes{}, buckets.Conditions{})
+		_, err := f.Put(t.Context(), b, key, 7, upload("x"), buckets.Attributes{}, buckets.Conditions{})
 		wantErr(t, fmt.Sprintf("Put(%.20q)", key), err, buckets.ErrKey)
 		_, err = f.CreateUpload(t.Context(), b, key, 7, buckets.Attributes{}, "")
 		wantErr(t, fmt.Sprintf("CreateUpload(%.20q)", key), err, buckets.ErrKey)
@@ -152,11 +152,11 @@ func TestAdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o1, err := f.Add(ctx, b, "a file", upload("same"), buckets.Attributes{})
+	o1, err := f.Add(ctx, b, "a file", 7, upload("same"), buckets.Attributes{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o2, err := f.Add(ctx, b, "a file", upload("same"), buckets.Attributes{})
+	o2, err := f.Add(ctx, b, "a file", 7, upload("same"), buckets.Attributes{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestAdd(t *testing.T) {
 	if c := f.content(o1.Content); c.Name != "a file" || c.Key != o1.Key {
 		t.Errorf("content is %+v", c)
 	}
-	_, err = f.Add(ctx, b, strings.Repeat("n", 1024), upload("x"), buckets.Attributes{})
+	_, err = f.Add(ctx, b, strings.Repeat("n", 1024), 7, upload("x"), buckets.Attributes{})
 	wantErr(t, "Add with a long name", err, buckets.ErrKey)
 
 	both, err := f.ContentsByCID(ctx, o1.CID)
@@ -187,7 +187,7 @@ func TestContents(t *testing.T) {
 	for i := range 5 {
 		ids = append(ids, f.put(b, fmt.Sprint("key", i), fresh(10)).Content)
 	}
-	other, err := f.CreateBucket(t.Context(), 8, "other")
+	other, err := f.CreateBucket(t.Context(), 8, "other", buckets.BucketOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestCopy(t *testing.T) {
 	b, dst := f.bucket("one"), f.bucket("two")
 	src := f.put(b, "src", fresh(2<<20))
 	attr := buckets.Attributes{Meta: map[string]string{"new": "yes"}}
-	o, err := f.Copy(ctx, src, dst, "dst", attr, buckets.Conditions{IfNoneMatch: "*"})
+	o, err := f.Copy(ctx, src, dst, "dst", 7, attr, buckets.Conditions{IfNoneMatch: "*"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,14 +234,14 @@ func TestCopy(t *testing.T) {
 	if !f.roots()[o.CID] {
 		t.Error("deleting the source took the copy's root")
 	}
-	_, err = f.Copy(ctx, src, dst, "other", attr, buckets.Conditions{})
+	_, err = f.Copy(ctx, src, dst, "other", 7, attr, buckets.Conditions{})
 	wantErr(t, "Copy of what was deleted", err, buckets.ErrNoObject)
-	_, err = f.Copy(ctx, o, dst, "dst", attr, buckets.Conditions{IfMatch: "00"})
+	_, err = f.Copy(ctx, o, dst, "dst", 7, attr, buckets.Conditions{IfMatch: "00"})
 	wantErr(t, "Copy against a condition", err, buckets.ErrPrecondition)
 
 	// Onto itself only the attributes change: its zone need not know.
 	f.completed(dst)
-	self, err := f.Copy(ctx, o, dst, "dst", buckets.Attributes{}, buckets.Conditions{})
+	self, err := f.Copy(ctx, o, dst, "dst", 7, buckets.Attributes{}, buckets.Conditions{})
 	if err != nil || self.Content != o.Content || self.Meta != nil {
 		t.Errorf("copy onto itself is %+v, %v", self, err)
 	}
@@ -260,7 +260,7 @@ func TestCopyPublishes(t *testing.T) {
 	if code := f.gateway(src.CID); code == 200 {
 		t.Fatal("the gateway serves a private object")
 	}
-	o, err := f.Copy(t.Context(), src, public, "dst", buckets.Attributes{}, buckets.Conditions{})
+	o, err := f.Copy(t.Context(), src, public, "dst", 7, buckets.Attributes{}, buckets.Conditions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func TestOffload(t *testing.T) {
 	}
 	// A copy has to be local, because its own zone will be packed.
 	offload()
-	if _, err := f.Copy(ctx, o, b, "copy", buckets.Attributes{}, buckets.Conditions{}); err != nil || asked != 2 {
+	if _, err := f.Copy(ctx, o, b, "copy", 7, buckets.Attributes{}, buckets.Conditions{}); err != nil || asked != 2 {
 		t.Errorf("Copy: %v after %d restores", err, asked)
 	}
 	wantErr(t, "Offload", f.Offload(ctx, o.Content), nil)
@@ -97,7 +97,7 @@ func TestRestoreFromPrivatePiece(t *testing.T) {
 	if f.body(public, "key") != body {
 		t.Error("the body differs")
 	}
-	o, err := f.Head(ctx, public, "key")
+	o, err := f.Head(ctx, public, "key", "")
 	wantErr(t, "Head", err, nil)
 	if code := f.gateway(o.CID); code != 200 {
 		t.Errorf("the gateway answers %d for a public object, want 200", code)

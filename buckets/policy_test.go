@@ -34,12 +34,12 @@ func TestPublishChangesDuringUpload(t *testing.T) {
 			_, err := f.SetPolicy(ctx, "one", func(p *buckets.Policy) { p.Publish = !publish })
 			wantErr(t, "SetPolicy", err, nil)
 		}
-		_, err := f.Put(ctx, b, "key", atEnd("body", change), buckets.Attributes{}, buckets.Conditions{})
+		_, err := f.Put(ctx, b, "key", 7, atEnd("body", change), buckets.Attributes{}, buckets.Conditions{})
 		wantErr(t, "Put", err, buckets.ErrPublishChanged)
-		_, err = f.Copy(ctx, src, b, "copy", buckets.Attributes{}, buckets.Conditions{})
+		_, err = f.Copy(ctx, src, b, "copy", 7, buckets.Attributes{}, buckets.Conditions{})
 		wantErr(t, "Copy", err, buckets.ErrPublishChanged)
 		for _, key := range []string{"key", "copy"} {
-			if _, err := f.Head(ctx, b, key); !errors.Is(err, buckets.ErrNoObject) {
+			if _, err := f.Head(ctx, b, key, ""); !errors.Is(err, buckets.ErrNoObject) {
 				t.Errorf("publish %v: Head(%q) = %v, want %v", publish, key, err, buckets.ErrNoObject)
 			}
 		}

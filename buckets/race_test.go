@@ -38,13 +38,13 @@ func TestCompleteRace(t *testing.T) {
 		wg.Go(func() {
 			<-start
 			for range round { // later and later, so that either side wins sometimes
-				f.Head(t.Context(), b, key)
+				f.Head(t.Context(), b, key, "")
 			}
 			errs[3] = f.Abort(t.Context(), b, key, id)
 		})
 		close(start)
 		wg.Wait()
-		head, err := f.Head(t.Context(), b, key)
+		head, err := f.Head(t.Context(), b, key, "")
 		switch {
 		case err == nil:
 			completed++
@@ -142,23 +142,24 @@ func (c *churn) step(r *rand.Rand, reads *atomic.Int64) error {
 	body := c.bodies[r.IntN(len(c.bodies))]
 	switch r.IntN(8) {
 	case 0, 1:
-		o, err := c.Put(ctx, c.b, key, upload(body), buckets.Attributes{}, buckets.Conditions{})
+		o, err := c.Put(ctx, c.b, key, 7, upload(body), buckets.Attributes{}, buckets.Conditions{})
 		if err == nil {
 			c.byRoot.Store(o.CID, body)
 		}
 		return err
 	case 2:
-		return c.Delete(ctx, c.b, key, buckets.Conditions{})
+		_, err := c.Delete(ctx, c.b, key, buckets.DeleteOptions{})
+		return err
 	case 3:
-		src, err := c.Head(ctx, c.b, key)
+		src, err := c.Head(ctx, c.b, key, "")
 		if err == nil {
-			_, err = c.Copy(ctx, src, c.b, fmt.Sprint("key", r.IntN(5)), buckets.Attributes{}, buckets.Conditions{})
+			_, err = c.Copy(ctx, src, c.b, fmt.Sprint("key", r.IntN(5)), 7, buckets.Attributes{}, buckets.Conditions{})
 		}
 		return err
 	case 4:
 		return c.multipart(ctx, key, body)
 	case 5:
-		o, err := c.Head(ctx, c.b, key)
+		o, err := c.Head(ctx, c.b, key, "")
 		if err != nil {
 			return err
 		}
@@ -171,7 +172,7 @@ func (c *churn) step(r *rand.Rand, reads *atomic.Int64) error {
 		}
 		return nil
 	}
-	o, err := c.Head(ctx, c.b, key)
+	o, err := c.Head(ctx, c.b, key, "")
 	if err != nil {
 		return err
 	}

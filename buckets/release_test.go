@@ -232,7 +232,7 @@ func (f *fixture) deleteAll(b buckets.Bucket, keys []string) {
 	for range 16 {
 		wg.Go(func() {
 			for key := range next {
-				if err := f.Delete(f.t.Context(), b, key, buckets.Conditions{}); err != nil {
+				if err := f.deleteErr(b, key, buckets.DeleteOptions{}); err != nil {
 					f.t.Errorf("Delete(%q): %v", key, err)
 				}
 			}

@@ -72,13 +72,13 @@ func TestRootsAgainstModel(t *testing.T) {
 			k := key()
 			return "put " + k, putErr(f, b, k, string(noise(uint64(r.IntN(5)), 10)))
 		},
-		func() (string, error) { k := key(); return "delete " + k, f.Delete(ctx, b, k, buckets.Conditions{}) },
+		func() (string, error) { k := key(); return "delete " + k, f.deleteErr(b, k, buckets.DeleteOptions{}) },
 		func() (string, error) {
-			src, err := f.Head(ctx, b, key())
+			src, err := f.Head(ctx, b, key(), "")
 			if err != nil {
 				return "copy nothing", nil
 			}
-			_, err = f.Copy(ctx, src, b, key(), buckets.Attributes{}, buckets.Conditions{})
+			_, err = f.Copy(ctx, src, b, key(), 7, buckets.Attributes{}, buckets.Conditions{})
 			if f.content(src.Content).Offloaded {
 				err = nil // this dealer restores nothing
 			}
@@ -115,7 +115,7 @@ func TestRootsAgainstModel(t *testing.T) {
 			return fmt.Sprintf("advance %s zone, dealt %v", z.State, dealt), nil
 		},
 		func() (string, error) {
-			o, err := f.Head(ctx, b, key())
+			o, err := f.Head(ctx, b, key(), "")
 			if err != nil {
 				return "offload nothing", nil
 			}
@@ -187,7 +187,7 @@ func TestSweepBesideComplete(t *testing.T) {
 	})
 	wantErr(t, "Sweep", err, nil)
 	for key, u := range uploads {
-		o, err := f.Head(ctx, b, key)
+		o, err := f.Head(ctx, b, key, "")
 		wantErr(t, "Head", err, nil)
 		if f.read(o.CID) != u.body {
 			t.Errorf("body of %s differs", key)

@@ -179,7 +179,7 @@ func TestSealZone(t *testing.T) {
 func TestZones(t *testing.T) {
 	f := newTest(t, buckets.Options{})
 	b1, b2 := f.bucket("one"), f.bucket("two")
-	b3, err := f.CreateBucket(t.Context(), 8, "three")
+	b3, err := f.CreateBucket(t.Context(), 8, "three", buckets.BucketOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

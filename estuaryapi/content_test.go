@@ -161,7 +161,7 @@ func TestDeletedContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.buckets.Delete(t.Context(), b, f.content(id).Key, buckets.Conditions{}); err != nil {
+	if _, err := f.buckets.Delete(t.Context(), b, f.content(id).Key, buckets.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	f.get("/content/"+itoa(id), token).wantError(t, "deleted", 404, "ERR_CONTENT_NOT_FOUND", "content: "+itoa(id)+" was not found")

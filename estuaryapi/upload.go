@@ -38,7 +38,7 @@ func (s *server) addContent(w http.ResponseWriter, r *http.Request, who caller) 
 		return err
 	}
 	attr := buckets.Attributes{Headers: map[string]string{"Content-Type": form.contentType()}}
-	o, err := s.buckets.Add(r.Context(), bucket, form.name, buckets.Upload{
+	o, err := s.buckets.Add(r.Context(), bucket, form.name, who.user.ID, buckets.Upload{
 		Body: form,
 		Name: func() string { return form.name },
 		// The form must end well too: only then did the client send all it meant to.
@@ -74,7 +74,8 @@ func (s *server) dropDupe(ctx context.Context, bucket buckets.Bucket, o buckets.
 	for _, c := range list {
 		if c.Owner == bucket.Owner && c.ID < o.Content {
 			// It is answered as refused, so it must go even if the client has gone.
-			return true, s.buckets.Delete(context.WithoutCancel(ctx), bucket, o.Key, buckets.Conditions{})
+			_, err := s.buckets.Delete(context.WithoutCancel(ctx), bucket, o.Key, buckets.DeleteOptions{Version: o.VersionID()})
+			return true, err
 		}
 	}
 	return false, nil

@@ -285,7 +285,7 @@ func TestStoredType(t *testing.T) {
 		"text/" + strings.Repeat("x", 10_000): "application/octet-stream",
 	} {
 		id := decode[added](t, f.send("/content/add", token, part{"data", "a", kind, "x"})).ID
-		o, err := f.buckets.Head(t.Context(), b, f.content(id).Key)
+		o, err := f.buckets.Head(t.Context(), b, f.content(id).Key, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func TestZoneContents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.buckets.Delete(t.Context(), b, f.content(ids[1]).Key, buckets.Conditions{}); err != nil {
+	if _, err := f.buckets.Delete(t.Context(), b, f.content(ids[1]).Key, buckets.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	ids = slices.Delete(ids, 1, 2)

@@ -32,22 +32,13 @@ func (s *server) listBuckets(w *response, c *call) error {
 	}
 	next := ""
 	page := func() ([]buckets.Bucket, error) {
-		all, err := s.buckets.ListBuckets(c.r.Context(), c.user.ID)
-		if err != nil {
-			return nil, err
+		p, err := s.buckets.ListBuckets(c.r.Context(), buckets.BucketQuery{
+			Owner: c.user.ID, Prefix: c.q.Get("prefix"), After: after, Max: limit,
+		})
+		if p.More {
+			next = p.Buckets[limit-1].Name
 		}
-		var out []buckets.Bucket
-		for _, b := range all {
-			if b.Global || b.Name <= after || !strings.HasPrefix(b.Name, c.q.Get("prefix")) {
-				continue
-			}
-			if len(out) == limit {
-				next = out[limit-1].Name
-				break
-			}
-			out = append(out, b)
-		}
-		return out, nil
+		return p.Buckets, err
 	}
 	body, err := s.gofakes3(c, &fake{list: page}, "")
 	if err != nil {

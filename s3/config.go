@@ -82,7 +82,7 @@ func (s *server) exists(c *call) error {
 	if err := c.version(); err != nil {
 		return err
 	}
-	_, err := s.buckets.Head(c.r.Context(), c.bucket, c.key)
+	_, err := s.buckets.Head(c.r.Context(), c.bucket, c.key, "")
 	return err
 }
 

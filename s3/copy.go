@@ -48,7 +48,7 @@ func (s *server) copyObject(w *response, c *call) error {
 	if err := s.recompute(c, src, &attr); err != nil {
 		return err
 	}
-	o, err := s.buckets.Copy(c.r.Context(), src, c.bucket, c.key, attr, cond)
+	o, err := s.buckets.Copy(c.r.Context(), src, c.bucket, c.key, c.user.ID, attr, cond)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (s *server) source(c *call) (buckets.Object, buckets.Bucket, error) {
 	if want := c.h.Get("X-Amz-Source-Expected-Bucket-Owner"); want != "" && want != ownerID(b.Owner) {
 		return buckets.Object{}, b, errAccessDenied
 	}
-	o, err := s.buckets.Head(c.r.Context(), b, key)
+	o, err := s.buckets.Head(c.r.Context(), b, key, "")
 	if err != nil {
 		return o, b, err
 	}

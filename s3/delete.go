@@ -133,5 +133,6 @@ func (s *server) deleteOne(ctx context.Context, b buckets.Bucket, e deleteEntry)
 	if e.ETag != "" {
 		cond.IfMatch = ifMatch(e.ETag)
 	}
-	return s.buckets.Delete(ctx, b, e.Key, cond)
+	_, err := s.buckets.Delete(ctx, b, e.Key, buckets.DeleteOptions{Conditions: cond})
+	return err
 }

@@ -102,7 +102,7 @@ func (f *fake) ListBuckets() ([]gofakes3.BucketInfo, error) {
 
 // CreateBucket implements gofakes3.Backend.
 func (f *fake) CreateBucket(string) error {
-	_, err := f.buckets.CreateBucket(f.ctx, f.user.ID, f.name)
+	_, err := f.buckets.CreateBucket(f.ctx, f.user.ID, f.name, buckets.BucketOptions{})
 	return f.keep(err)
 }
 

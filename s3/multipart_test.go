@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -328,7 +329,7 @@ func TestListPartsAndUploads(t *testing.T) {
 func TestUploadLevelMultipart(t *testing.T) {
 	a := newAPI(t, s3.Options{})
 	cam := a.as("cam", accounts.LevelUpload)
-	_, err := a.buckets.CreateBucket(t.Context(), cam.user.ID, "cams")
+	_, err := a.buckets.CreateBucket(t.Context(), cam.user.ID, "cams", buckets.BucketOptions{})
 	must(t, err)
 	id := cam.begin("/cams/k", nil)
 	tag := cam.part("/cams/k", id, 1, "x", nil).header.Get("ETag")

@@ -35,7 +35,7 @@ func (s *server) putObject(w *response, c *call) error {
 	up := p.upload(func(a *buckets.Attributes, sums map[string]string) {
 		a.Checksums, a.ChecksumType = sums, string(checksum.TypeFullObject)
 	})
-	o, err := s.buckets.Put(c.r.Context(), c.bucket, c.key, up, attr, cond)
+	o, err := s.buckets.Put(c.r.Context(), c.bucket, c.key, c.user.ID, up, attr, cond)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (s *server) deleteObject(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.buckets.Delete(c.r.Context(), c.bucket, c.key, cond); err != nil {
+	if _, err := s.buckets.Delete(c.r.Context(), c.bucket, c.key, buckets.DeleteOptions{Conditions: cond}); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -23,7 +23,7 @@ func (s *server) getObject(w *response, c *call) error {
 	if err := c.version(); err != nil {
 		return err
 	}
-	o, err := s.buckets.Head(c.r.Context(), c.bucket, c.key)
+	o, err := s.buckets.Head(c.r.Context(), c.bucket, c.key, "")
 	if err != nil {
 		return err
 	}

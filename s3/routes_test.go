@@ -9,6 +9,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -233,7 +234,7 @@ func TestUploadLevelOnlyPuts(t *testing.T) {
 	a := newAPI(t, s3.Options{})
 	root := a.as("root", accounts.LevelAdmin)
 	cam := a.as("cam", accounts.LevelUpload)
-	_, err := a.buckets.CreateBucket(t.Context(), cam.user.ID, "cams")
+	_, err := a.buckets.CreateBucket(t.Context(), cam.user.ID, "cams", buckets.BucketOptions{})
 	must(t, err)
 	cam.ok("PUT", "/cams/k", nil, "frame")
 	cam.ok("HEAD", "/cams", nil, "")

@@ -81,7 +81,7 @@ func (s *server) bucketsPage(c *call, status int, data bucketsView) error {
 	if c.admin() {
 		owner = 0
 	}
-	list, err := s.buckets.ListBuckets(ctx, owner)
+	list, err := s.buckets.ListBuckets(ctx, buckets.BucketQuery{Owner: owner})
 	if err != nil {
 		return err
 	}
@@ -89,10 +89,8 @@ func (s *server) bucketsPage(c *call, status int, data bucketsView) error {
 	if err != nil {
 		return err
 	}
-	for _, b := range list {
-		if !b.Global {
-			data.Buckets = append(data.Buckets, s.bucketView(ctx, b, names))
-		}
+	for _, b := range list.Buckets {
+		data.Buckets = append(data.Buckets, s.bucketView(ctx, b, names))
 	}
 	global, err := s.buckets.GlobalBucket(ctx, c.user.ID)
 	if err != nil {
@@ -123,7 +121,7 @@ func (s *server) createBucket(c *call) error {
 		return err
 	}
 	name := strings.TrimSpace(c.r.PostForm.Get("name"))
-	b, err := s.buckets.CreateBucket(c.r.Context(), c.user.ID, name)
+	b, err := s.buckets.CreateBucket(c.r.Context(), c.user.ID, name, buckets.BucketOptions{})
 	if err == nil {
 		s.redirect(c, bucketURL(bucketRef(b)))
 		return nil

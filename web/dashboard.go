@@ -182,11 +182,11 @@ func (s *server) userFigures(ctx context.Context, owner uint64) (figures, error)
 		f.Contents++
 		f.Bytes += c.Size
 	}
-	list, err := s.buckets.ListBuckets(ctx, owner)
+	list, err := s.buckets.ListBuckets(ctx, buckets.BucketQuery{Owner: owner})
 	if err != nil {
 		return f, err
 	}
-	f.Buckets = len(list)
+	f.Buckets = len(list.Buckets)
 	zones, err := s.buckets.Zones(ctx, owner, "", maxZonesCounted, 0)
 	if err != nil {
 		return f, err

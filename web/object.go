@@ -26,7 +26,7 @@ func (s *server) visibleObject(c *call) (buckets.Bucket, buckets.Object, error) 
 	if err != nil {
 		return b, buckets.Object{}, err
 	}
-	o, err := s.buckets.Head(c.r.Context(), b, c.r.URL.Query().Get("key"))
+	o, err := s.buckets.Head(c.r.Context(), b, c.r.URL.Query().Get("key"), "")
 	if errors.Is(err, buckets.ErrKey) {
 		err = buckets.ErrNoObject // such a key cannot be there
 	}
@@ -134,7 +134,7 @@ func (s *server) deleteObject(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.buckets.Delete(c.r.Context(), b, o.Key, buckets.Conditions{}); err != nil {
+	if _, err := s.buckets.Delete(c.r.Context(), b, o.Key, buckets.DeleteOptions{}); err != nil {
 		return err
 	}
 	s.redirect(c, listURL(bucketRef(b), o.Key[:strings.LastIndexByte(o.Key, '/')+1], ""))

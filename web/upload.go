@@ -28,7 +28,7 @@ const (
 // store puts a body into a bucket, with the checksum that S3 would give it.
 func (s *server) store(c *call, b buckets.Bucket, key, kind string, body io.Reader) (buckets.Object, error) {
 	sum, _ := checksum.New(checksum.CRC64NVME)
-	return s.buckets.Put(c.r.Context(), b, key, buckets.Upload{
+	return s.buckets.Put(c.r.Context(), b, key, c.user.ID, buckets.Upload{
 		Body:   body,
 		Hashes: []hash.Hash{sum},
 		Check: func(a *buckets.Attributes) error {

@@ -257,7 +257,7 @@ func TestDownloadOfLostData(t *testing.T) {
 	ann.upload("box", "key", string(randomBytes(8<<20))).want(200)
 	b, err := s.buckets.Bucket(t.Context(), "box")
 	must(t, err)
-	o, err := s.buckets.Head(t.Context(), b, "key")
+	o, err := s.buckets.Head(t.Context(), b, "key", "")
 	must(t, err)
 	var all []cid.Cid
 	must(t, s.node.Walk(t.Context(), o.CID, func(c cid.Cid, _ int) error { all = append(all, c); return nil }))

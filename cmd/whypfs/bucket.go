@@ -16,7 +16,8 @@ func (c *cli) bucketCommand() *cobra.Command {
 	ls := listing(c, "ls", "list buckets",
 		[]string{"name", "owner", "threshold", "max age", "replication", "publish", "created"},
 		func(ctx context.Context, a *app, _ []string) ([]buckets.Bucket, error) {
-			return a.buckets.ListBuckets(ctx, 0)
+			page, err := a.buckets.ListBuckets(ctx, buckets.BucketQuery{})
+			return page.Buckets, err
 		},
 		func(b buckets.Bucket) []any {
 			return []any{b.Name, b.Owner, bytesText(b.Policy.Threshold), b.Policy.MaxAge, b.Policy.Replication, b.Policy.Publish, stamp(b.Created)}
