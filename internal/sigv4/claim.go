@@ -123,15 +123,12 @@ func parseAuthorization(s string) (*claim, error) {
 
 // readDate sets the time of a header-signed claim from X-Amz-Date or Date.
 func (c *claim) readDate(h http.Header) error {
-	var err error
-	if s := h.Get("X-Amz-Date"); s != "" {
-		if c.time, err = time.Parse(timeFormat, s); err != nil {
-			c.time, err = http.ParseTime(s)
-		}
-	} else if c.time, err = http.ParseTime(h.Get("Date")); err != nil {
-		c.time, err = time.Parse(timeFormat, h.Get("Date"))
+	s := h.Get("X-Amz-Date")
+	if s == "" {
+		s = h.Get("Date")
 	}
-	if err != nil {
+	var err error
+	if c.time, err = parseDate(s); err != nil {
 		return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
 	}
 	c.time = c.time.UTC()
@@ -139,6 +136,18 @@ func (c *claim) readDate(h http.Header) error {
 		return refuse("AuthorizationHeaderMalformed", "The authorization header is malformed; Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", c.date, day)
 	}
 	return nil
+}
+
+// parseDate reads a time as signers write it: in the signature's own form, as
+// HTTP writes dates, or, as botocore fills a Date header, with a numeric zone.
+func parseDate(s string) (time.Time, error) {
+	if t, err := time.Parse(timeFormat, s); err == nil {
+		return t, nil
+	}
+	if t, err := time.Parse(time.RFC1123Z, s); err == nil {
+		return t, nil
+	}
+	return http.ParseTime(s)
 }
 
 // parsePresigned reads the X-Amz-… parameters of a presigned URL.
@@ -179,8 +188,8 @@ func parsePresigned(t *target) (*claim, error) {
 	switch limit := int64(maxExpires / time.Second); {
 	case err != nil:
 		return nil, wrong("X-Amz-Expires should be a number")
-	case seconds < 1:
-		return nil, wrong("X-Amz-Expires must be positive")
+	case seconds < 0:
+		return nil, wrong("X-Amz-Expires must be non-negative")
 	case seconds > limit:
 		return nil, wrong("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be at most %d seconds", limit)
 	}
@@ -208,7 +217,7 @@ func (c *claim) check(opt Options) error {
 		return refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
 	case c.presigned && late < -maxSkew:
 		return refuse("AccessDenied", "Request is not valid yet")
-	case c.presigned && late > c.expires:
+	case c.presigned && (late > c.expires || c.expires == 0):
 		return refuse("AccessDenied", "Request has expired")
 	}
 	return nil
