@@ -93,15 +93,17 @@ func (s *server) completeUpload(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	o, err := s.buckets.Complete(c.r.Context(), c.bucket, c.key, c.q.Get("uploadId"), parts, want.check, cond)
-	if err != nil {
+	var o buckets.Object
+	return s.eventually(w, c, func() (err error) {
+		o, err = s.buckets.Complete(c.r.Context(), c.bucket, c.key, c.q.Get("uploadId"), parts, want.check, cond)
 		return err
-	}
-	tellCID(w.Header(), o)
-	c.echo(w.Header())
-	return writeXML(w, http.StatusOK, completeResult{
-		Location: c.location(), Bucket: text(c.name), Key: text(c.key), ETag: quote(o.ETag),
-		Checksums: checksumElements(o.Checksums, o.ChecksumType),
+	}, func(h http.Header) any {
+		tellCID(h, o)
+		tellEncryption(h, o.Attributes)
+		return completeResult{
+			Location: c.location(), Bucket: text(c.name), Key: text(c.key), ETag: quote(o.ETag),
+			Checksums: checksumElements(o.Checksums, o.ChecksumType),
+		}
 	})
 }
 

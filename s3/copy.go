@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,29 +35,49 @@ func (s *server) copyObject(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	changes := replace || c.h.Get("X-Amz-Storage-Class") != "" || c.h.Get(sseHeader) != ""
-	if from.UUID == c.bucket.UUID && src.Key == c.key && !changes {
+	if src.Size > maxPut {
+		return errInvalidRequest.because("The specified copy source is larger than the maximum allowable size for a copy source: " + itoa(maxPut))
+	}
+	if from.UUID == c.bucket.UUID && src.Key == c.key && !replace && !c.changes() {
 		return errInvalidRequest.because("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
-	attr := src.Attributes
-	if replace {
-		if attr, err = c.attributes(); err != nil {
-			return err
-		}
-		attr.Checksums, attr.ChecksumType = src.Checksums, src.ChecksumType
-	}
-	if err := s.recompute(c, src, &attr); err != nil {
-		return err
-	}
-	o, err := s.buckets.Copy(c.r.Context(), src, c.bucket, c.key, c.user.ID, attr, cond)
+	attr, err := c.copied(src, replace)
 	if err != nil {
 		return err
 	}
-	tellCID(w.Header(), o)
-	c.echo(w.Header())
-	return writeXML(w, http.StatusOK, copyObjectResult{
-		LastModified: isoTime(o.Modified), ETag: quote(o.ETag), Checksums: checksumElements(o.Checksums, o.ChecksumType),
+	var o buckets.Object
+	return s.eventually(w, c, func() (err error) {
+		if err := s.recompute(c, src, &attr); err != nil {
+			return err
+		}
+		o, err = s.buckets.Copy(c.r.Context(), src, c.bucket, c.key, c.user.ID, attr, cond)
+		return err
+	}, func(h http.Header) any {
+		tellCID(h, o)
+		tellEncryption(h, o.Attributes)
+		return copyObjectResult{
+			LastModified: isoTime(o.Modified), ETag: quote(o.ETag), Checksums: checksumElements(o.Checksums, o.ChecksumType),
+		}
 	})
+}
+
+// changes says whether a copy differs from its source without replacing its
+// metadata. Of the tags alone S3 does not take that.
+func (c *call) changes() bool {
+	return c.h.Get("X-Amz-Storage-Class") != "" || c.h.Get(sseHeader) != "" || c.h.Get(redirect) != ""
+}
+
+// copied returns the attributes of a copy of src.
+func (c *call) copied(src buckets.Object, replace bool) (buckets.Attributes, error) {
+	if replace {
+		attr, err := c.attributes()
+		attr.Checksums, attr.ChecksumType = src.Checksums, src.ChecksumType
+		return attr, err
+	}
+	attr := src.Attributes
+	attr.Headers = map[string]string{}
+	maps.Copy(attr.Headers, src.Headers)
+	return attr, c.own(&attr)
 }
 
 // directive says whether the request replaces the source's metadata.
@@ -187,18 +208,20 @@ func (s *server) uploadPartCopy(w *response, c *call) error {
 		return err
 	}
 	sums := newSums(partAlgorithm(up))
-	part, err := s.buckets.PutPart(c.r.Context(), c.bucket, c.key, up.ID, number, buckets.Upload{
-		Body: &exactly{r: f, left: length}, Hashes: sums.hashes(),
-		Check: func(a *buckets.Attributes) error {
-			a.Checksums = sums.encoded()
-			return nil
-		},
-	})
-	if err != nil {
+	var part buckets.Part
+	return s.eventually(w, c, func() (err error) {
+		part, err = s.buckets.PutPart(c.r.Context(), c.bucket, c.key, up.ID, number, buckets.Upload{
+			Body: &exactly{r: f, left: length}, Hashes: sums.hashes(),
+			Check: func(a *buckets.Attributes) error {
+				a.Checksums = sums.encoded()
+				return nil
+			},
+		})
 		return err
-	}
-	return writeXML(w, http.StatusOK, copyPartResult{
-		LastModified: isoTime(part.Modified), ETag: quote(part.ETag), Checksums: checksumElements(part.Checksums, ""),
+	}, func(http.Header) any {
+		return copyPartResult{
+			LastModified: isoTime(part.Modified), ETag: quote(part.ETag), Checksums: checksumElements(part.Checksums, ""),
+		}
 	})
 }
 

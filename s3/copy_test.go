@@ -74,3 +74,21 @@ func TestCopyRefuses(t *testing.T) {
 	a.ok("PUT", "/box/dst", headers{"x-amz-copy-source": "box/src", "x-amz-copy-source-if-match": tag, "x-amz-copy-source-if-unmodified-since": past}, "")
 	a.fails("PUT", "/box/dst", headers{"x-amz-copy-source": "box/src", "If-None-Match": "*"}, "", 412, "PreconditionFailed")
 }
+
+// TestCopyKeepsItsOwn checks that what belongs to the source alone is not copied.
+func TestCopyKeepsItsOwn(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	a.ok("PUT", "/box/k", headers{
+		"x-amz-website-redirect-location": "/other", "x-amz-server-side-encryption": "AES256", "Cache-Control": "max-age=9",
+	}, "data")
+	a.ok("PUT", "/box/copy", headers{"x-amz-copy-source": "/box/k"}, "")
+	h := a.ok("HEAD", "/box/copy", nil, "").header
+	if h.Get("x-amz-website-redirect-location") != "" || h.Get("x-amz-server-side-encryption") != "" || h.Get("Cache-Control") != "max-age=9" {
+		t.Errorf("the copy has %v", h)
+	}
+	a.ok("PUT", "/box/k", headers{"x-amz-copy-source": "/box/k", "x-amz-website-redirect-location": "https://a.example/"}, "")
+	h = a.ok("HEAD", "/box/k", nil, "").header
+	if h.Get("x-amz-website-redirect-location") != "https://a.example/" || h.Get("Cache-Control") != "max-age=9" {
+		t.Errorf("the object copied onto itself has %v", h)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/checksum"
@@ -19,60 +20,79 @@ type apiError struct {
 	Status  int
 	Message string
 	Fields  []element // further elements of the error document
+	Headers []element // headers of the response, by canonical name
 }
 
 func (e *apiError) Error() string { return e.Code + ": " + e.Message }
 
 // because returns a copy of e with another message.
 func (e *apiError) because(message string) *apiError {
-	return &apiError{Code: e.Code, Status: e.Status, Message: message, Fields: e.Fields}
+	c := *e
+	c.Message = message
+	return &c
 }
 
 // with returns a copy of e with a further element.
 func (e *apiError) with(name, value string) *apiError {
 	c := *e
-	c.Fields = append(append([]element(nil), e.Fields...), newElement(name, value))
+	c.Fields = append(slices.Clip(e.Fields), newElement(name, value))
+	return &c
+}
+
+// header returns a copy of e whose response has a header.
+func (e *apiError) header(name, value string) *apiError {
+	c := *e
+	c.Headers = append(slices.Clip(e.Headers), newElement(name, value))
 	return &c
 }
 
 // Errors that handlers return themselves.
 var (
-	errAccessDenied       = &apiError{Code: "AccessDenied", Status: 403, Message: "Access Denied"}
-	errACL                = &apiError{Code: "AccessControlListNotSupported", Status: 400, Message: "The bucket does not allow ACLs"}
-	errBadDigest          = &apiError{Code: "BadDigest", Status: 400, Message: "The Content-MD5 or checksum value that you specified did not match what the server received."}
-	errBucketExists       = &apiError{Code: "BucketAlreadyExists", Status: 409, Message: "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."}
-	errBucketOwned        = &apiError{Code: "BucketAlreadyOwnedByYou", Status: 409, Message: "Your previous request to create the named bucket succeeded and you already own it."}
-	errCORS               = &apiError{Code: "AccessForbidden", Status: 403, Message: "CORSResponse: CORS is not enabled for this bucket."}
-	errInternal           = &apiError{Code: "InternalError", Status: 500, Message: "We encountered an internal error. Please try again."}
-	errInvalidArgument    = &apiError{Code: "InvalidArgument", Status: 400, Message: "Invalid Argument"}
-	errInvalidBucketName  = &apiError{Code: "InvalidBucketName", Status: 400, Message: "The specified bucket is not valid."}
-	errInvalidDigest      = &apiError{Code: "InvalidDigest", Status: 400, Message: "The Content-MD5 you specified was invalid."}
-	errInvalidLocation    = &apiError{Code: "InvalidLocationConstraint", Status: 400, Message: "The specified location-constraint is not valid"}
-	errInvalidPart        = &apiError{Code: "InvalidPart", Status: 400, Message: "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."}
-	errInvalidPartNumber  = &apiError{Code: "InvalidPartNumber", Status: 416, Message: "The requested partnumber is not satisfiable"}
-	errInvalidPartOrder   = &apiError{Code: "InvalidPartOrder", Status: 400, Message: "The list of parts was not in ascending order. Parts must be ordered by part number."}
-	errInvalidRange       = &apiError{Code: "InvalidRange", Status: 416, Message: "The requested range is not satisfiable"}
-	errInvalidRequest     = &apiError{Code: "InvalidRequest", Status: 400, Message: "Invalid Request"}
-	errInvalidStorage     = &apiError{Code: "InvalidStorageClass", Status: 400, Message: "The storage class you specified is not valid"}
-	errInvalidURI         = &apiError{Code: "InvalidURI", Status: 400, Message: "Couldn't parse the specified URI."}
-	errKeyTooLong         = &apiError{Code: "KeyTooLongError", Status: 400, Message: "Your key is too long"}
-	errMalformedXML       = &apiError{Code: "MalformedXML", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
-	errMetadataTooLarge   = &apiError{Code: "MetadataTooLarge", Status: 400, Message: "Your metadata headers exceed the maximum allowed metadata size"}
-	errMethodNotAllowed   = &apiError{Code: "MethodNotAllowed", Status: 405, Message: "The specified method is not allowed against this resource."}
-	errNoSuchBucket       = &apiError{Code: "NoSuchBucket", Status: 404, Message: "The specified bucket does not exist"}
-	errNoSuchKey          = &apiError{Code: "NoSuchKey", Status: 404, Message: "The specified key does not exist."}
-	errNoSuchUpload       = &apiError{Code: "NoSuchUpload", Status: 404, Message: "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
-	errNoSuchVersion      = &apiError{Code: "NoSuchVersion", Status: 404, Message: "The specified version does not exist."}
-	errNotEmpty           = &apiError{Code: "BucketNotEmpty", Status: 409, Message: "The bucket you tried to delete is not empty"}
-	errNotImplemented     = &apiError{Code: "NotImplemented", Status: 501, Message: "A header or query you provided implies functionality that is not implemented."}
-	errOrigin             = &apiError{Code: "BadRequest", Status: 400, Message: "Insufficient information. Origin request header needed."}
-	errPrecondition       = &apiError{Code: "PreconditionFailed", Status: 412, Message: "At least one of the pre-conditions you specified did not hold"}
-	errRequestTimeout     = &apiError{Code: "RequestTimeout", Status: 400, Message: "Your socket connection to the server was not read from or written to within the timeout period."}
-	errStorageFull        = &apiError{Code: "InsufficientStorage", Status: 507, Message: "The server has no room for more data. Objects stored before are not affected."}
-	errTooLarge           = &apiError{Code: "EntityTooLarge", Status: 400, Message: "Your proposed upload exceeds the maximum allowed size"}
-	errTooSmall           = &apiError{Code: "EntityTooSmall", Status: 400, Message: "Your proposed upload is smaller than the minimum allowed size"}
-	errUnavailable        = &apiError{Code: "ServiceUnavailable", Status: 503, Message: "The object's data is not on this node and could not be brought back yet. Please try again."}
-	errUnsupportedTrailer = &apiError{Code: "InvalidRequest", Status: 400, Message: "The value specified in the x-amz-trailer header is not supported"}
+	errAccessDenied        = &apiError{Code: "AccessDenied", Status: 403, Message: "Access Denied"}
+	errACL                 = &apiError{Code: "AccessControlListNotSupported", Status: 400, Message: "The bucket does not allow ACLs"}
+	errBadDigest           = &apiError{Code: "BadDigest", Status: 400, Message: "The Content-MD5 or checksum value that you specified did not match what the server received."}
+	errBucketExists        = &apiError{Code: "BucketAlreadyExists", Status: 409, Message: "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."}
+	errBucketOwned         = &apiError{Code: "BucketAlreadyOwnedByYou", Status: 409, Message: "Your previous request to create the named bucket succeeded and you already own it."}
+	errCORS                = &apiError{Code: "AccessForbidden", Status: 403, Message: "CORSResponse: CORS is not enabled for this bucket."}
+	errInternal            = &apiError{Code: "InternalError", Status: 500, Message: "We encountered an internal error. Please try again."}
+	errInvalidArgument     = &apiError{Code: "InvalidArgument", Status: 400, Message: "Invalid Argument"}
+	errInvalidBucketName   = &apiError{Code: "InvalidBucketName", Status: 400, Message: "The specified bucket is not valid."}
+	errInvalidDigest       = &apiError{Code: "InvalidDigest", Status: 400, Message: "The Content-MD5 you specified was invalid."}
+	errInvalidLocation     = &apiError{Code: "InvalidLocationConstraint", Status: 400, Message: "The specified location-constraint is not valid"}
+	errInvalidPart         = &apiError{Code: "InvalidPart", Status: 400, Message: "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."}
+	errInvalidPartNumber   = &apiError{Code: "InvalidPartNumber", Status: 416, Message: "The requested partnumber is not satisfiable"}
+	errInvalidPartOrder    = &apiError{Code: "InvalidPartOrder", Status: 400, Message: "The list of parts was not in ascending order. Parts must be ordered by part number."}
+	errInvalidRange        = &apiError{Code: "InvalidRange", Status: 416, Message: "The requested range is not satisfiable"}
+	errInvalidRequest      = &apiError{Code: "InvalidRequest", Status: 400, Message: "Invalid Request"}
+	errInvalidStorage      = &apiError{Code: "InvalidStorageClass", Status: 400, Message: "The storage class you specified is not valid"}
+	errInvalidURI          = &apiError{Code: "InvalidURI", Status: 400, Message: "Couldn't parse the specified URI."}
+	errInvalidTag          = &apiError{Code: "InvalidTag", Status: 400, Message: "The tag provided was not a valid tag."}
+	errKeyTooLong          = &apiError{Code: "KeyTooLongError", Status: 400, Message: "Your key is too long"}
+	errMalformedXML        = &apiError{Code: "MalformedXML", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
+	errMetadataTooLarge    = &apiError{Code: "MetadataTooLarge", Status: 400, Message: "Your metadata headers exceed the maximum allowed metadata size"}
+	errMethodNotAllowed    = &apiError{Code: "MethodNotAllowed", Status: 405, Message: "The specified method is not allowed against this resource."}
+	errNoSuchBucket        = &apiError{Code: "NoSuchBucket", Status: 404, Message: "The specified bucket does not exist"}
+	errNoSuchKey           = &apiError{Code: "NoSuchKey", Status: 404, Message: "The specified key does not exist."}
+	errNoEncryption        = &apiError{Code: "ServerSideEncryptionConfigurationNotFoundError", Status: 404, Message: "The server side encryption configuration was not found"}
+	errNoLock              = &apiError{Code: "NoSuchObjectLockConfiguration", Status: 404, Message: "The specified object does not have a ObjectLock configuration"}
+	errNoLockBucket        = &apiError{Code: "InvalidRequest", Status: 400, Message: "Bucket is missing Object Lock Configuration"}
+	errNoLockConfiguration = &apiError{Code: "ObjectLockConfigurationNotFoundError", Status: 404, Message: "Object Lock configuration does not exist for this bucket"}
+	errNoTags              = &apiError{Code: "NoSuchTagSet", Status: 404, Message: "The TagSet does not exist"}
+	errNoSuchUpload        = &apiError{Code: "NoSuchUpload", Status: 404, Message: "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
+	errNoSuchVersion       = &apiError{Code: "NoSuchVersion", Status: 404, Message: "The specified version does not exist."}
+	errNotEmpty            = &apiError{Code: "BucketNotEmpty", Status: 409, Message: "The bucket you tried to delete is not empty"}
+	errNotImplemented      = &apiError{Code: "NotImplemented", Status: 501, Message: "A header or query you provided implies functionality that is not implemented."}
+	errOrigin              = &apiError{Code: "BadRequest", Status: 400, Message: "Insufficient information. Origin request header needed."}
+	errPrecondition        = &apiError{Code: "PreconditionFailed", Status: 412, Message: "At least one of the pre-conditions you specified did not hold"}
+	errRedirect            = &apiError{Code: "InvalidRedirectLocation", Status: 400, Message: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."}
+	errRetentionPeriod     = &apiError{Code: "InvalidRetentionPeriod", Status: 400, Message: "The retention period specified in the Object Lock configuration must be a positive integer."}
+	errRequestTimeout      = &apiError{Code: "RequestTimeout", Status: 400, Message: "Your socket connection to the server was not read from or written to within the timeout period."}
+	errStorageFull         = &apiError{Code: "InsufficientStorage", Status: 507, Message: "The server has no room for more data. Objects stored before are not affected."}
+	errTagTwice            = errInvalidTag.because("Cannot provide multiple Tags with the same key")
+	errTooLarge            = &apiError{Code: "EntityTooLarge", Status: 400, Message: "Your proposed upload exceeds the maximum allowed size"}
+	errTooSmall            = &apiError{Code: "EntityTooSmall", Status: 400, Message: "Your proposed upload is smaller than the minimum allowed size"}
+	errUnavailable         = &apiError{Code: "ServiceUnavailable", Status: 503, Message: "The object's data is not on this node and could not be brought back yet. Please try again."}
+	errUnsupportedTrailer  = &apiError{Code: "InvalidRequest", Status: 400, Message: "The value specified in the x-amz-trailer header is not supported"}
 )
 
 // known says what the sentinels of other packages are in S3's words.
@@ -157,6 +177,9 @@ func (s *server) writeError(w *response, r *http.Request, id string, e *apiError
 	h := w.Header()
 	clear(h)
 	s.stamp(h, id)
+	for _, f := range e.Headers {
+		h.Set(f.XMLName.Local, f.Value)
+	}
 	if e.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "5")
 	}
@@ -167,8 +190,12 @@ func (s *server) writeError(w *response, r *http.Request, id string, e *apiError
 	}
 	// The document's own write error means that the client is gone; the
 	// response remembers it.
-	_ = writeXML(w, e.Status, errorBody{
+	_ = writeXML(w, e.Status, s.errorDocument(r, id, e))
+}
+
+func (s *server) errorDocument(r *http.Request, id string, e *apiError) errorBody {
+	return errorBody{
 		Code: e.Code, Message: e.Message, Fields: e.Fields,
 		Resource: r.URL.Path, RequestID: id, HostID: s.host,
-	})
+	}
 }

@@ -18,6 +18,8 @@ const (
 	maxMeta       = 2048  // bytes of all names and values of user metadata
 	defaultType   = "binary/octet-stream"
 	sseHeader     = "X-Amz-Server-Side-Encryption"
+	sseS3         = "AES256" // the only encryption there is: the server's own
+	redirect      = "X-Amz-Website-Redirect-Location"
 	checksumType  = "X-Amz-Checksum-Type"
 	standardClass = "STANDARD"
 )
@@ -27,10 +29,12 @@ var storage = []string{
 	"Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires",
 }
 
+// lists are headers whose values some clients send in a line each.
+var lists = []string{"X-Amz-Object-Attributes", "X-Amz-Optional-Object-Attributes"}
+
 // unsupported are request headers that would change what an operation means.
 // To ignore one would be to do something else than was asked for.
 var unsupported = []string{
-	"X-Amz-Website-Redirect-Location",
 	"X-Amz-Write-Offset-Bytes",
 	"X-Amz-Rename-Source",
 	"X-Amz-If-Match-Last-Modified-Time",
@@ -75,7 +79,7 @@ func refuseForm(name string, values []string) error {
 	}) {
 		return errInvalidArgument.because("This is not the name of a header.").with("ArgumentName", name)
 	}
-	if len(values) > 1 && !strings.HasPrefix(name, metaPrefix) {
+	if len(values) > 1 && !strings.HasPrefix(name, metaPrefix) && !slices.Contains(lists, name) {
 		return errInvalidRequest.because("A header is given more than once.").with("Header", name)
 	}
 	return nil
@@ -100,7 +104,7 @@ func refuseValue(name, value string) error {
 		return errNotImplemented.with("Header", name)
 	case name == "X-Amz-Storage-Class" && value != standardClass:
 		return errInvalidStorage.with("StorageClassRequested", value)
-	case name == sseHeader && value != "AES256":
+	case name == sseHeader && value != sseS3:
 		return errNotImplemented.with("Header", name)
 	}
 	return nil
@@ -134,7 +138,22 @@ func (c *call) attributes() (buckets.Attributes, error) {
 	if size > maxMeta {
 		return a, errMetadataTooLarge.with("Size", strconv.Itoa(size)).with("MaxSizeAllowed", strconv.Itoa(maxMeta))
 	}
-	return a, nil
+	return a, c.own(&a)
+}
+
+// own are the attributes that a request sets of what it makes even where all
+// others are copied.
+func (c *call) own(a *buckets.Attributes) error {
+	for _, name := range []string{redirect, sseHeader} {
+		delete(a.Headers, name)
+		if v := c.h.Get(name); v != "" {
+			a.Headers[name] = plain(v)
+		}
+	}
+	if v := a.Headers[redirect]; v != "" && !hasPrefix(v, []string{"/", "http://", "https://"}) {
+		return errRedirect
+	}
+	return nil
 }
 
 // withoutChunked drops aws-chunked, which describes the transfer and not the object.
@@ -175,7 +194,7 @@ func describe(h http.Header, o buckets.Object) {
 	}
 	identify(h, o)
 	h.Set("Accept-Ranges", "bytes")
-	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
+	h.Set("Last-Modified", httpTime(o.Modified))
 }
 
 // identify sets the ETag and CID of an object. Where S3 tells the ETag in a
@@ -189,9 +208,9 @@ func tellCID(h http.Header, o buckets.Object) {
 	h["x-amz-meta-"+metaCID] = []string{o.CID.String()}
 }
 
-// echo repeats the encryption a request asked for, as S3 does.
-func (c *call) echo(h http.Header) {
-	if v := c.h.Get(sseHeader); v != "" {
+// tellEncryption repeats the encryption that was asked for, as S3 does.
+func tellEncryption(h http.Header, a buckets.Attributes) {
+	if v := a.Headers[sseHeader]; v != "" {
 		h.Set(sseHeader, v)
 	}
 }
@@ -205,6 +224,8 @@ func (c *call) version() error {
 	return errInvalidArgument.because("Invalid version id specified").
 		with("ArgumentName", "versionId").with("ArgumentValue", c.q.Get("versionId"))
 }
+
+func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
 
 // whole drops what HTTP times cannot carry, so that an object is not newer
 // than its own Last-Modified.

@@ -39,7 +39,7 @@ func (s *server) createUpload(w *response, c *call) error {
 		w.Header().Set("X-Amz-Checksum-Algorithm", algorithm)
 		w.Header().Set(checksumType, kind)
 	}
-	c.echo(w.Header())
+	tellEncryption(w.Header(), attr)
 	return writeXML(w, http.StatusOK, createUploadResult{Bucket: text(c.name), Key: text(c.key), UploadID: up.ID})
 }
 

@@ -42,7 +42,7 @@ func (s *server) putObject(w *response, c *call) error {
 	h := w.Header()
 	identify(h, o)
 	tellChecksums(h, o.Checksums, o.ChecksumType)
-	c.echo(h)
+	tellEncryption(h, o.Attributes)
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 	return nil
@@ -52,10 +52,10 @@ func (s *server) putObject(w *response, c *call) error {
 func (c *call) writeConditions() (buckets.Conditions, error) {
 	var cond buckets.Conditions
 	if v := strings.Join(c.h.Values("If-None-Match"), ","); v != "" {
-		if strings.TrimSpace(v) != "*" {
+		if strings.Contains(v, ",") {
 			return cond, errNotImplemented.with("Header", "If-None-Match")
 		}
-		cond.IfNoneMatch = "*"
+		cond.IfNoneMatch = ifMatch(v)
 	}
 	if v := strings.Join(c.h.Values("If-Match"), ","); v != "" {
 		if strings.Contains(v, ",") {

@@ -97,14 +97,14 @@ func TestHeadersTravel(t *testing.T) {
 		"Content-Type": "text/css", "Cache-Control": "max-age=9", "Content-Disposition": `attachment; filename="x"`,
 		"Content-Encoding": "aws-chunked, gzip", "Content-Language": "de", "Expires": "Thu, 01 Dec 2094 16:00:00 GMT",
 		"X-Amz-Meta-MixedCase": "Value", "x-amz-meta-utf8": "grün", "x-amz-meta-latin": "gr\xfcn", "x-amz-meta-cid": "mine",
-		"X-Other": "dropped",
+		"X-Other": "dropped", "x-amz-website-redirect-location": "/other", "x-amz-server-side-encryption": "AES256",
 	}, "x")
 	r := a.ok("GET", "/box/k", nil, "")
 	want := headers{
 		"Content-Type": "text/css", "Cache-Control": "max-age=9", "Content-Disposition": `attachment; filename="x"`,
 		"Content-Encoding": "gzip", "Content-Language": "de", "Expires": "Thu, 01 Dec 2094 16:00:00 GMT",
 		"x-amz-meta-mixedcase": "Value", "x-amz-meta-utf8": "=?UTF-8?b?Z3LDvG4=?=", "x-amz-meta-latin": "=?UTF-8?b?Z3LDvG4=?=",
-		"X-Other": "",
+		"X-Other": "", "x-amz-website-redirect-location": "/other", "x-amz-server-side-encryption": "AES256",
 	}
 	for name, v := range want {
 		if got := r.header.Get(name); got != v {
@@ -312,4 +312,13 @@ func TestBodyThatBreaksOff(t *testing.T) {
 		t.Errorf("a short body is answered with %q", got)
 	}
 	a.absent("/box/k")
+}
+
+func TestWriteConditionOnETag(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	tag := a.ok("PUT", "/box/k", headers{"If-None-Match": `"other"`}, "data").header.Get("ETag")
+	a.fails("PUT", "/box/k", headers{"If-None-Match": tag}, "new", 412, "PreconditionFailed")
+	a.fails("PUT", "/box/k", headers{"If-None-Match": strings.Trim(tag, `"`)}, "new", 412, "PreconditionFailed")
+	a.ok("PUT", "/box/k", headers{"If-None-Match": `"other"`}, "new")
+	a.fails("PUT", "/box/k", headers{"If-Match": tag}, "newer", 412, "PreconditionFailed")
 }

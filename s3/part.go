@@ -44,7 +44,7 @@ func (s *server) uploadPart(w *response, c *call) error {
 		tell = map[string]string{p.algorithm: part.Checksums[p.algorithm]}
 	}
 	tellChecksums(h, tell, "")
-	c.echo(h)
+	tellEncryption(h, up.Attributes)
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 	return nil

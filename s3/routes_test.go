@@ -148,10 +148,11 @@ func TestRefusedHeaders(t *testing.T) {
 		{"x-amz-server-side-encryption", "aws:kms", 501, "NotImplemented"},
 		{"x-amz-server-side-encryption-customer-algorithm", "AES256", 501, "NotImplemented"},
 		{"x-amz-object-lock-mode", "COMPLIANCE", 501, "NotImplemented"},
-		{"x-amz-website-redirect-location", "/x", 501, "NotImplemented"},
+		{"x-amz-website-redirect-location", "x", 400, "InvalidRedirectLocation"},
 		{"x-amz-write-offset-bytes", "5", 501, "NotImplemented"}, // an append: to ignore it would overwrite
 		{"x-amz-expected-bucket-owner", "999999999999", 403, "AccessDenied"},
-		{"If-None-Match", `"abc"`, 501, "NotImplemented"},
+		{"If-None-Match", `"abc", "def"`, 501, "NotImplemented"},
+		{"If-Match", `"abc", "def"`, 501, "NotImplemented"},
 		{"x-amz-checksum-crc99", "AAAA", 400, "InvalidRequest"},
 		{"x-amz-trailer", "x-amz-meta-late", 400, "InvalidRequest"},
 	} {

@@ -81,13 +81,18 @@ func invite(w http.ResponseWriter, r *http.Request) {
 
 // run turns a panic of a handler into an error, so that the request ends like
 // any other failed one.
-func (s *server) run(w *response, c *call) (err error) {
+func (s *server) run(w *response, c *call) error {
+	return safely(func() error { return s.handle(w, c) })
+}
+
+// safely turns a panic of do into an error.
+func safely(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return s.handle(w, c)
+	return do()
 }
 
 // handle is the chain: authenticate, find the operation, authorise, do it.
@@ -119,13 +124,26 @@ func (s *server) stamp(h http.Header, id string) {
 }
 
 func (s *server) logCall(c *call, w *response, op string, took time.Duration, err error) {
-	ctx := context.WithoutCancel(c.r.Context())
-	if err != nil && !w.gone() && s.isOurs(c, err) {
-		s.log.ErrorContext(ctx, "request not served", "req", c.id, "op", op, "bucket", c.name, "key", c.key, "err", err)
+	if err != nil && !w.gone() && s.logFailure(c, err) {
 		return
 	}
+	ctx := context.WithoutCancel(c.r.Context())
 	s.log.DebugContext(ctx, "request", "req", c.id, "op", op, "bucket", c.name, "key", c.key,
 		"status", w.status, "size", w.size, "dur", took, "err", err)
+}
+
+// logFailure logs err if a human must look at it, and says whether it did.
+func (s *server) logFailure(c *call, err error) bool {
+	if !s.isOurs(c, err) {
+		return false
+	}
+	op := noOperation
+	if c.op != nil {
+		op = c.op.name
+	}
+	s.log.ErrorContext(context.WithoutCancel(c.r.Context()), "request not served",
+		"req", c.id, "op", op, "bucket", c.name, "key", c.key, "err", err)
+	return true
 }
 
 // isOurs says whether a human must look at err: it is neither the client's
