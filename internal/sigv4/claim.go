@@ -197,8 +197,8 @@ func parsePresigned(t *target) (*claim, error) {
 	return c, nil
 }
 
-// check compares the claim with the clock, the region and the service.
-func (c *claim) check(opt Options) error {
+// checkScope compares the claim with the region and the service.
+func (c *claim) checkScope(opt Options) error {
 	code, prefix := "AuthorizationHeaderMalformed", "The authorization header is malformed"
 	if c.presigned {
 		code, prefix = "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter"
@@ -210,6 +210,14 @@ func (c *claim) check(opt Options) error {
 	}
 	if c.service != opt.Service {
 		return refuse(code, "%s; incorrect service %q. This endpoint belongs to %q.", prefix, c.service, opt.Service)
+	}
+	return nil
+}
+
+// check compares the claim with the clock, the region and the service.
+func (c *claim) check(opt Options) error {
+	if err := c.checkScope(opt); err != nil {
+		return err
 	}
 	now := opt.Now()
 	switch late := now.Sub(c.time); {

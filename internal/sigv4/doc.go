@@ -14,6 +14,8 @@
 // signature, lengths). Bytes are handed out before that, so whatever is made
 // of them must stay invisible until Body.Verify returns nil.
 //
+// A form upload is signed over its policy, not as a request; VerifyPost is for it.
+//
 // Nothing here knows buckets, permissions, Content-MD5 or x-amz-checksum
 // values; trailers are handed on for their owner to compare. Secrets are asked
 // for per request, never kept after it, never part of an error.

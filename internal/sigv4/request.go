@@ -13,6 +13,7 @@ type Request struct {
 	AccessKey string // "" if Anonymous
 	Anonymous bool   // presented no credentials
 	Presigned bool   // signed in the query
+	Form      bool   // a form upload, signed over its policy if at all
 	Mode      Mode
 
 	sum   []byte // of the payload, if ModeSigned

@@ -3,8 +3,6 @@ package sigv4
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
 )
@@ -136,12 +134,9 @@ func verify(r *http.Request, t *target, c *claim, p payload, payloads []string, 
 	if name := c.unsigned(r.Header); name != "" {
 		return nil, refuse("AccessDenied", "There were headers present in the request which were not signed: %s", name)
 	}
-	secret, err := keys(r.Context(), c.accessKey)
-	switch {
-	case errors.Is(err, ErrNoKey):
-		return nil, refuse("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
-	case err != nil:
-		return nil, fmt.Errorf("look up access key %q: %w", c.accessKey, err)
+	secret, err := secretOf(r.Context(), keys, c.accessKey)
+	if err != nil {
+		return nil, err
 	}
 	s := newSigner(secret, c)
 	forms := canonicalRequests(r, t, c, payloads)
