@@ -1,7 +1,6 @@
 package deals
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,31 +9,6 @@ import (
 	"github.com/multiformats/go-multihash"
 	"github.com/multiformats/go-varint"
 )
-
-// sectionSize is the size of a block in a CARv1.
-func sectionSize(c cid.Cid, size int) int64 {
-	n := c.ByteLen() + size
-	return int64(varint.UvarintSize(uint64(n)) + n)
-}
-
-// sectionHead is what stands before the bytes of a block in a CARv1.
-func sectionHead(c cid.Cid, size int) []byte {
-	head := binaryUvarint(nil, uint64(c.ByteLen()+size))
-	return append(head, c.Bytes()...)
-}
-
-// carHeader is the header of a CARv1 with one root. DAG-CBOR of
-// {"roots": [root], "version": 1} is short enough to be written by hand.
-func carHeader(root cid.Cid) []byte {
-	id := root.Bytes()
-	var b bytes.Buffer
-	b.WriteString("\xa2\x65roots\x81\xd8\x2a\x58")
-	b.WriteByte(byte(len(id) + 1))
-	b.WriteByte(0)
-	b.Write(id)
-	b.WriteString("\x67version\x01")
-	return append(binaryUvarint(nil, uint64(b.Len())), b.Bytes()...)
-}
 
 // A link is a named entry of a directory.
 type link struct {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/whypfs/whypfs/internal/car"
 )
 
 // A provider cannot send our requests elsewhere.
@@ -115,10 +117,10 @@ func TestStalls(t *testing.T) {
 
 // A CAR that never ends is left at some point.
 func TestEndlessCAR(t *testing.T) {
-	section := append(sectionHead(rawCID(t, []byte("x")), 1), 'x')
+	section := append(car.SectionHead(rawCID(t, []byte("x")), 1), 'x')
 	var sent atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Write(carHeader(rawCID(t, []byte("x"))))
+		w.Write(car.Header(rawCID(t, []byte("x"))))
 		for {
 			n, err := w.Write(section)
 			if sent.Add(int64(n)); err != nil || sent.Load() > 64<<20 {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -110,7 +111,7 @@ func (d *Deals) loadChunk(ctx context.Context, zone, ord uint64, s *shardRow, of
 	}
 	for _, e := range ch.entries {
 		ch.starts = append(ch.starts, ch.end)
-		ch.end += sectionSize(e.cid, e.size)
+		ch.end += car.SectionSize(e.cid, e.size)
 	}
 	if !ch.covers(off) {
 		return nil, fmt.Errorf("shard %d of zone %d at %d: %w", ord, zone, off, errLayout)

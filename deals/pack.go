@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/internal/commp"
 	"github.com/whypfs/whypfs/kv"
 )
@@ -125,7 +126,7 @@ func (p *packer) measure(ctx context.Context) error {
 		err := p.d.node.Walk(ctx, m.Root, func(c cid.Cid, size int) error {
 			if k := newKey20(c); !p.has(k) {
 				p.seen[k] = place{}
-				p.remaining += sectionSize(c, size)
+				p.remaining += car.SectionSize(c, size)
 			}
 			return nil
 		})
@@ -216,7 +217,7 @@ func (p *packer) inline(ctx context.Context, m Member) error {
 
 // add puts a block into the current shard, or the next if it is full.
 func (p *packer) add(ctx context.Context, m Member, c cid.Cid, size int) (place, error) {
-	need := sectionSize(c, size)
+	need := car.SectionSize(c, size)
 	growth := need
 	if c.Equals(m.Root) {
 		growth += linkSize(rootLink(m))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sort"
 
+	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -149,7 +150,7 @@ func (s *shardReader) at(ctx context.Context, off int64) ([]byte, error) {
 	}
 	i := s.ch.find(off)
 	e := s.ch.entries[i]
-	head := sectionHead(e.cid, e.size)
+	head := car.SectionHead(e.cid, e.size)
 	in := off - s.ch.starts[i]
 	if in < int64(len(head)) {
 		return head[in:], nil

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
-	"github.com/multiformats/go-varint"
+	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
@@ -94,7 +94,7 @@ type wanted struct {
 	off int64 // of its section, in the piece
 }
 
-func (w wanted) end() int64 { return w.off + sectionSize(w.cid, w.size) }
+func (w wanted) end() int64 { return w.off + car.SectionSize(w.cid, w.size) }
 
 // A restorer collects missing blocks that stand together and fetches them at once.
 type restorer struct {
@@ -130,7 +130,7 @@ func (r *restorer) span(ctx context.Context, s span) error {
 			if err := r.block(ctx, piece, wanted{ch.entries[i], base + off}); err != nil {
 				return err
 			}
-			off += sectionSize(ch.entries[i].cid, ch.entries[i].size)
+			off += car.SectionSize(ch.entries[i].cid, ch.entries[i].size)
 		}
 	}
 	return nil
@@ -196,7 +196,7 @@ func (r *restorer) fetchFrom(ctx context.Context, base string) error {
 	at := first.off
 	for len(r.window) > 0 {
 		w := r.window[0]
-		head := int64(len(sectionHead(w.cid, w.size)))
+		head := int64(len(car.SectionHead(w.cid, w.size)))
 		if _, err := io.CopyN(io.Discard, in, w.off+head-at); err != nil {
 			return err
 		}
@@ -280,40 +280,21 @@ func (r *restorer) fetchCAR(ctx context.Context, base string) error {
 	return err
 }
 
-// readCAR calls fn for the blocks of a CARv1 until it says stop. The data is fn's to keep.
+// readCAR calls fn for the blocks of a CAR until it says stop. The data is fn's to keep.
 func readCAR(r io.Reader, fn func(c cid.Cid, data []byte) (more bool, err error)) error {
-	in := bufio.NewReaderSize(r, 64<<10)
-	n, err := varint.ReadUvarint(in)
+	in, err := car.NewReader(r, carBlock)
 	if err != nil {
-		return fmt.Errorf("CAR header: %w", err)
-	}
-	if n > 1<<20 {
-		return errors.New("CAR header is too long")
-	}
-	if _, err := io.CopyN(io.Discard, in, int64(n)); err != nil {
-		return fmt.Errorf("CAR header: %w", err)
+		return err
 	}
 	for {
-		n, err := varint.ReadUvarint(in)
+		c, data, err := in.Next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("CAR section: %w", err)
+			return err
 		}
-		if n > carBlock {
-			return errors.New("CAR section is too long")
-		}
-		buf := make([]byte, n)
-		if _, err := io.ReadFull(in, buf); err != nil {
-			return fmt.Errorf("CAR section: %w", err)
-		}
-		used, c, err := cid.CidFromBytes(buf)
-		if err != nil {
-			return fmt.Errorf("CAR section: %w", err)
-		}
-		more, err := fn(c, buf[used:])
-		if err != nil || !more {
+		if more, err := fn(c, data); err != nil || !more {
 			return err
 		}
 	}

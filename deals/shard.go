@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/internal/commp"
 	"github.com/whypfs/whypfs/kv"
 	"golang.org/x/sync/errgroup"
@@ -38,7 +39,7 @@ func (b *shardBuilder) takes(n int64) bool {
 
 func (b *shardBuilder) add(e entry) {
 	b.entries = append(b.entries, e)
-	b.body += sectionSize(e.cid, e.size)
+	b.body += car.SectionSize(e.cid, e.size)
 }
 
 // link names a content, if there is room for one name more. For the first there always is.
@@ -63,7 +64,7 @@ func (b *shardBuilder) prefix(zone, ord uint64) (root cid.Cid, head []byte, err 
 	if err != nil {
 		return cid.Undef, nil, err
 	}
-	head = append(carHeader(root), sectionHead(root, len(dir))...)
+	head = append(car.Header(root), car.SectionHead(root, len(dir))...)
 	return root, append(head, dir...), nil
 }
 
@@ -85,7 +86,7 @@ func (p *packer) closeShard(ctx context.Context) error {
 		row.Chunks = append(row.Chunks, off)
 		p.row(keyLayout(p.req.Zone, p.ord, uint64(off)), encodeEntries(rest[:n]))
 		for _, e := range rest[:n] {
-			off += sectionSize(e.cid, e.size)
+			off += car.SectionSize(e.cid, e.size)
 		}
 		rest = rest[n:]
 	}

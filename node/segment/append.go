@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/ipfs/go-cid"
+
+	"github.com/whypfs/whypfs/internal/car"
 )
 
 const (
@@ -111,7 +113,7 @@ func (b *Batch) Sync(ctx context.Context) error {
 // put finds or appends a block: it is durable once g is synced up to end.
 // written is 0 if it was found.
 func (s *Store) put(ctx context.Context, c cid.Cid, data []byte, private, sweeps bool) (g *segment, end, written int64, err error) {
-	mh, head := multihashOf(c), sectionHead(c, len(data))
+	mh, head := multihashOf(c), car.SectionHead(c, len(data))
 	if g, end, ok := s.stored(mh, private); ok {
 		s.metrics.puts.WithLabelValues("found").Inc()
 		return g, end, 0, nil

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/multiformats/go-multihash"
+
+	"github.com/whypfs/whypfs/internal/car"
 )
 
 // filled is a store's directory with blocks in one segment, as a killed process leaves it.
@@ -290,7 +292,7 @@ func FuzzDecodeIndex(f *testing.F) {
 // this one says that a private block is public.
 func TestForgedRecord(t *testing.T) {
 	secret := testBlock(t, 1)
-	head := sectionHead(secret.cid, 5)
+	head := car.SectionHead(secret.cid, 5)
 	section := append(slices.Clone(head), "wrong"...)
 	m := mark{length: uint32(len(section)), crc: crc32.Checksum(section, castagnoli)}.encode()
 	d := newMemFiles()

@@ -71,28 +71,6 @@ func parseMark(b []byte) (m mark, ok bool) {
 	return m, m.length <= maxSection
 }
 
-// sectionHead is what stands before the data in the section of a block.
-func sectionHead(c cid.Cid, size int) []byte {
-	k := c.KeyString()
-	n := uint64(len(k) + size)
-	b := make([]byte, 0, varint.UvarintSize(n)+len(k))
-	b = binary.AppendUvarint(b, n)
-	return append(b, k...)
-}
-
-// parseSection splits the section b of a block, whole and already checked by its CRC.
-func parseSection(b []byte) (c cid.Cid, data []byte, ok bool) {
-	n, k, err := varint.FromUvarint(b)
-	if err != nil || n != uint64(len(b)-k) {
-		return c, nil, false
-	}
-	m, c, err := cid.CidFromBytes(b[k:])
-	if err != nil {
-		return c, nil, false
-	}
-	return c, b[k+m:], true
-}
-
 // multihashOf is c's multihash as a string, without copying.
 func multihashOf(c cid.Cid) string {
 	k := c.KeyString()

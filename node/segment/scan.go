@@ -5,6 +5,8 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+
+	"github.com/whypfs/whypfs/internal/car"
 )
 
 // window reads a file forward through one buffer.
@@ -63,7 +65,7 @@ func (w *window) record(off int64, seg uint32) (e entry, ok bool, err error) {
 	if err != nil || len(b) < int(m.length) || crc32.Checksum(b, castagnoli) != m.crc {
 		return e, false, err
 	}
-	c, data, ok := parseSection(b)
+	c, data, ok := car.ParseSection(b)
 	if !ok || len(data) > MaxBlock || len(b)-len(data) > maxHead-markSize {
 		return e, false, nil
 	}
@@ -79,7 +81,7 @@ func (w *window) matches(e entry) bool {
 	if err != nil {
 		return false
 	}
-	c, data, ok := parseSection(b)
+	c, data, ok := car.ParseSection(b)
 	return ok && Matches(c, data)
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+
+	"github.com/whypfs/whypfs/internal/car"
 )
 
 // A segment is rewritten once a minWaste-th of it is waste; with less, copying
@@ -320,7 +322,7 @@ func readRecord(g *segment, e entry) (c cid.Cid, data []byte, err error) {
 	if !ok || int(m.length) != len(sec) || crc32.Checksum(sec, castagnoli) != m.crc {
 		return c, nil, ErrDamaged
 	}
-	c, data, ok = parseSection(sec)
+	c, data, ok = car.ParseSection(sec)
 	if !ok || multihashOf(c) != e.mh || !Matches(c, data) {
 		return c, nil, ErrDamaged
 	}
