@@ -86,6 +86,9 @@ func TestClientsChecksums(t *testing.T) {
 		data := randomBytes(100000)
 		for _, algorithm := range types.ChecksumAlgorithm("").Values() {
 			key := string(algorithm)
+			if key == "MD5" || strings.HasPrefix(key, "XXHASH") {
+				continue // the SDK knows the name, and leaves the sum to its caller
+			}
 			out, err := c.aws.PutObject(context.Background(), &awss3.PutObjectInput{
 				Bucket: aws.String(box), Key: aws.String(key), Body: bytes.NewReader(data), ChecksumAlgorithm: algorithm,
 			})
