@@ -124,12 +124,13 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 		Bucket: bucket.UUID, Key: u.Key, Owner: u.Owner, CID: file.Root, Size: file.Size, ETag: etag,
 		Joined: joined, Parts: sizes, Attributes: u.Attributes,
 	}
-	now := time.Now().UTC()
+	now, sums := time.Now().UTC(), newPartSums(list, u.Checksums)
 	return b.commit(ctx, bucket, o, u.Key, cond, func(tx kv.Tx, o Object) error {
 		if err := unchanged(tx, bucket.UUID, u, list); err != nil {
 			return err
 		}
 		return errors.Join(
+			putPartSums(tx, o.Content, sums),
 			removeUpload(tx, bucket.UUID, u.Key, u.ID),
 			kv.PutJSON(tx, keyDone(u.ID), doneRow{Completed: now, Bucket: bucket.UUID, Asked: asked, Object: newObjectRow(o)}))
 	})

@@ -185,6 +185,9 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.Delete(keyPartSums(id)); err != nil {
+		return err
+	}
 	if c.Zone == 0 {
 		return errors.Join(tx.Delete(keyNew(c.Bucket, c.ID)), removeContent(tx, c))
 	}

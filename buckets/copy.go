@@ -49,7 +49,7 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 	}
 	o := src
 	o.Bucket, o.Key, o.Owner, o.Class, o.Attributes = bucket.UUID, key, owner, "", attr
-	return b.commit(ctx, bucket, o, key, cond, func(tx kv.Tx, _ Object) error {
+	return b.commit(ctx, bucket, o, key, cond, func(tx kv.Tx, o Object) error {
 		now, err := objectAt(tx, src.Bucket, src.Key)
 		if err != nil {
 			return err
@@ -62,7 +62,10 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 		if err == nil && !held {
 			return node.ErrNotFound
 		}
-		return err
+		if err != nil || o.Content == src.Content {
+			return err
+		}
+		return copyPartSums(tx, src.Content, o.Content)
 	})
 }
 

@@ -76,6 +76,7 @@
 //	upl/<uuid>/<key>/<upload id>        MultipartUpload
 //	prt/<upload id>/<number>            Part
 //	doc/<uuid>/<name>                   a document that a transport keeps with a bucket
+//	sum/<content id>                    checksums of the parts of a multipart object
 //	done/<upload id>                    a completed upload's parts and object, for a day
 //
 // Check verifies how they hang together.

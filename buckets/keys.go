@@ -28,6 +28,7 @@ const (
 	tabUpload  = "upl"
 	tabPart    = "prt"
 	tabDone    = "done"
+	tabSums    = "sum"
 	tabDoc     = "doc"
 )
 
@@ -44,6 +45,7 @@ func keyMember(zone, id uint64) []byte         { return kv.Key(tabMember, zone, 
 func keyOpen(bucket string) []byte             { return kv.Key(tabOpen, bucket) }
 func keyUpload(bucket, key, id string) []byte  { return kv.Key(tabUpload, bucket, key, id) }
 func keyPart(upload string, n int) []byte      { return kv.Key(tabPart, upload, uint64(n)) }
+func keyPartSums(content uint64) []byte        { return kv.Key(tabSums, content) }
 func keyDone(upload string) []byte             { return kv.Key(tabDone, upload) }
 func keyDocument(bucket, name string) []byte   { return kv.Key(tabDoc, bucket, name) }
 
