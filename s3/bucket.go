@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,12 +20,13 @@ const (
 
 // listBuckets lists the caller's own buckets, an admin's too.
 func (s *server) listBuckets(w *response, c *call) error {
-	limit, err := c.number("max-buckets", maxBuckets, maxBuckets)
+	limit, err := c.number("max-buckets", maxBuckets, maxBuckets+1)
 	if err != nil {
 		return err
 	}
-	if limit == 0 {
-		return errInvalidArgument.because("max-buckets must be between 1 and 10000")
+	if limit == 0 || limit > maxBuckets {
+		return errInvalidArgument.because("Argument max-buckets must be an integer between 1 and 10000").
+			with("ArgumentName", "max-buckets").with("ArgumentValue", c.q.Get("max-buckets"))
 	}
 	after, err := parseToken(c.q.Get("continuation-token"))
 	if err != nil {
@@ -32,6 +34,9 @@ func (s *server) listBuckets(w *response, c *call) error {
 	}
 	next := ""
 	page := func() ([]buckets.Bucket, error) {
+		if r := c.q.Get("bucket-region"); r != "" && r != s.region {
+			return nil, nil // every bucket is here
+		}
 		p, err := s.buckets.ListBuckets(c.r.Context(), buckets.BucketQuery{
 			Owner: c.user.ID, Prefix: c.q.Get("prefix"), After: after, Max: limit,
 		})
@@ -65,6 +70,12 @@ func (s *server) writeBuckets(w *response, c *call, body []byte, next string) er
 	doc.Xmlns = namespace
 	doc.Owner = &gofakes3.UserInfo{ID: ownerID(c.user.ID), DisplayName: c.user.Name}
 	doc.Prefix = c.q.Get("prefix")
+	// S3 tells the region to who asks with a parameter.
+	if slices.ContainsFunc(names("prefix", "max-buckets", "continuation-token", "bucket-region"), c.q.Has) {
+		for i := range doc.Buckets {
+			doc.Buckets[i].BucketRegion = s.region
+		}
+	}
 	if next != "" {
 		doc.Token = formatToken(next)
 	}
@@ -74,6 +85,7 @@ func (s *server) writeBuckets(w *response, c *call, body []byte, next string) er
 type bucketEntry struct {
 	Name         string
 	CreationDate string
+	BucketRegion string `xml:",omitempty"`
 }
 
 // bucketConfiguration is the body of CreateBucket.
@@ -135,6 +147,7 @@ func (s *server) headBucket(w *response, c *call) error {
 		return err
 	}
 	w.Header().Set("X-Amz-Bucket-Region", s.region)
+	w.Header().Set("X-Amz-Access-Point-Alias", "false")
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(http.StatusOK)
 	return nil

@@ -305,6 +305,7 @@ func TestCreateBucket(t *testing.T) {
 		Names []string `xml:"Buckets>Bucket>Name"`
 		Owner string   `xml:"Owner>DisplayName"`
 		Token string   `xml:"ContinuationToken"`
+		Where []string `xml:"Buckets>Bucket>BucketRegion"`
 	}
 	l := parse[list](t, a.ok("GET", "/", nil, ""))
 	if got := strings.Join(l.Names, " "); got != "box two with.a.short.label" || l.Owner != "ann" || l.Token != "" {
@@ -315,8 +316,17 @@ func TestCreateBucket(t *testing.T) {
 	if got := strings.Join(append(l.Names, rest.Names...), " "); got != "box two with.a.short.label" || len(l.Names) != 2 || rest.Token != "" {
 		t.Errorf("pages of ListBuckets = %+v, %+v", l, rest)
 	}
-	if l = parse[list](t, a.ok("GET", "/?prefix=tw", nil, "")); strings.Join(l.Names, " ") != "two" {
+	if l = parse[list](t, a.ok("GET", "/?prefix=tw", nil, "")); strings.Join(l.Names, " ") != "two" || strings.Join(l.Where, " ") != "us-east-1" {
 		t.Errorf("ListBuckets with a prefix = %+v", l)
+	}
+	if l = parse[list](t, a.ok("GET", "/?bucket-region=us-east-1&max-buckets=10000", nil, "")); len(l.Names) != 3 {
+		t.Errorf("ListBuckets of this region = %+v", l)
+	}
+	if l = parse[list](t, a.ok("GET", "/?bucket-region=eu-west-1", nil, "")); len(l.Names) != 0 {
+		t.Errorf("ListBuckets of another region = %+v", l)
+	}
+	for _, n := range []string{"0", "10001", "-1", "x"} {
+		a.fails("GET", "/?max-buckets="+n, nil, "", 400, "InvalidArgument")
 	}
 
 	// gofakes3 empties a bucket on this header; ours is not to be reached by it.
