@@ -43,11 +43,10 @@ func (b *Buckets) change(ctx context.Context, bucket Bucket, key, version string
 		if o.Marker {
 			return ErrMarker
 		}
-		o.read(now)
 		if err := fn(now, &o); err != nil {
 			return err
 		}
-		return putObject(tx, o)
+		return store(tx, o)
 	})
 	if err != nil {
 		return o, fmt.Errorf("change %q: %w", key, err)

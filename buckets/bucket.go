@@ -241,9 +241,9 @@ func bucketAt(tx kv.Tx, key []byte) (Bucket, error) {
 	return bucketRow(tx, uuid)
 }
 
-// isEmpty says whether a bucket has neither objects nor uploads in progress.
+// isEmpty says whether a bucket has neither versions nor uploads in progress.
 func isEmpty(tx kv.Tx, bucket string) (bool, error) {
-	for _, table := range []string{tabObject, tabUpload} {
+	for _, table := range []string{tabObject, tabVersion, tabUpload} {
 		from, to := kv.Range(table, bucket)
 		if found, err := anyRow(tx, from, to); err != nil || found {
 			return false, err

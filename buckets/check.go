@@ -23,7 +23,7 @@ func (b *Buckets) Check(ctx context.Context) error {
 	err := b.view(ctx, func(tx kv.Tx) error {
 		c := checker{tx: tx}
 		for _, check := range []func() error{
-			c.buckets, c.documents, c.objects, c.contents, c.owned, c.byCID, c.refs,
+			c.buckets, c.documents, c.objects, c.versions, c.nulls, c.contents, c.owned, c.byCID, c.refs,
 			c.unassigned, c.members, c.zones, c.open, c.uploads, c.partSums,
 		} {
 			if err := check(); err != nil {
@@ -64,7 +64,7 @@ func (c *checker) mustHave(want bool, key []byte, format string, args ...any) er
 
 // absent tells a missing row, which is a contradiction, from an error of the store.
 func absent(err error) (bool, error) {
-	for _, missing := range []error{kv.ErrNotFound, ErrNoBucket, ErrNoContent, ErrNoZone, ErrNoObject, ErrInvalidPart} {
+	for _, missing := range []error{kv.ErrNotFound, ErrNoBucket, ErrNoContent, ErrNoZone, ErrNoObject, ErrNoVersion, ErrInvalidPart} {
 		if errors.Is(err, missing) {
 			return true, nil
 		}
@@ -137,19 +137,34 @@ func (c *checker) objects() error {
 			return err
 		}
 		c.must(o.Bucket == bucket && o.Key == key, "object %s/%q says it is %s/%q", bucket, key, o.Bucket, o.Key)
-		_, err = bucketRow(c.tx, bucket)
-		gone, err := absent(err)
-		if err != nil {
-			return err
-		}
-		c.must(!gone, "object %s/%q is in no bucket", bucket, key)
-		content, err := contentRow(c.tx, o.Content)
-		gone, err = absent(err)
-		c.must(!gone, "object %s/%q names content %d, which is gone", bucket, key, o.Content)
-		c.must(gone || (!content.Deleted && content.Bucket == bucket && content.Key == key && content.CID.Equals(o.CID) && content.Size == o.Size),
-			"object %+v names content %+v", o, content)
-		return err
+		c.must(!o.Marker, "delete marker %s/%q is an object", bucket, key)
+		newest, archived, err := newestArchived(c.tx, bucket, key)
+		c.must(!archived || newest.Version < o.place(), "object %s/%q is at %d, another version at %d", bucket, key, o.place(), newest.Version)
+		return errors.Join(err, c.version(o))
 	}, &bucket, &key)
+}
+
+// version: an object is in a bucket that can have it, and names a content of
+// its own that is its mirror image.
+func (c *checker) version(o Object) error {
+	bucket, err := bucketRow(c.tx, o.Bucket)
+	gone, err := absent(err)
+	if err != nil {
+		return err
+	}
+	c.must(!gone, "object %s/%q is in no bucket", o.Bucket, o.Key)
+	c.must(bucket.Versioning != "" || !o.Versioned, "object %s/%q is a version in a bucket without versions", o.Bucket, o.Key)
+	if o.Marker {
+		c.must(o.Content == 0, "delete marker %+v has a content", o)
+		return nil
+	}
+	c.must(o.place() == o.Content, "version %+v is not at the place of its content", o)
+	content, err := contentRow(c.tx, o.Content)
+	gone, err = absent(err)
+	c.must(!gone, "object %s/%q names content %d, which is gone", o.Bucket, o.Key, o.Content)
+	c.must(gone || (!content.Deleted && content.Bucket == o.Bucket && content.Key == o.Key && content.CID.Equals(o.CID) && content.Size == o.Size),
+		"object %+v names content %+v", o, content)
+	return err
 }
 
 // contents: every content is in the indexes it belongs to and in no other.
@@ -166,12 +181,11 @@ func (c *checker) contents() error {
 			return err
 		}
 		if !content.Deleted {
-			o, err := objectAt(c.tx, content.Bucket, content.Key)
-			gone, err := absent(err)
+			named, err := c.named(content)
 			if err != nil {
 				return err
 			}
-			c.must(!gone && o.Content == id, "content %d is named by no object: %+v", id, content)
+			c.must(named, "content %d is named by no object: %+v", id, content)
 		}
 		return errors.Join(
 			c.mustHave(!content.Deleted, keyOwned(content.Owner, id), "owner's row of content %d", id),

@@ -169,7 +169,9 @@ func (b *Buckets) completed(ctx context.Context, bucket Bucket, key, id, asked s
 	if err != nil {
 		return Object{}, fmt.Errorf("complete upload %s: %w", id, err)
 	}
-	return d.Object.object(), nil
+	o := d.Object.object()
+	o.Latest = true // then
+	return o, nil
 }
 
 // askedDigest tells lists of parts apart.

@@ -9,11 +9,14 @@ import (
 	"github.com/whypfs/whypfs/node"
 )
 
-// Copy stores src's bytes, by reference, as bucket/key of owner's with attr. src that was
-// replaced or deleted since it was looked up is ErrNoObject.
+// Copy stores src's bytes, by reference, as bucket/key of owner's with attr.
+// src that was removed since it was looked up is ErrNoObject; it may be any version.
 func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key string, owner uint64, attr Attributes, cond Conditions) (Object, error) {
 	if !validKey(key) {
 		return Object{}, ErrKey
+	}
+	if src.Marker {
+		return Object{}, fmt.Errorf("copy %q: %w", src.Key, ErrMarker)
 	}
 	if err := b.precheck(ctx, bucket, key, cond); err != nil {
 		return Object{}, err
@@ -50,12 +53,12 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 	o := src
 	o.Bucket, o.Key, o.Owner, o.Class, o.Attributes = bucket.UUID, key, owner, "", attr
 	return b.commit(ctx, bucket, o, key, cond, func(tx kv.Tx, o Object) error {
-		now, err := objectAt(tx, src.Bucket, src.Key)
+		now, err := versionNamed(tx, src.Bucket, src.Key, src.VersionID())
+		if errors.Is(err, ErrNoVersion) || err == nil && now.Content != src.Content {
+			return ErrNoObject // another null version is another one
+		}
 		if err != nil {
 			return err
-		}
-		if now.Content != src.Content {
-			return ErrNoObject
 		}
 		// Only a root that is referenced now cannot have been swept.
 		held, err := has(tx, keyContentRef(src.CID, src.Content))

@@ -17,6 +17,8 @@ const (
 	tabByOwner = "bktown"
 	tabGlobal  = "glob"
 	tabObject  = "obj"
+	tabVersion = "ver"
+	tabNull    = "vnul"
 	tabContent = "con"
 	tabOwned   = "own"
 	tabCID     = "cid"
@@ -40,6 +42,7 @@ func keyBucket(uuid string) []byte             { return kv.Key(tabBucket, uuid) 
 func keyByOwner(owner uint64, n string) []byte { return kv.Key(tabByOwner, owner, n) }
 func keyGlobal(owner uint64) []byte            { return kv.Key(tabGlobal, owner) }
 func keyObject(bucket, key string) []byte      { return kv.Key(tabObject, bucket, key) }
+func keyNull(bucket, key string) []byte        { return kv.Key(tabNull, bucket, key) }
 func keyNew(bucket string, id uint64) []byte   { return kv.Key(tabNew, bucket, id) }
 func keyMember(zone, id uint64) []byte         { return kv.Key(tabMember, zone, id) }
 func keyOpen(bucket string) []byte             { return kv.Key(tabOpen, bucket) }
@@ -50,7 +53,10 @@ func keyDone(upload string) []byte             { return kv.Key(tabDone, upload) 
 func keyDocument(bucket, name string) []byte   { return kv.Key(tabDoc, bucket, name) }
 
 // Scans only go up, so rows that are listed newest first have their id inverted.
-func keyContent(id uint64) []byte      { return kv.Key(tabContent, ^id) }
+func keyContent(id uint64) []byte { return kv.Key(tabContent, ^id) }
+func keyVersion(bucket, key string, place uint64) []byte {
+	return kv.Key(tabVersion, bucket, key, ^place)
+}
 func keyZone(id uint64) []byte         { return kv.Key(tabZone, ^id) }
 func keyOwned(owner, id uint64) []byte { return kv.Key(tabOwned, owner, ^id) }
 

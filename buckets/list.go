@@ -76,6 +76,7 @@ func (p *Page) fill(tx kv.Tx, bucket Bucket, q Query, from, to []byte) error {
 			if err != nil {
 				return err
 			}
+			o.Latest = true
 			o.read(bucket)
 			p.Objects = append(p.Objects, o)
 			p.Next = key

@@ -64,7 +64,7 @@ type Object struct {
 	Version   uint64  `json:",omitempty"` // place among the key's versions, increasing; 0: its content's id is its place
 	Versioned bool    `json:",omitempty"` // put while versioning was enabled; else it is the null version
 	Marker    bool    `json:",omitempty"` // a delete marker, which has no content
-	Latest    bool    `json:"-"`          // the key's newest version
+	Latest    bool    `json:"-"`          // the key's newest version, when it was read or made
 	Attributes
 }
 
@@ -92,19 +92,6 @@ type Conditions struct {
 	IfMatch, IfNoneMatch string
 	IfSize               *int64    // its size
 	IfModified           time.Time // when it was modified, to the second
-}
-
-// DeleteOptions say what of a key is deleted.
-type DeleteOptions struct {
-	Version string // "": the current version
-	Conditions
-	BypassGovernance bool // the caller may delete what GOVERNANCE retains
-}
-
-// Deleted is what a Delete made or removed.
-type Deleted struct {
-	Version string // of the delete marker made, or the version removed; "" in a bucket without versions
-	Marker  bool   // it is a delete marker
 }
 
 // Put stores an object of owner's; owner 0 stands for the bucket's. When it returns nil, blocks and metadata are durable;
@@ -182,14 +169,15 @@ func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr
 }
 
 // commit makes an object visible whose blocks are stored as asked, the bucket
-// as its caller found it, wants them, and releases the one it replaces. The
-// same bytes again stay the same content: what is dealt already, or about to
-// be, is not dealt a second time. extra, if not nil, is part of the same
-// transaction, and has the last word before the object is written.
+// as its caller found it, wants them, in the place of the one it replaces. Where
+// there are no versions the same bytes again stay the same content: what is
+// dealt already, or about to be, is not dealt a second time. extra, if not nil,
+// is part of the same transaction, and has the last word before the object is written.
 func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name string, cond Conditions, extra func(kv.Tx, Object) error) (Object, error) {
 	candidate := b.newID()
-	key := o.Key
+	var made Object
 	err := b.update(ctx, func(tx kv.Tx) error {
+		made = o // of this run
 		bucket, err := bucketRow(tx, o.Bucket)
 		if err != nil {
 			return err
@@ -197,49 +185,62 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 		if bucket.Policy.Publish != asked.Policy.Publish {
 			return ErrPublishChanged
 		}
-		if o.Owner == 0 {
-			o.Owner = bucket.Owner
-		}
-		old, found, err := current(tx, o.Bucket, key, cond)
+		old, found, err := current(tx, o.Bucket, o.Key, cond)
 		if err != nil {
 			return err
 		}
-		o.Modified = idTime(candidate)
-		if found && old.CID.Equals(o.CID) {
-			o.Content, err = old.Content, b.keepContent(tx, old.Content)
+		keep := found && bucket.Versioning == "" && old.CID.Equals(o.CID)
+		if keep {
+			made.Content, err = old.Content, b.keepContent(tx, old.Content)
 		} else {
-			o.Content, err = freeID(tx, candidate, keyContent)
+			made.Content, err = newContentID(tx, bucket, o.Key, old, found, candidate)
 		}
 		if err != nil {
 			return err
 		}
-		if o.Key = key; key == "" {
-			o.Key = strconv.FormatUint(o.Content, 10) + "/" + name
+		if err := made.settle(bucket, name, idTime(candidate)); err != nil {
+			return err
 		}
 		if extra != nil {
-			if err := extra(tx, o); err != nil {
+			if err := extra(tx, made); err != nil {
 				return err
 			}
 		}
-		if err := putObject(tx, o); err != nil {
-			return err
-		}
-		if found && old.Content == o.Content {
-			return nil
-		}
-		if found {
-			if err := b.releaseContent(tx, old.Content); err != nil {
-				return err
-			}
+		if keep {
+			return putObject(tx, made)
 		}
 		return errors.Join(
-			b.announceLater(tx, bucket, o.Content),
+			b.displace(tx, bucket, made.Key, old, found),
+			putObject(tx, made),
+			b.announceLater(tx, bucket, made.Content),
 			b.insertContent(tx, Content{
-				ID: o.Content, Owner: bucket.Owner, Bucket: o.Bucket, Name: name, Key: o.Key,
-				CID: o.CID, Size: o.Size, Created: idTime(o.Content),
+				ID: made.Content, Owner: bucket.Owner, Bucket: made.Bucket, Name: name, Key: made.Key,
+				CID: made.CID, Size: made.Size, Created: idTime(made.Content),
 			}))
 	})
-	return o, err
+	return made, err
+}
+
+// newContentID returns the id of the content that a new version of a key has.
+func newContentID(tx kv.Tx, bucket Bucket, key string, old Object, found bool, candidate uint64) (uint64, error) {
+	least, err := nextPlace(tx, bucket, key, old, found, candidate)
+	if err != nil {
+		return 0, err
+	}
+	return freeID(tx, least, keyContent)
+}
+
+// settle sets what a new object has from its bucket and its content.
+func (o *Object) settle(bucket Bucket, name string, now time.Time) error {
+	if o.Key == "" {
+		o.Key = strconv.FormatUint(o.Content, 10) + "/" + name
+	}
+	o.Version, o.Versioned, o.Latest, o.Modified = 0, bucket.Versioning == Enabled, true, now
+	if bucket.Versioning != "" {
+		o.Version = o.Content
+	}
+	o.read(bucket)
+	return bucket.lock(o, time.Now())
 }
 
 // Head returns a version of a key; version "" is the current one. It returns
@@ -262,32 +263,6 @@ func (b *Buckets) Head(ctx context.Context, bucket Bucket, key, version string) 
 // Open returns a reader of an object's bytes, which brings them back from a provider if they are not local.
 func (b *Buckets) Open(ctx context.Context, root cid.Cid) (*node.FileReader, error) {
 	return b.node.OpenFile(ctx, root)
-}
-
-// Delete removes the object at key, if there is one. Its cost does not depend on its size.
-func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, opt DeleteOptions) (Deleted, error) {
-	deleted := false
-	err := b.update(ctx, func(tx kv.Tx) error {
-		if _, err := bucketRow(tx, bucket.UUID); err != nil {
-			return err
-		}
-		var o Object
-		var err error
-		o, deleted, err = current(tx, bucket.UUID, key, opt.Conditions)
-		if err != nil || !deleted {
-			return err
-		}
-		return errors.Join(
-			tx.Delete(keyObject(bucket.UUID, key)),
-			b.releaseContent(tx, o.Content))
-	})
-	if err != nil {
-		return Deleted{}, fmt.Errorf("delete %q: %w", key, err)
-	}
-	if deleted {
-		b.metrics.objects.WithLabelValues("delete").Inc()
-	}
-	return Deleted{}, nil
 }
 
 // current returns the object at key, if there is one, when the conditions on it hold.

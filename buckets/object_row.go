@@ -64,5 +64,7 @@ func objectAt(tx kv.Tx, bucket, key string) (Object, error) {
 	if errors.Is(err, kv.ErrNotFound) {
 		return Object{}, ErrNoObject
 	}
-	return row.object(), err
+	o := row.object()
+	o.Latest = true
+	return o, err
 }

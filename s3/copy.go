@@ -75,6 +75,7 @@ func (c *call) copied(src buckets.Object, replace bool) (buckets.Attributes, err
 		return attr, err
 	}
 	attr := src.Attributes
+	attr.Grants, attr.Retention, attr.Hold = nil, buckets.Retention{}, false // S3 does not copy these
 	attr.Headers = map[string]string{}
 	maps.Copy(attr.Headers, src.Headers)
 	return attr, c.own(&attr)

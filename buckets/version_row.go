@@ -1,0 +1,70 @@
+package buckets
+
+import (
+	"errors"
+
+	"github.com/whypfs/whypfs/kv"
+)
+
+// The newest version of a key is its row in obj if it is an object. All others,
+// and every delete marker, are archived: rows in ver, newest first.
+
+// archive stores a version among those of its key.
+func archive(tx kv.Tx, o Object) error {
+	o.Version = o.place()
+	err := kv.PutJSON(tx, keyVersion(o.Bucket, o.Key, o.Version), newObjectRow(o))
+	if o.Versioned {
+		return err
+	}
+	return errors.Join(err, kv.PutJSON(tx, keyNull(o.Bucket, o.Key), o.Version))
+}
+
+// unarchive takes a version out of those of its key.
+func unarchive(tx kv.Tx, o Object) error {
+	err := tx.Delete(keyVersion(o.Bucket, o.Key, o.Version))
+	if o.Versioned {
+		return err
+	}
+	return errors.Join(err, tx.Delete(keyNull(o.Bucket, o.Key)))
+}
+
+// archivedAt returns the archived version at a place, or ErrNoVersion.
+func archivedAt(tx kv.Tx, bucket, key string, place uint64) (Object, error) {
+	row, err := kv.GetJSON[objectRow](tx, keyVersion(bucket, key, place))
+	if errors.Is(err, kv.ErrNotFound) {
+		return Object{}, ErrNoVersion
+	}
+	return row.object(), err
+}
+
+// archivedNull returns the null version if it is archived, or ErrNoVersion.
+func archivedNull(tx kv.Tx, bucket, key string) (Object, error) {
+	place, err := kv.GetJSON[uint64](tx, keyNull(bucket, key))
+	if errors.Is(err, kv.ErrNotFound) {
+		return Object{}, ErrNoVersion
+	}
+	if err != nil {
+		return Object{}, err
+	}
+	return archivedAt(tx, bucket, key, place)
+}
+
+// newestArchived returns the newest archived version of a key.
+func newestArchived(tx kv.Tx, bucket, key string) (o Object, found bool, err error) {
+	for row, err := range tx.Scan(kv.Range(tabVersion, bucket, key)) {
+		if err != nil {
+			return Object{}, false, err
+		}
+		o, err := decodeObject(row.Value)
+		return o, err == nil, err
+	}
+	return Object{}, false, nil
+}
+
+// store writes a version back that was changed where it is.
+func store(tx kv.Tx, o Object) error {
+	if o.Latest {
+		return putObject(tx, o)
+	}
+	return archive(tx, o)
+}
