@@ -18,9 +18,13 @@
 // OpenFile reads these and any other valid UnixFS file, and checks every block,
 // so it returns the bytes that the CID names or an error.
 //
+// ImportCAR stores the DAG that a CAR holds, a file or any other whose codecs
+// it can follow: dag-pb, dag-cbor and dag-json, with leaves that are raw, cbor
+// or json. OpenDAG reads a DAG as a sequence of bytes: a file's own, or a CAR.
+//
 // # Promises
 //
-// When Import, Concat, PutBlocks, Publish or Fetch return nil, every block they
+// When Import, ImportCAR, Concat, PutBlocks, Publish or Fetch return nil, every block they
 // stored, and every block they found stored, is durable.
 //
 // # Removal

@@ -26,7 +26,7 @@ const (
 // Config.Restore with the file's root. The end of ctx ends the reader too.
 func (n *Node) OpenFile(ctx context.Context, root cid.Cid) (*FileReader, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &FileReader{n: n, ctx: ctx, cancel: cancel, root: root}
+	f := &FileReader{source: source{n: n, root: root}, ctx: ctx, cancel: cancel}
 	top, err := f.node(root)
 	if err != nil {
 		cancel()
@@ -40,15 +40,13 @@ func (n *Node) OpenFile(ctx context.Context, root cid.Cid) (*FileReader, error) 
 // FileReader reads a file with seeking and read-ahead. It is not safe for
 // concurrent use. It has to be closed.
 type FileReader struct {
-	n        *Node
-	ctx      context.Context // io.Reader has no room for one
-	cancel   context.CancelFunc
-	wg       sync.WaitGroup // reads ahead
-	root     cid.Cid
-	size     int64
-	pos      int64
-	restored bool // Restore was called
-	closed   bool
+	source
+	ctx    context.Context // io.Reader has no room for one
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // reads ahead
+	size   int64
+	pos    int64
+	closed bool
 
 	cursor cursor
 	cur    *leafRead   // holds pos, or was just read
@@ -106,19 +104,28 @@ func (f *FileReader) WriteTo(w io.Writer) (written int64, err error) {
 
 // Seek implements io.Seeker. It reads nothing.
 func (f *FileReader) Seek(off int64, whence int) (int64, error) {
+	pos, err := seek(f.pos, f.size, off, whence)
+	if err != nil {
+		return 0, fmt.Errorf("seek %s: %w", f.root, err)
+	}
+	f.pos = pos
+	return pos, nil
+}
+
+// seek is the place that a Seek means.
+func seek(pos, size, off int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekStart:
 	case io.SeekCurrent:
-		off += f.pos
+		off += pos
 	case io.SeekEnd:
-		off += f.size
+		off += size
 	default:
-		return 0, fmt.Errorf("seek %s: bad whence %d", f.root, whence)
+		return 0, fmt.Errorf("bad whence %d", whence)
 	}
 	if off < 0 {
-		return 0, fmt.Errorf("seek %s: negative offset", f.root)
+		return 0, errors.New("negative offset")
 	}
-	f.pos = off
 	return off, nil
 }
 
@@ -181,7 +188,7 @@ func (f *FileReader) advance() error {
 		<-l.done
 	}
 	if isMiss(l.err) {
-		l.data, l.err = f.block(l.cid)
+		l.data, l.err = f.block(f.ctx, l.cid)
 	}
 	if l.err == nil && int64(len(l.data)) != l.size {
 		l.err = fmt.Errorf("%s: %d bytes where %d are due: %w", l.cid, len(l.data), l.size, ErrNotFile)
@@ -261,32 +268,11 @@ func (f *FileReader) recycle(l *leafRead) {
 
 // node reads a node of the file.
 func (f *FileReader) node(c cid.Cid) (fileNode, error) {
-	data, err := f.block(c)
+	data, err := f.block(f.ctx, c)
 	if err != nil {
 		return fileNode{}, err
 	}
 	return parseFile(c, data)
-}
-
-func isMiss(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) }
-
-// block reads a block, restoring the file if that was not tried yet.
-func (f *FileReader) block(c cid.Cid) ([]byte, error) {
-	data, err := f.n.Block(f.ctx, c)
-	if !isMiss(err) || f.n.cfg.Restore == nil {
-		return data, err
-	}
-	if !f.restored {
-		f.restored = true
-		if re := f.n.cfg.Restore(f.ctx, f.root); re != nil {
-			if errors.Is(re, ErrNotFound) {
-				return nil, err
-			}
-			return nil, fmt.Errorf("%w: restore %s: %w", err, f.root, re)
-		}
-		f.n.log.InfoContext(f.ctx, "file restored", "cid", f.root.String())
-	}
-	return f.n.Block(f.ctx, c)
 }
 
 // A piece is a run of a file's bytes in one block.

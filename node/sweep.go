@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 
 	"github.com/whypfs/whypfs/node/segment"
 )
@@ -47,13 +46,13 @@ func (n *Node) Sweep(ctx context.Context, roots func(yield func(cid.Cid) error) 
 		if err != nil {
 			return nil, fmt.Errorf("list roots: %w", err)
 		}
-		m := marker{n: n, sha: map[[32]byte]struct{}{}, other: map[string]struct{}{}, walked: cid.NewSet()}
+		m := marker{n: n, hashes: newHashSet(), walked: cid.NewSet()}
 		for _, root := range all {
 			if err := m.mark(ctx, root); err != nil {
 				return nil, err
 			}
 		}
-		return m.live, nil
+		return m.hashes.has, nil
 	})
 	if err != nil {
 		err = fmt.Errorf("sweep: %w", err)
@@ -63,22 +62,18 @@ func (n *Node) Sweep(ctx context.Context, roots func(yield func(cid.Cid) error) 
 
 // A marker collects the multihashes of blocks that roots reach.
 type marker struct {
-	n     *Node
-	sha   map[[32]byte]struct{} // SHA2-256 digests, which nearly all are
-	other map[string]struct{}
+	n      *Node
+	hashes hashSet
 	// By CID, not multihash: one block may be named as a leaf and as a node.
 	walked *cid.Set
+	todo   []cid.Cid // a stack of what was not walked before
 }
 
 func (m *marker) mark(ctx context.Context, root cid.Cid) error {
-	todo := []cid.Cid{root}
-	for len(todo) > 0 {
-		c := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		m.add(c.Hash())
-		if !hasLinks(c) || !m.walked.Visit(c) {
-			continue
-		}
+	m.reach(root)
+	for len(m.todo) > 0 {
+		c := m.todo[len(m.todo)-1]
+		m.todo = m.todo[:len(m.todo)-1]
 		data, err := m.n.Block(ctx, c)
 		if errors.Is(err, ErrNotFound) {
 			continue
@@ -92,33 +87,17 @@ func (m *marker) mark(ctx context.Context, root cid.Cid) error {
 			m.n.log.WarnContext(ctx, "malformed node", "cid", c.String(), "err", err)
 			continue
 		}
-		todo = append(todo, links...)
+		for _, l := range links {
+			m.reach(l)
+		}
 	}
 	return nil
 }
 
-func digest(mh multihash.Multihash) (d [32]byte, ok bool) {
-	if len(mh) != 34 || mh[0] != multihash.SHA2_256 || mh[1] != 32 {
-		return d, false
+// reach notes a block. It is put on the stack once, however many link to it.
+func (m *marker) reach(c cid.Cid) {
+	m.hashes.add(c.Hash())
+	if hasLinks(c) && m.walked.Visit(c) {
+		m.todo = append(m.todo, c)
 	}
-	return [32]byte(mh[2:]), true
-}
-
-func (m *marker) add(mh multihash.Multihash) {
-	if d, ok := digest(mh); ok {
-		m.sha[d] = struct{}{}
-	} else {
-		m.other[string(mh)] = struct{}{}
-	}
-}
-
-// live implements segment.Live.
-func (m *marker) live(mh multihash.Multihash) bool {
-	d, ok := digest(mh)
-	if !ok {
-		_, ok = m.other[string(mh)]
-		return ok
-	}
-	_, ok = m.sha[d]
-	return ok
 }

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
@@ -18,39 +20,63 @@ func (n *Node) Walk(ctx context.Context, root cid.Cid, fn func(c cid.Cid, size i
 
 // walk is Walk; blocks that are not here go to missing, unless it is nil.
 func (n *Node) walk(ctx context.Context, root cid.Cid, fn func(c cid.Cid, size int) error, missing func(cid.Cid) error) error {
-	seen := cid.NewSet()
-	todo := []cid.Cid{root} // a stack, its top leftmost
-	for len(todo) > 0 {
-		c := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !seen.Visit(c) {
+	w := newWalker(root, n.look)
+	for {
+		c, size, err := w.next(ctx)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err == nil:
+			err = fn(c, size)
+		case missing != nil && isMiss(err):
+			err = missing(c)
+		default:
+			err = fmt.Errorf("walk %s: %w", root, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// A walker goes over the blocks of a DAG, each CID once, parents before
+// children, left to right, past data that is inlined in CIDs.
+type walker struct {
+	look func(context.Context, cid.Cid) (size int, links []cid.Cid, err error)
+	seen *cid.Set
+	todo []cid.Cid // a stack, its top leftmost
+}
+
+func newWalker(root cid.Cid, look func(context.Context, cid.Cid) (int, []cid.Cid, error)) *walker {
+	return &walker{look: look, seen: cid.NewSet(), todo: []cid.Cid{root}}
+}
+
+// next returns the next block, or io.EOF. After an error of look, which comes
+// with the CID, the walk goes on behind that block.
+func (w *walker) next(ctx context.Context) (c cid.Cid, size int, err error) {
+	for len(w.todo) > 0 {
+		c := w.todo[len(w.todo)-1]
+		w.todo = w.todo[:len(w.todo)-1]
+		if !w.seen.Visit(c) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return cid.Undef, 0, err
 		}
-		size, links, err := n.look(ctx, c)
+		size, links, err := w.look(ctx, c)
 		if err != nil {
-			if missing == nil || !isMiss(err) {
-				return fmt.Errorf("walk %s: %w", root, err)
+			return c, 0, err
+		}
+		for _, l := range slices.Backward(links) {
+			if !w.seen.Has(l) {
+				w.todo = append(w.todo, l)
 			}
-			if err := missing(c); err != nil {
-				return err
-			}
-			continue
 		}
 		if c.Prefix().MhType != multihash.IDENTITY {
-			if err := fn(c, size); err != nil {
-				return err
-			}
-		}
-		for i := len(links) - 1; i >= 0; i-- {
-			if !seen.Has(links[i]) {
-				todo = append(todo, links[i])
-			}
+			return c, size, nil
 		}
 	}
-	return nil
+	return cid.Undef, 0, io.EOF
 }
 
 // look returns a block's size and links.
