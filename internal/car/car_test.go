@@ -163,6 +163,16 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// Older writers put the version first, which DAG-CBOR's order of keys forbids.
+func TestVersionFirst(t *testing.T) {
+	c := raw(t, "one").Bytes()
+	head := "\xa2\x67version\x01\x65roots\x81\xd8\x2a\x58" + string(rune(len(c)+1)) + "\x00" + string(c)
+	r, err := car.NewReader(strings.NewReader(string(rune(len(head)))+head+section(t, "one")), 10)
+	if err != nil || len(r.Roots) != 1 || r.Roots[0] != raw(t, "one") {
+		t.Errorf("NewReader = %+v, %v", r, err)
+	}
+}
+
 // A body that breaks off is the sender's failure, and not a malformed CAR.
 func TestBrokenOff(t *testing.T) {
 	v1 := string(car.Header(raw(t, "one"))) + section(t, "one")
