@@ -145,3 +145,24 @@ func TestListBucketPages(t *testing.T) {
 		}
 	}
 }
+
+// TestBucketBornWith: a bucket never exists without what it was asked to have,
+// and an empty list of grants is not the default one.
+func TestBucketBornWith(t *testing.T) {
+	f := newTest(t, buckets.Options{})
+	ctx := t.Context()
+	_, err := f.CreateBucket(ctx, 7, "born", buckets.BucketOptions{
+		Grants: []acl.Grant{}, Documents: map[string][]byte{"ownership": []byte("ObjectWriter")},
+	})
+	wantErr(t, "CreateBucket", err, nil)
+	b, err := f.Bucket(ctx, "born")
+	wantErr(t, "Bucket", err, nil)
+	if b.Grants == nil || len(b.Grants) != 0 {
+		t.Errorf("grants = %#v, want an empty list", b.Grants)
+	}
+	got, err := f.Document(ctx, b, "ownership")
+	if wantErr(t, "Document", err, nil); string(got) != "ObjectWriter" {
+		t.Errorf("document = %q", got)
+	}
+	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, "born"), nil)
+}

@@ -34,7 +34,7 @@ type Bucket struct {
 
 	Versioning Versioning        `json:",omitempty"` // "": never set
 	Lock       *ObjectLock       `json:",omitempty"` // nil: object lock is not enabled
-	Grants     []acl.Grant       `json:",omitempty"`
+	Grants     []acl.Grant       `json:",omitzero"`  // nil: S3's default; none at all is another list
 	Documents  map[string]uint64 `json:",omitempty"` // revision of each document it has; see Document
 }
 
@@ -42,6 +42,7 @@ type Bucket struct {
 type BucketOptions struct {
 	ObjectLock bool // enables versioning too
 	Grants     []acl.Grant
+	Documents  map[string][]byte // see SetDocument
 }
 
 // CreateBucket makes a bucket. The name rule is S3's (3-63, lower case …).
@@ -54,6 +55,12 @@ func (b *Buckets) CreateBucket(ctx context.Context, owner uint64, name string, o
 	if opt.ObjectLock {
 		bucket.Versioning, bucket.Lock = Enabled, &ObjectLock{}
 	}
+	for document := range opt.Documents {
+		if bucket.Documents == nil {
+			bucket.Documents = map[string]uint64{}
+		}
+		bucket.Documents[document] = b.newID()
+	}
 	err := b.update(ctx, func(tx kv.Tx) error {
 		switch old, err := bucketNamed(tx, name); {
 		case err == nil && old.Owner == owner:
@@ -62,6 +69,11 @@ func (b *Buckets) CreateBucket(ctx context.Context, owner uint64, name string, o
 			return ErrBucketExists
 		case !errors.Is(err, ErrNoBucket):
 			return err
+		}
+		for document, data := range opt.Documents {
+			if err := tx.Put(keyDocument(bucket.UUID, document), data); err != nil {
+				return err
+			}
 		}
 		return errors.Join(
 			kv.PutJSON(tx, keyBucket(bucket.UUID), bucket),

@@ -98,7 +98,7 @@ func TestDeleteBucket(t *testing.T) {
 	f.put(b, "key", "body")
 	wantErr(t, "DeleteBucket with an object", f.DeleteBucket(ctx, "one"), buckets.ErrNotEmpty)
 	f.delete(b, "key")
-	u, err := f.CreateUpload(ctx, b, "key", 7, buckets.Attributes{}, "")
+	u, err := f.CreateUpload(ctx, b, "key", 7, 7, buckets.Attributes{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestDeleteBucket(t *testing.T) {
 	// Who still has the bucket in hand must not write into it, nor see it come back.
 	_, err = f.Put(ctx, b, "key", 7, upload("body"), buckets.Attributes{}, buckets.Conditions{})
 	wantErr(t, "Put", err, buckets.ErrNoBucket)
-	_, err = f.CreateUpload(ctx, b, "key", 7, buckets.Attributes{}, "")
+	_, err = f.CreateUpload(ctx, b, "key", 7, 7, buckets.Attributes{}, "")
 	wantErr(t, "CreateUpload", err, buckets.ErrNoBucket)
 	_, err = f.List(ctx, b, buckets.Query{Max: 10})
 	wantErr(t, "List", err, buckets.ErrNoBucket)

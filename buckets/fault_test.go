@@ -136,7 +136,7 @@ var faultCases = []faultCase{
 	{
 		name: "create upload", before: nothing, after: func(*fixture, buckets.Bucket) error { return nil },
 		op: func(f *fixture, b buckets.Bucket, _ string) error {
-			_, err := f.CreateUpload(f.t.Context(), b, "key", 7, buckets.Attributes{}, "")
+			_, err := f.CreateUpload(f.t.Context(), b, "key", 7, 7, buckets.Attributes{}, "")
 			return err
 		},
 	},

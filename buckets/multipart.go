@@ -27,10 +27,12 @@ const (
 
 // MultipartUpload is an upload in progress.
 type MultipartUpload struct {
-	ID      string // ordered by time
-	Key     string
-	Owner   uint64
-	Started time.Time
+	ID    string // ordered by time
+	Key   string
+	Owner uint64 // of the object to be
+	// Initiator began it: 0, as in old rows, is its owner.
+	Initiator uint64 `json:",omitempty"`
+	Started   time.Time
 	Attributes
 	Algorithm string // checksum algorithm asked for at creation, or ""
 }
@@ -45,8 +47,9 @@ type Part struct {
 	Checksums map[string]string
 }
 
-// CreateUpload begins an upload. It stays until it is completed or aborted.
-func (b *Buckets) CreateUpload(ctx context.Context, bucket Bucket, key string, owner uint64, attr Attributes, algorithm string) (MultipartUpload, error) {
+// CreateUpload begins an upload by initiator of an object that will be owner's.
+// It stays until it is completed or aborted.
+func (b *Buckets) CreateUpload(ctx context.Context, bucket Bucket, key string, owner, initiator uint64, attr Attributes, algorithm string) (MultipartUpload, error) {
 	if !validKey(key) {
 		return MultipartUpload{}, ErrKey
 	}
@@ -55,7 +58,7 @@ func (b *Buckets) CreateUpload(ctx context.Context, bucket Bucket, key string, o
 		return MultipartUpload{}, fmt.Errorf("upload id: %w", err)
 	}
 	u := MultipartUpload{
-		ID: id.String(), Key: key, Owner: owner, Attributes: attr, Algorithm: algorithm,
+		ID: id.String(), Key: key, Owner: owner, Initiator: initiator, Attributes: attr, Algorithm: algorithm,
 		Started: time.Now().UTC().Truncate(time.Millisecond),
 	}
 	err = b.update(ctx, func(tx kv.Tx) error {

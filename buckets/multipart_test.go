@@ -19,7 +19,7 @@ const mib = 1 << 20
 func (f *fixture) begin(b buckets.Bucket, key string, bodies ...string) (string, []buckets.CompletedPart) {
 	f.t.Helper()
 	attr := buckets.Attributes{Meta: map[string]string{"from": "create"}}
-	u, err := f.CreateUpload(f.t.Context(), b, key, 7, attr, "")
+	u, err := f.CreateUpload(f.t.Context(), b, key, 7, 7, attr, "")
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ type Attributes struct {
 	// ChecksumType is FULL_OBJECT or COMPOSITE when Checksums is not empty.
 	ChecksumType string      `json:",omitempty"`
 	Tags         []Tag       `json:",omitempty"`
-	Grants       []acl.Grant `json:",omitempty"` // who else may do what; the transport judges
+	Grants       []acl.Grant `json:",omitzero"` // who may do what; nil: the transport's default
 	Retention    Retention   `json:",omitzero"`
 	Hold         bool        `json:",omitempty"` // legal hold
 }

@@ -115,7 +115,7 @@ func TestKeys(t *testing.T) {
 	for _, key := range []string{"", "a\xff", strings.Repeat("k", 1025), strings.Repeat("ü", 513)} {
 		_, err := f.Put(t.Context(), b, key, 7, upload("x"), buckets.Attributes{}, buckets.Conditions{})
 		wantErr(t, fmt.Sprintf("Put(%.20q)", key), err, buckets.ErrKey)
-		_, err = f.CreateUpload(t.Context(), b, key, 7, buckets.Attributes{}, "")
+		_, err = f.CreateUpload(t.Context(), b, key, 7, 7, buckets.Attributes{}, "")
 		wantErr(t, fmt.Sprintf("CreateUpload(%.20q)", key), err, buckets.ErrKey)
 	}
 	for _, key := range []string{"/", "//", ".", "..", "\x00", "a\x00b", "ü", strings.Repeat("k", 1024), "a\x00\xef\xbf\xbf"} {

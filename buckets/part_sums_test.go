@@ -14,7 +14,7 @@ func TestPartChecksums(t *testing.T) {
 	b := f.bucket("one")
 	bodies := []string{fresh(5 * mib), fresh(17)}
 	want := []string{"sum1", "sum2"}
-	u, err := f.CreateUpload(t.Context(), b, "key", 7, buckets.Attributes{}, "CRC32")
+	u, err := f.CreateUpload(t.Context(), b, "key", 7, 7, buckets.Attributes{}, "CRC32")
 	if err != nil {
 		t.Fatal(err)
 	}

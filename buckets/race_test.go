@@ -198,7 +198,7 @@ func (c *churn) compare(ctx context.Context, root cid.Cid) error {
 }
 
 func (c *churn) multipart(ctx context.Context, key, body string) error {
-	u, err := c.CreateUpload(ctx, c.b, key, 7, buckets.Attributes{}, "")
+	u, err := c.CreateUpload(ctx, c.b, key, 7, 7, buckets.Attributes{}, "")
 	if err != nil {
 		return err
 	}

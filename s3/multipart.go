@@ -31,7 +31,7 @@ func (s *server) createUpload(w *response, c *call) error {
 		return err
 	}
 	attr.ChecksumType = kind
-	up, err := s.buckets.CreateUpload(c.r.Context(), c.bucket, c.key, c.user.ID, attr, algorithm)
+	up, err := s.buckets.CreateUpload(c.r.Context(), c.bucket, c.key, c.user.ID, c.user.ID, attr, algorithm)
 	if err != nil {
 		return err
 	}
