@@ -73,6 +73,21 @@ func TestDeleteObjectsRefuses(t *testing.T) {
 	}
 }
 
+// Keys with characters that XML cannot have are deleted as any other, whether
+// a client writes them as references or, as botocore does, as they are.
+func TestDeleteObjectsWithControlCharacters(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	a.fill("a\x01b", "a\vc", "\uFFFE", "a\nd")
+	r := a.deleteKeys("<Delete><Object><Key>a\x01b</Key></Object><Object><Key>a&#xb;c</Key></Object>"+
+		"<Object><Key>\uFFFE</Key></Object><Object><Key>a&#10;d</Key></Object></Delete>", nil)
+	if r.status != 200 || !strings.Contains(r.body, "<Key>a&#x1;b</Key>") {
+		t.Errorf("DeleteObjects = %d %s", r.status, r.body)
+	}
+	if p := a.list("encoding-type=url"); len(p.Keys) != 0 {
+		t.Errorf("left are %q", p.Keys)
+	}
+}
+
 // many is a request for n keys that do not exist, of the greatest length and
 // with characters that need the longest escapes.
 func many(n int) string {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/checksum"
@@ -71,6 +72,7 @@ var (
 	errMalformedXML        = &apiError{Code: "MalformedXML", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
 	errMetadataTooLarge    = &apiError{Code: "MetadataTooLarge", Status: 400, Message: "Your metadata headers exceed the maximum allowed metadata size"}
 	errMethodNotAllowed    = &apiError{Code: "MethodNotAllowed", Status: 405, Message: "The specified method is not allowed against this resource."}
+	errMissingLength       = &apiError{Code: "MissingContentLength", Status: 411, Message: "You must provide the Content-Length HTTP header."}
 	errNoSuchBucket        = &apiError{Code: "NoSuchBucket", Status: 404, Message: "The specified bucket does not exist"}
 	errNoSuchKey           = &apiError{Code: "NoSuchKey", Status: 404, Message: "The specified key does not exist."}
 	errNoEncryption        = &apiError{Code: "ServerSideEncryptionConfigurationNotFoundError", Status: 404, Message: "The server side encryption configuration was not found"}
@@ -118,8 +120,9 @@ var known = []struct {
 	{buckets.ErrPartSize, errTooSmall},
 	{node.ErrFull, errStorageFull},
 	{node.ErrNotFound, errUnavailable},
-	{checksum.ErrUnknown, errInvalidRequest.because("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")},
-	{checksum.ErrValue, errInvalidRequest.because("Value for x-amz-checksum header is invalid.")},
+	{checksum.ErrUnknown, errInvalidRequest.because("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [" + strings.Join(checksum.Names(), ", ") + "]")},
+	// S3 itself says InvalidRequest of some of these; clients and the public suite of tests expect one code.
+	{checksum.ErrValue, errBadDigest.because("Value for x-amz-checksum header is invalid.")},
 	{checksum.ErrMany, errInvalidRequest.because("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")},
 	{checksum.ErrType, errInvalidRequest.because("The checksum type cannot be used with the specified checksum algorithm.")},
 	{context.Canceled, errRequestTimeout},

@@ -266,7 +266,7 @@ func TestPromisesOfTheBody(t *testing.T) {
 		{headers{"Content-MD5": right}, 400, "BadDigest"},
 		{headers{"Content-MD5": "short"}, 400, "InvalidDigest"},
 		{headers{"x-amz-checksum-crc32": "AAAAAA=="}, 400, "BadDigest"},
-		{headers{"x-amz-checksum-sha256": "AAAA"}, 400, "InvalidRequest"},
+		{headers{"x-amz-checksum-sha256": "AAAA"}, 400, "BadDigest"},
 		{headers{"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="}, 400, "InvalidRequest"},
 		{headers{"x-amz-sdk-checksum-algorithm": "CRC32"}, 400, "InvalidRequest"},
 		{headers{"x-amz-content-sha256": strings.Repeat("0", 64)}, 400, "XAmzContentSHA256Mismatch"},

@@ -109,6 +109,7 @@ func FuzzDocuments(f *testing.F) {
 // that XML 1.0 cannot have, which are written as references.
 func FuzzText(f *testing.F) {
 	f.Add("a&b<c>\"d'\r\n\t\x00\x1f\xff\uFFFE😀")
+	f.Add("a&b<c>\"d'\r\n\t\x00\x1f\uFFFE😀\U0010FFFF\U000F0001&#1;]]>")
 	f.Fuzz(func(t *testing.T, s string) {
 		out, err := xml.Marshal(struct {
 			XMLName xml.Name `xml:"k"`
@@ -125,13 +126,44 @@ func FuzzText(f *testing.F) {
 		var back struct {
 			Key string
 		}
-		if !representable(s) {
-			return
+		if representable(s) {
+			if err := xml.Unmarshal(out, &back); err != nil || back.Key != s {
+				t.Errorf("Unmarshal(%q) = %q, %v, want %q", out, back.Key, err, s)
+			}
 		}
-		if err := xml.Unmarshal(out, &back); err != nil || back.Key != s {
-			t.Errorf("Unmarshal(%q) = %q, %v, want %q", out, back.Key, err, s)
+		if err := parseXML(out, &back); utf8.ValidString(s) && (err != nil || back.Key != s) {
+			t.Errorf("parseXML(%q) = %q, %v, want %q", out, back.Key, err, s)
 		}
 	})
+}
+
+// Characters that XML forbids come as they are or as references, and what
+// stands for them while they are read cannot be told from a document.
+func TestForbiddenCharacters(t *testing.T) {
+	const pair = "\U0010FFFF\U000F0001"
+	for doc, want := range map[string]string{
+		"a\x01b\x00\x1f\x7f\uFFFE\uFFFF":                  "a\x01b\x00\x1f\x7f\uFFFE\uFFFF",
+		"&#1;&#x1;&#x001f;&#65535;&#x41;&#0;":             "\x01\x01\x1f\uFFFFA\x00",
+		"\r\n\r\t&#13;&#xa;":                              "\n\n\t\r\n",
+		pair:                                              pair,
+		"&#x10FFFF;&#x10fFfF;\U000F0001":                  "\U0010FFFF" + pair,
+		"&#1114111;\U000F0001&#x0000000000000000010FFFF;": pair + "\U0010FFFF",
+		"<![CDATA[&#1;\x01&#x10FFFF;]]>&#1;":              "&#1;\x01&#x10FFFF;\x01",
+		"&amp;#1;&lt;&quot;":                              "&#1;<\"",
+		"<!-- &#1; \x01 -->x":                             "x",
+	} {
+		var got struct {
+			Key string `xml:",chardata"`
+		}
+		if err := parseXML([]byte("<k>"+doc+"</k>"), &got); err != nil || got.Key != want {
+			t.Errorf("parseXML(%q) = %q, %v, want %q", doc, got.Key, err, want)
+		}
+	}
+	for _, doc := range []string{"&#;", "&#x;", "&#1", "&#x110000;", "&#99999999999999999999;", "\xff", "&#-1;", "&#X1;", "&unknown;"} {
+		if err := parseXML([]byte("<k>"+doc+"</k>"), new(struct{})); err != errMalformedXML {
+			t.Errorf("parseXML(%q): %v, want %v", doc, err, errMalformedXML)
+		}
+	}
 }
 
 func representable(s string) bool {

@@ -23,8 +23,19 @@ type payload struct {
 	sums      sums   // the client's algorithm, and what we keep besides
 }
 
-// payload prepares to read a body of at most limit bytes.
+// payload prepares to read an object's or a part's bytes, at most limit of
+// them. An upload that says nothing of its length is refused: it may be one
+// whose body was lost on its way.
 func (c *call) payload(limit int64) (*payload, error) {
+	r := c.r
+	if r.ProtoMajor == 1 && r.ContentLength == 0 && r.Header.Get("Content-Length") == "" && len(r.TransferEncoding) == 0 {
+		return nil, errMissingLength
+	}
+	return c.reads(limit)
+}
+
+// reads prepares to read a body of at most limit bytes.
+func (c *call) reads(limit int64) (*payload, error) {
 	p := &payload{limit: limit, sums: sums{}}
 	var err error
 	if p.md5, err = contentMD5(c.h); err != nil {
@@ -144,7 +155,7 @@ func (p *payload) verify() (map[string]string, error) {
 // document reads and verifies a body of at most limit bytes. If needed, the
 // client must have sent a digest of it.
 func (c *call) document(limit int64, needed bool) ([]byte, error) {
-	p, err := c.payload(maxPut) // ReadAll has the real limit, and its own error
+	p, err := c.reads(maxPut) // ReadAll has the real limit, and its own error
 	if err != nil {
 		return nil, err
 	}

@@ -151,6 +151,9 @@ func (a *api) send(r *http.Request) reply {
 	must(a.t, err)
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
+	if strings.Contains(string(data), `xmlns=""`) {
+		a.t.Errorf("%s %s: an element is in no namespace:\n%s", r.Method, r.URL, data)
+	}
 	return reply{res.StatusCode, res.Header, string(data), err}
 }
 

@@ -122,7 +122,7 @@ const (
 )
 
 // modest refuses nesting and tags of many attributes, of which encoding/xml
-// remembers every one.
+// remembers every one. It takes characters that XML forbids for what they are.
 type modest struct {
 	src   *bytes.Reader
 	raw   *xml.Decoder // of the bytes that ReadByte lets through
@@ -131,7 +131,7 @@ type modest struct {
 }
 
 func newModest(data []byte) *modest {
-	m := &modest{src: bytes.NewReader(data)}
+	m := &modest{src: bytes.NewReader(marked(data))}
 	m.raw = xml.NewDecoder(m)
 	return m
 }
@@ -140,13 +140,15 @@ func newModest(data []byte) *modest {
 func (m *modest) Token() (xml.Token, error) {
 	m.read = 0
 	t, err := m.raw.RawToken()
-	switch t.(type) {
+	switch t := t.(type) {
 	case xml.StartElement:
 		if m.depth++; m.depth > maxDepth {
 			return nil, errMalformedXML
 		}
 	case xml.EndElement:
 		m.depth--
+	case xml.CharData:
+		return unmarked(t)
 	}
 	return t, err
 }
