@@ -68,6 +68,12 @@ type element struct {
 	Value   string `xml:",chardata"`
 }
 
+// MarshalXML implements xml.Marshaler. The default would say that an element
+// is in no namespace, while it is in that of its document.
+func (el element) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+	return e.EncodeElement(el.Value, xml.StartElement{Name: xml.Name{Local: el.XMLName.Local}})
+}
+
 func newElement(name, value string) element {
 	return element{XMLName: xml.Name{Local: name}, Value: value}
 }
