@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,10 +137,23 @@ func (s *server) checkCreation(c *call) error {
 	if len(doc.Other) > 0 {
 		return errNotImplemented.with("Element", doc.Other[0].XMLName.Local)
 	}
-	if l := strings.TrimSpace(doc.LocationConstraint); l != "" && l != s.region {
-		return errInvalidLocation.with("LocationConstraint", l)
+	return s.checkLocation(strings.TrimSpace(doc.LocationConstraint))
+}
+
+// regionName is how S3 names its regions.
+var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
+
+// checkLocation refuses every region but this one. S3 tells those it has from
+// those that nobody has; to name none is to mean this one, and EU is the name
+// that eu-west-1 once had.
+func (s *server) checkLocation(constraint string) error {
+	switch {
+	case constraint == "", constraint == s.region, constraint == "EU" && s.region == "eu-west-1":
+		return nil
+	case constraint == "EU", regionName.MatchString(constraint):
+		return errIllegalLocation.because("The " + constraint + " location constraint is incompatible for the region specific endpoint this request was sent to.")
 	}
-	return nil
+	return errInvalidLocation.with("LocationConstraint", constraint)
 }
 
 func (s *server) headBucket(w *response, c *call) error {

@@ -55,6 +55,7 @@ var (
 	errBucketExists        = &apiError{Code: "BucketAlreadyExists", Status: 409, Message: "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."}
 	errBucketOwned         = &apiError{Code: "BucketAlreadyOwnedByYou", Status: 409, Message: "Your previous request to create the named bucket succeeded and you already own it."}
 	errCORS                = &apiError{Code: "AccessForbidden", Status: 403, Message: "CORSResponse: CORS is not enabled for this bucket."}
+	errIllegalLocation     = &apiError{Code: "IllegalLocationConstraintException", Status: 400, Message: "The location constraint is incompatible for the region specific endpoint this request was sent to."}
 	errInternal            = &apiError{Code: "InternalError", Status: 500, Message: "We encountered an internal error. Please try again."}
 	errInvalidArgument     = &apiError{Code: "InvalidArgument", Status: 400, Message: "Invalid Argument"}
 	errInvalidBucketName   = &apiError{Code: "InvalidBucketName", Status: 400, Message: "The specified bucket is not valid."}

@@ -293,6 +293,8 @@ func TestCreateBucket(t *testing.T) {
 	a.ok("PUT", "/with.a.short.label", nil, doc("<LocationConstraint>us-east-1</LocationConstraint>"))
 	a.ok("PUT", "/two", nil, doc(""))
 	a.fails("PUT", "/three", nil, doc("<LocationConstraint>mars</LocationConstraint>"), 400, "InvalidLocationConstraint")
+	a.fails("PUT", "/three", nil, doc("<LocationConstraint>ap-south-2</LocationConstraint>"), 400, "IllegalLocationConstraintException")
+	a.fails("PUT", "/three", nil, doc("<LocationConstraint>EU</LocationConstraint>"), 400, "IllegalLocationConstraintException")
 	a.fails("PUT", "/three", nil, doc("<Bucket><Type>Directory</Type></Bucket>"), 501, "NotImplemented")
 	a.fails("PUT", "/three", nil, "<CreateBucket", 400, "MalformedXML")
 	a.fails("PUT", "/three", nil, "<Other/>", 400, "MalformedXML")
