@@ -73,6 +73,9 @@ func (b *Buckets) step(ctx context.Context, z zoneRow) (more bool, wait, err err
 		if !z.Released {
 			return true, nil, b.releaseDeleted(ctx, z)
 		}
+		if !z.Told {
+			return true, nil, b.tellMembers(ctx, z.ID)
+		}
 		return false, nil, b.watchComplete(ctx, z)
 	}
 	return false, nil, fmt.Errorf("zone %d is in state %q", z.ID, z.State)

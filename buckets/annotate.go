@@ -13,7 +13,11 @@ type Tag struct{ Key, Value string }
 
 // SetTags replaces the tags of a version; see change.
 func (b *Buckets) SetTags(ctx context.Context, bucket Bucket, key, version string, tags []Tag) (Object, error) {
-	return b.change(ctx, bucket, key, version, func(_ Bucket, o *Object) error {
+	event := EventTag
+	if len(tags) == 0 {
+		event = EventUntag
+	}
+	return b.change(ctx, bucket, key, version, event, func(_ Bucket, o *Object) error {
 		o.Tags = tags
 		return nil
 	})
@@ -21,7 +25,7 @@ func (b *Buckets) SetTags(ctx context.Context, bucket Bucket, key, version strin
 
 // SetGrants replaces the grants of a version; see change.
 func (b *Buckets) SetGrants(ctx context.Context, bucket Bucket, key, version string, grants []acl.Grant) (Object, error) {
-	return b.change(ctx, bucket, key, version, func(_ Bucket, o *Object) error {
+	return b.change(ctx, bucket, key, version, EventACL, func(_ Bucket, o *Object) error {
 		o.Grants = grants
 		return nil
 	})
@@ -29,8 +33,8 @@ func (b *Buckets) SetGrants(ctx context.Context, bucket Bucket, key, version str
 
 // change sets what a version carries besides its bytes, without making it a new
 // one. Its errors are those of Head; a marker asked for by its version is
-// ErrMarker. fn may run more than once, on an object as it is stored.
-func (b *Buckets) change(ctx context.Context, bucket Bucket, key, version string, fn func(Bucket, *Object) error) (Object, error) {
+// ErrMarker. event, if not "", is what webhooks hear. fn may run more than once, on an object as it is stored.
+func (b *Buckets) change(ctx context.Context, bucket Bucket, key, version, event string, fn func(Bucket, *Object) error) (Object, error) {
 	var o Object
 	err := b.update(ctx, func(tx kv.Tx) error {
 		now, err := bucketRow(tx, bucket.UUID)
@@ -46,7 +50,10 @@ func (b *Buckets) change(ctx context.Context, bucket Bucket, key, version string
 		if err := fn(now, &o); err != nil {
 			return err
 		}
-		return store(tx, o)
+		if err := store(tx, o); err != nil || event == "" {
+			return err
+		}
+		return b.emit(tx, now, event, o)
 	})
 	if err != nil {
 		return o, fmt.Errorf("change %q: %w", key, err)

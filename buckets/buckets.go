@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/whypfs/whypfs/internal/lifecycle"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/queue"
@@ -20,8 +21,13 @@ type Options struct {
 	// Announce says that the node is in a DHT: contents of publishing buckets are
 	// announced there by a job.
 	Announce bool
-	Log      *slog.Logger
-	Metrics  prometheus.Registerer
+	// LifecycleDay is what lifecycle rules take for a day; 0 is a real one. For tests.
+	LifecycleDay time.Duration
+	Webhooks     map[string]Webhook // by the name that notification rules know them by
+	// Backlog is how many events wait for a webhook at most; default 100,000.
+	Backlog int
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 // Buckets keeps the namespace, contents and zones. It is safe for concurrent use.
@@ -34,6 +40,12 @@ type Buckets struct {
 	announces bool
 	log       *slog.Logger
 	metrics   metrics
+
+	clock         lifecycle.Clock
+	webhooks      map[string]Webhook
+	limit         uint64 // of the events that wait for a webhook
+	lifecycles    documentCache[lifecycle.Config]
+	notifications documentCache[[]NotificationRule]
 
 	seq      atomic.Uint64 // low bits of the next id
 	restores flights
@@ -50,6 +62,12 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		policy:    opt.Policy.withDefaults(),
 		announces: opt.Announce,
 		log:       opt.Log,
+		clock:     lifecycle.Clock{Day: opt.LifecycleDay},
+		webhooks:  opt.Webhooks,
+		limit:     uint64(opt.Backlog),
+	}
+	if b.limit == 0 {
+		b.limit = defaultBacklog
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)

@@ -53,12 +53,8 @@ func (c *checker) nulls() error {
 
 // named says whether a version names a content.
 func (c *checker) named(content Content) (bool, error) {
-	o, err := objectAt(c.tx, content.Bucket, content.Key)
+	o, err := versionOf(c.tx, content)
 	gone, err := absent(err)
-	if err != nil || !gone && o.Content == content.ID {
-		return err == nil, err
-	}
-	o, err = archivedAt(c.tx, content.Bucket, content.Key, content.ID)
-	gone, err = absent(err)
-	return err == nil && !gone && o.Content == content.ID, err
+	c.must(gone || content.Cold == Cold(o.Class), "content %d is cold: %v, and of class %q", content.ID, content.Cold, o.Class)
+	return err == nil && !gone, err
 }

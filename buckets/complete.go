@@ -125,7 +125,7 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 		Joined: joined, Parts: sizes, Attributes: u.Attributes,
 	}
 	now, sums := time.Now().UTC(), newPartSums(list, u.Checksums)
-	return b.commit(ctx, bucket, o, u.Key, cond, func(tx kv.Tx, o Object) error {
+	return b.commit(ctx, bucket, o, u.Key, cond, EventComplete, func(tx kv.Tx, o Object) error {
 		if err := unchanged(tx, bucket.UUID, u, list); err != nil {
 			return err
 		}

@@ -25,6 +25,10 @@ type Content struct {
 	Zone      uint64 // 0: not assigned yet
 	Deleted   bool   // no object names it any more; its piece may still hold it
 	Offloaded bool   // its blocks are not kept locally
+	// Of an object of a cold storage class, see archive.go.
+	Cold      bool      `json:",omitempty"` // its blocks are not to be kept
+	Restoring int       `json:",omitempty"` // they are on their way, to stay for that many days
+	Until     time.Time `json:",omitzero"`  // they are kept until then
 }
 
 // Content returns a content, also a deleted one that a zone still holds, or ErrNoContent.
@@ -164,14 +168,22 @@ func (b *Buckets) insertContent(tx kv.Tx, c Content) error {
 		b.queue.Add(tx, jobAssign, c.Bucket, time.Time{}))
 }
 
-// keepContent is called when a content's bytes have been stored again for its own key.
-func (b *Buckets) keepContent(tx kv.Tx, id uint64) error {
+// keepContent is called when a content's bytes have been stored again for its
+// own key, in a storage class that may be another one.
+func (b *Buckets) keepContent(tx kv.Tx, id uint64, cold bool) error {
 	c, err := contentRow(tx, id)
-	if err != nil || !c.Offloaded {
+	if err != nil {
 		return err
 	}
-	c.Offloaded = false
-	return errors.Join(
+	if cold {
+		err = b.queue.Add(tx, jobRelease, contentJobID(id), time.Time{})
+	}
+	old := c
+	c.Offloaded, c.Cold, c.Restoring, c.Until = false, cold, 0, time.Time{}
+	if c == old {
+		return err
+	}
+	return errors.Join(err,
 		kv.PutJSON(tx, keyContent(id), c),
 		tx.Put(keyContentRef(c.CID, id), present))
 }

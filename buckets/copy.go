@@ -51,8 +51,8 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 		}
 	}
 	o := src
-	o.Bucket, o.Key, o.Owner, o.Class, o.Attributes = bucket.UUID, key, owner, "", attr
-	return b.commit(ctx, bucket, o, key, cond, func(tx kv.Tx, o Object) error {
+	o.Bucket, o.Key, o.Owner, o.Attributes = bucket.UUID, key, owner, attr
+	return b.commit(ctx, bucket, o, key, cond, EventCopy, func(tx kv.Tx, o Object) error {
 		now, err := versionNamed(tx, src.Bucket, src.Key, src.VersionID())
 		if errors.Is(err, ErrNoVersion) || err == nil && now.Content != src.Content {
 			return ErrNoObject // another null version is another one

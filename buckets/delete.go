@@ -14,6 +14,15 @@ type DeleteOptions struct {
 	Version string // "": the current one
 	Conditions
 	BypassGovernance bool // the caller may delete what GOVERNANCE retains
+	expiry           bool // it is the bucket's lifecycle that deletes
+}
+
+// events are what webhooks hear of a removal, and of a delete marker.
+func (opt DeleteOptions) events() (removed, marked string) {
+	if opt.expiry {
+		return EventExpired, EventExpiredToMarker
+	}
+	return EventDelete, EventMarker
 }
 
 // Deleted is what a Delete made or removed.
@@ -51,13 +60,16 @@ func (b *Buckets) Delete(ctx context.Context, bucket Bucket, key string, opt Del
 }
 
 func (b *Buckets) deleteCurrent(tx kv.Tx, bucket Bucket, key string, opt DeleteOptions, candidate uint64) (d Deleted, changed bool, err error) {
+	removed, marked := opt.events()
 	o, found, err := current(tx, bucket.UUID, key, opt.Conditions)
 	if err != nil {
 		return Deleted{}, false, err
 	}
 	if bucket.Versioning == "" {
 		if found {
-			err = b.remove(tx, o, opt.BypassGovernance)
+			if err = b.remove(tx, o, opt.BypassGovernance); err == nil {
+				err = b.emit(tx, bucket, removed, o)
+			}
 		}
 		return Deleted{}, found, err
 	}
@@ -75,7 +87,7 @@ func (b *Buckets) deleteCurrent(tx kv.Tx, bucket Bucket, key string, opt DeleteO
 	if err := b.displace(tx, bucket, key, o, found); err != nil {
 		return Deleted{}, false, err
 	}
-	return Deleted{Version: marker.VersionID(), Marker: true}, true, archive(tx, marker)
+	return Deleted{Version: marker.VersionID(), Marker: true}, true, errors.Join(archive(tx, marker), b.emit(tx, bucket, marked, marker))
 }
 
 func (b *Buckets) deleteVersion(tx kv.Tx, bucket Bucket, key string, opt DeleteOptions) (d Deleted, changed bool, err error) {
@@ -94,5 +106,6 @@ func (b *Buckets) deleteVersion(tx kv.Tx, bucket Bucket, key string, opt DeleteO
 		return Deleted{}, false, err
 	}
 	d.Marker = o.Marker
-	return d, true, promote(tx, bucket.UUID, key)
+	removed, _ := opt.events()
+	return d, true, errors.Join(promote(tx, bucket.UUID, key), b.emit(tx, bucket, removed, o))
 }

@@ -48,6 +48,29 @@
 // forgotten, as restoring needs its pieces. Uploads in progress stay until they
 // are completed or aborted.
 //
+// # Lifecycle
+//
+// A bucket can have rules (internal/lifecycle) that its job lifecycle applies
+// once a day: versions expire, uploads are given up, and objects move to a cold
+// storage class. A pass reads pages and changes a few versions at a time, in
+// transactions that judge again; a lock is as strong against it as against a
+// client, and an interrupted pass goes on where it was.
+//
+// An object of a cold storage class gives up its local copy, as if it was
+// offloaded, as soon as its deals are active (job release). RestoreObject has
+// the copy brought back (job restore) for some days. In a bucket whose policy
+// says Archive, Restoration tells readers of S3 that they have to ask for that;
+// elsewhere a read brings the copy back for a day.
+//
+// # Events
+//
+// What happens to objects of a bucket with notification rules is queued for
+// the webhooks that the rules name, in the transaction that makes it happen,
+// and delivered in that order by the job notify, at least once. A receiver that
+// fails is asked again with back-off and costs writers nothing; of the events
+// that wait for it the newest 100,000 stay. Writers in such a bucket share the
+// row that counts them.
+//
 // # Promises
 //
 // What Put, Copy, PutPart or Complete has acknowledged is durable, blocks and
@@ -77,6 +100,9 @@
 //	prt/<upload id>/<number>            Part
 //	doc/<uuid>/<name>                   a document that a transport keeps with a bucket
 //	sum/<content id>                    checksums of the parts of a multipart object
+//	lcy/<uuid>                          where an interrupted pass of the lifecycle goes on
+//	hook/<webhook>                      which events wait for a webhook
+//	evt/<webhook>/<number>              an event that waits
 //	done/<upload id>                    a completed upload's parts and object, for a day
 //
 // Check verifies how they hang together.

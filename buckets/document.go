@@ -39,24 +39,29 @@ func (b *Buckets) Document(ctx context.Context, bucket Bucket, name string) ([]b
 func (b *Buckets) SetDocument(ctx context.Context, bucket, name string, data []byte) error {
 	candidate := b.newID()
 	_, err := b.changeBucket(ctx, bucket, func(tx kv.Tx, bucket *Bucket) error {
-		key := keyDocument(bucket.UUID, name)
-		old := bucket.Documents[name]
-
-		if data == nil {
-			delete(bucket.Documents, name)
-			return tx.Delete(key)
-		}
-		if bucket.Documents == nil {
-			bucket.Documents = map[string]uint64{}
-		}
-		// Newer than that of a document deleted before.
-		bucket.Documents[name] = max(candidate, old+1)
-		return tx.Put(key, data)
+		return bucket.setDocument(tx, name, data, candidate)
 	})
 	if err != nil {
 		return fmt.Errorf("set document %q of bucket %q: %w", name, bucket, err)
 	}
 	return nil
+}
+
+// setDocument stores a document, or with nil data deletes it, and notes its
+// revision in the bucket, which the caller stores. candidate is a new id.
+func (bucket *Bucket) setDocument(tx kv.Tx, name string, data []byte, candidate uint64) error {
+	key := keyDocument(bucket.UUID, name)
+	old := bucket.Documents[name]
+	if data == nil {
+		delete(bucket.Documents, name)
+		return tx.Delete(key)
+	}
+	if bucket.Documents == nil {
+		bucket.Documents = map[string]uint64{}
+	}
+	// Newer than that of a document deleted before.
+	bucket.Documents[name] = max(candidate, old+1)
+	return tx.Put(key, data)
 }
 
 // deleteDocuments removes all documents of a bucket.

@@ -20,6 +20,11 @@ const (
 	jobGC       = "gc"       // singleton
 	jobSweep    = "sweep"    // singleton
 	jobAnnounce = "announce" // per content id
+
+	jobLifecycle = "lifecycle" // bucket uuid: its lifecycle rules are applied
+	jobNotify    = "notify"    // webhook: events are delivered
+	jobRestore   = "restore"   // content id: the copy of a cold content is brought back
+	jobRelease   = "release"   // content id: it is given up
 )
 
 const (
@@ -32,6 +37,10 @@ func (b *Buckets) handleJobs() {
 	b.queue.Handle(jobSeal, 2, b.sealIfDue)
 	b.queue.Handle(jobZone, 2, b.advance)
 	b.queue.Handle(jobAnnounce, 16, b.announce)
+	b.queue.Handle(jobLifecycle, 2, b.applyLifecycle)
+	b.queue.Handle(jobRestore, 4, b.restoreCold)
+	b.queue.Handle(jobRelease, 4, b.release)
+	b.queue.Handle(jobNotify, max(1, len(b.webhooks)), b.notify)
 	b.queue.Handle(jobGC, 1, daily(b.GC))
 	b.queue.Handle(jobSweep, 1, daily(func(ctx context.Context) error {
 		_, err := b.Sweep(ctx)
@@ -56,8 +65,13 @@ func (b *Buckets) Start(ctx context.Context) error {
 	err := b.update(ctx, func(tx kv.Tx) error {
 		return errors.Join(
 			b.queue.Add(tx, jobGC, singleton, tomorrow),
-			b.queue.Add(tx, jobSweep, singleton, tomorrow))
+			b.queue.Add(tx, jobSweep, singleton, tomorrow),
+			b.resumeEvents(tx))
 	})
+	if err == nil && !b.clock.Real() {
+		// The jobs may be waiting for the end of a longer day.
+		err = b.queue.Wake(ctx, jobLifecycle)
+	}
 	if err == nil && b.dealer != nil {
 		err = b.queue.Wake(ctx, jobZone)
 	}

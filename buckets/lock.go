@@ -120,7 +120,7 @@ func (o Object) removable(bypass bool) error {
 // end one that is active, or to change its mode, is ErrLocked unless it is of
 // GOVERNANCE and bypassed.
 func (b *Buckets) SetRetention(ctx context.Context, bucket Bucket, key, version string, r Retention, bypass bool) (Object, error) {
-	return b.change(ctx, bucket, key, version, func(bucket Bucket, o *Object) error {
+	return b.change(ctx, bucket, key, version, "", func(bucket Bucket, o *Object) error {
 		switch {
 		case bucket.Lock == nil:
 			return ErrLockOff
@@ -136,7 +136,7 @@ func (b *Buckets) SetRetention(ctx context.Context, bucket Bucket, key, version 
 
 // SetHold puts a legal hold on a version or takes it off; see change.
 func (b *Buckets) SetHold(ctx context.Context, bucket Bucket, key, version string, on bool) (Object, error) {
-	return b.change(ctx, bucket, key, version, func(bucket Bucket, o *Object) error {
+	return b.change(ctx, bucket, key, version, "", func(bucket Bucket, o *Object) error {
 		if bucket.Lock == nil {
 			return ErrLockOff
 		}

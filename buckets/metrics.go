@@ -10,15 +10,19 @@ import (
 // metrics of the package; without a registerer they count for nobody.
 type metrics struct {
 	objects *prometheus.CounterVec // by op: put, copy, complete, delete
+	events  *prometheus.CounterVec // by webhook, and result: delivered, failed, dropped
 }
 
 func newMetrics(reg prometheus.Registerer, b *Buckets) metrics {
 	m := metrics{objects: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "whypfs_buckets_objects_total",
 		Help: "Objects made visible or removed, by operation.",
-	}, []string{"op"})}
+	}, []string{"op"}), events: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "whypfs_buckets_events_total",
+		Help: "Events for webhooks: delivered, failed (and tried again), or dropped since too many waited.",
+	}, []string{"webhook", "result"})}
 	if reg != nil {
-		reg.MustRegister(m.objects, &zoneCollector{b: b, desc: prometheus.NewDesc(
+		reg.MustRegister(m.objects, m.events, &zoneCollector{b: b, desc: prometheus.NewDesc(
 			"whypfs_buckets_zones", "Zones by state.", []string{"state"}, nil)})
 	}
 	return m

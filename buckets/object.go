@@ -46,6 +46,7 @@ type Attributes struct {
 	Grants       []acl.Grant `json:",omitzero"` // who may do what; nil: the transport's default
 	Retention    Retention   `json:",omitzero"`
 	Hold         bool        `json:",omitempty"` // legal hold
+	Class        string      `json:",omitempty"` // storage class; "" is STANDARD, and see Cold
 }
 
 // Object is a version of a key in a bucket.
@@ -58,7 +59,6 @@ type Object struct {
 	Size      int64
 	ETag      string // without quotes: md5, or md5-N
 	Modified  time.Time
-	Class     string  `json:",omitempty"` // storage class; "" is STANDARD
 	Joined    bool    `json:",omitempty"` // the DAG is joined parts, not the profile's (DESIGN: layout joined)
 	Parts     []int64 `json:",omitempty"` // sizes of the parts of a multipart object
 	Version   uint64  `json:",omitempty"` // place among the key's versions, increasing; 0: its content's id is its place
@@ -83,6 +83,8 @@ type Upload struct {
 	// Name, if not nil, gives Add the name once Check has passed, for clients
 	// that send it behind the body.
 	Name func() string
+	// Form says that a browser sent a form: S3 has an event of its own for that.
+	Form bool
 }
 
 // Conditions on the object that is replaced; ETags without quotes, "*" for any.
@@ -128,7 +130,11 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 		}
 	}
 	o := Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: file.Root, Size: file.Size, ETag: hex.EncodeToString(sum), Attributes: attr}
-	if o, err = b.commit(ctx, bucket, o, name, cond, nil); err != nil {
+	event := EventPut
+	if up.Form {
+		event = EventPost
+	}
+	if o, err = b.commit(ctx, bucket, o, name, cond, event, nil); err != nil {
 		return Object{}, fmt.Errorf("put %q: %w", name, err)
 	}
 	b.metrics.objects.WithLabelValues("put").Inc()
@@ -172,8 +178,9 @@ func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr
 // as its caller found it, wants them, in the place of the one it replaces. Where
 // there are no versions the same bytes again stay the same content: what is
 // dealt already, or about to be, is not dealt a second time. extra, if not nil,
-// is part of the same transaction, and has the last word before the object is written.
-func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name string, cond Conditions, extra func(kv.Tx, Object) error) (Object, error) {
+// is part of the same transaction, and has the last word before the object is
+// written. event is what webhooks hear.
+func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name string, cond Conditions, event string, extra func(kv.Tx, Object) error) (Object, error) {
 	candidate := b.newID()
 	var made Object
 	err := b.update(ctx, func(tx kv.Tx) error {
@@ -191,7 +198,7 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 		}
 		keep := found && bucket.Versioning == "" && old.CID.Equals(o.CID)
 		if keep {
-			made.Content, err = old.Content, b.keepContent(tx, old.Content)
+			made.Content, err = old.Content, b.keepContent(tx, old.Content, Cold(made.Class))
 		} else {
 			made.Content, err = newContentID(tx, bucket, o.Key, old, found, candidate)
 		}
@@ -207,7 +214,7 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 			}
 		}
 		if keep {
-			return putObject(tx, made)
+			return errors.Join(putObject(tx, made), b.emit(tx, bucket, event, made))
 		}
 		return errors.Join(
 			b.displace(tx, bucket, made.Key, old, found),
@@ -215,8 +222,9 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 			b.announceLater(tx, bucket, made.Content),
 			b.insertContent(tx, Content{
 				ID: made.Content, Owner: bucket.Owner, Bucket: made.Bucket, Name: name, Key: made.Key,
-				CID: made.CID, Size: made.Size, Created: idTime(made.Content),
-			}))
+				CID: made.CID, Size: made.Size, Created: idTime(made.Content), Cold: Cold(made.Class),
+			}),
+			b.emit(tx, bucket, event, made))
 	})
 	return made, err
 }

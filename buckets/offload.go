@@ -29,10 +29,27 @@ func (b *Buckets) offload(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
-	if c.Zone == 0 || b.dealer == nil {
+	if err := b.dealt(ctx, c.Zone); err != nil {
+		return err
+	}
+	return b.update(ctx, func(tx kv.Tx) error {
+		c, err := contentRow(tx, id)
+		if err != nil {
+			return err
+		}
+		if c.Deleted {
+			return ErrNoContent
+		}
+		return b.giveUp(tx, c, time.Time{})
+	})
+}
+
+// dealt returns ErrNotComplete unless every wanted deal of a zone is active.
+func (b *Buckets) dealt(ctx context.Context, zone uint64) error {
+	if zone == 0 || b.dealer == nil {
 		return ErrNotComplete
 	}
-	z, err := b.loadZone(ctx, c.Zone)
+	z, err := b.loadZone(ctx, zone)
 	if err != nil {
 		return err
 	}
@@ -46,20 +63,16 @@ func (b *Buckets) offload(ctx context.Context, id uint64) error {
 	if p.Active < p.Wanted {
 		return ErrNotComplete
 	}
-	return b.update(ctx, func(tx kv.Tx) error {
-		c, err := contentRow(tx, id)
-		if err != nil {
-			return err
-		}
-		if c.Deleted {
-			return ErrNoContent
-		}
-		c.Offloaded = true
-		return errors.Join(
-			kv.PutJSON(tx, keyContent(id), c),
-			tx.Delete(keyContentRef(c.CID, id)),
-			b.queue.Add(tx, jobSweep, singleton, time.Time{}))
-	})
+	return nil
+}
+
+// giveUp lets go of a content's blocks, which a sweep at that time removes.
+func (b *Buckets) giveUp(tx kv.Tx, c Content, sweep time.Time) error {
+	c.Offloaded, c.Restoring, c.Until = true, 0, time.Time{}
+	return errors.Join(
+		kv.PutJSON(tx, keyContent(c.ID), c),
+		tx.Delete(keyContentRef(c.CID, c.ID)),
+		b.queue.Add(tx, jobSweep, singleton, sweep))
 }
 
 // Restore brings an offloaded or damaged content with this root back from
@@ -146,18 +159,28 @@ func (b *Buckets) sources(ctx context.Context, root cid.Cid) (sources []Content,
 	return sources, err
 }
 
-// markLocal references a root again whose blocks are back.
+// markLocal references a root again whose blocks are back. Where they are not
+// to be kept they stay for a day, as whoever reads them may read on.
 func (b *Buckets) markLocal(ctx context.Context, root cid.Cid) error {
+	tomorrow := b.clock.After(time.Now(), 1)
 	return b.update(ctx, func(tx kv.Tx) error {
 		all, err := contentsWithRoot(tx, root)
 		if err != nil {
 			return err
 		}
 		for _, c := range all {
-			if c.Offloaded && !c.Deleted {
-				if err := b.keepContent(tx, c.ID); err != nil {
-					return err
-				}
+			if !c.Offloaded || c.Deleted {
+				continue
+			}
+			c.Offloaded = false
+			err := errors.Join(
+				kv.PutJSON(tx, keyContent(c.ID), c),
+				tx.Put(keyContentRef(c.CID, c.ID), present))
+			if err == nil && c.Cold {
+				err = b.queue.Add(tx, jobRelease, contentJobID(c.ID), tomorrow)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return nil

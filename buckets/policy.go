@@ -12,6 +12,7 @@ type Policy struct {
 	Replication int           // deals per piece, each with a provider of its own. default 6
 	Publish     bool          // announce, and serve over IPFS
 	MaxPiece    int64         // bytes, padded; default 32 GiB
+	Archive     bool          // S3 readers of an object kept on Filecoin alone have to restore it first
 }
 
 // Bounds of a policy.

@@ -61,6 +61,18 @@ func newestArchived(tx kv.Tx, bucket, key string) (o Object, found bool, err err
 	return Object{}, false, nil
 }
 
+// versionOf returns the version that names a content, or ErrNoContent.
+func versionOf(tx kv.Tx, c Content) (Object, error) {
+	o, err := objectAt(tx, c.Bucket, c.Key)
+	if errors.Is(err, ErrNoObject) || err == nil && o.Content != c.ID {
+		o, err = archivedAt(tx, c.Bucket, c.Key, c.ID) // its place is its content's id
+	}
+	if errors.Is(err, ErrNoVersion) || err == nil && o.Content != c.ID {
+		return Object{}, ErrNoContent
+	}
+	return o, err
+}
+
 // store writes a version back that was changed where it is.
 func store(tx kv.Tx, o Object) error {
 	if o.Latest {

@@ -49,6 +49,10 @@ type zoneRow struct {
 	Packing bool `json:",omitempty"`
 	// Released says that a complete zone has let go of its deleted members.
 	Released bool `json:",omitempty"`
+	// Told says that the news of a complete zone has reached its members, of
+	// which those up to ToldTo have it.
+	Told   bool   `json:",omitempty"`
+	ToldTo uint64 `json:",omitempty"`
 }
 
 // Zone returns a zone, or ErrNoZone.

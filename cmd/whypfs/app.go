@@ -117,13 +117,19 @@ func (a *app) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	hooks, err := a.cfg.webhooks()
+	if err != nil {
+		return err
+	}
 	a.deals = deals.New(a.store, a.node, a.queue, a.box, a.dealOptions())
 	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
-		Dealer:   a.dealer(),
-		Policy:   a.policy(),
-		Announce: a.cfg.DHT != "off",
-		Log:      a.log.With("pkg", "buckets"),
-		Metrics:  a.metrics,
+		Dealer:       a.dealer(),
+		Policy:       a.policy(),
+		Announce:     a.cfg.DHT != "off",
+		LifecycleDay: a.cfg.LifecycleDay,
+		Webhooks:     hooks,
+		Log:          a.log.With("pkg", "buckets"),
+		Metrics:      a.metrics,
 	})
 	if a.sandbox == nil {
 		return nil

@@ -54,6 +54,10 @@ type config struct {
 	MaxPrice  string
 	MinPiece  size
 
+	Webhooks       named
+	WebhookSecrets named
+	LifecycleDay   time.Duration
+
 	RootAccessKey string
 	RootSecretKey secret
 
@@ -91,6 +95,9 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	c.MinPiece = 1 << 20
 	fs.Var(&c.MinPiece, "min-piece", "smallest piece, padded: an aged zone that is smaller is filled up with zeros to it")
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
+	fs.Var(&c.Webhooks, "webhook", "`NAME=URL` of a receiver of S3 event notifications, which buckets name as arn:whypfs:sns:<region>::NAME; repeatable")
+	fs.Var(&c.WebhookSecrets, "webhook-secret", "`NAME=SECRET`, or NAME=@FILE, that signs what the webhook gets; repeatable; better given as WHYPFS_WEBHOOK_SECRET")
+	fs.DurationVar(&c.LifecycleDay, "test-lifecycle-day", 24*time.Hour, "for tests alone: what lifecycle rules take for a day")
 	fs.StringVar(&c.RootAccessKey, "root-access-key", "", "access key of the root S3 user; empty: the first start makes one and prints it")
 	fs.Var(&c.RootSecretKey, "root-secret-key", "its secret key; better given as WHYPFS_ROOT_SECRET_KEY")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -240,6 +247,12 @@ func (c *config) check() error {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		bad("--log-format: %q is not text or json", c.LogFormat)
+	}
+	if c.LifecycleDay < 100*time.Millisecond || c.LifecycleDay > 24*time.Hour {
+		bad("--test-lifecycle-day is 100ms to 24h")
+	}
+	if _, err := c.webhooks(); err != nil {
+		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
 }

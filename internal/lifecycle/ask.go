@@ -38,7 +38,7 @@ type Clock struct{ Day time.Duration }
 // After is when something that is due days after t is due.
 func (c Clock) After(t time.Time, days int64) time.Time {
 	days = min(days, maxDays)
-	if c.real() {
+	if c.Real() {
 		due := t.UTC().Add(time.Duration(days) * fullDay)
 		if midnight := due.Truncate(fullDay); !midnight.Equal(due) {
 			due = midnight.Add(fullDay)
@@ -52,13 +52,14 @@ func (c Clock) After(t time.Time, days int64) time.Time {
 // as nothing becomes due before. Shorter days are quartered, so that what is
 // due is seen soon.
 func (c Clock) Next(now time.Time) time.Time {
-	if c.real() {
+	if c.Real() {
 		return now.UTC().Truncate(fullDay).Add(fullDay)
 	}
 	return now.Add(max(c.Day/4, time.Millisecond))
 }
 
-func (c Clock) real() bool { return c.Day == 0 || c.Day == fullDay }
+// Real says whether days are as long as usual.
+func (c Clock) Real() bool { return c.Day == 0 || c.Day == fullDay }
 
 // Item is a version of an object as rules see it.
 type Item struct {
