@@ -211,10 +211,14 @@ func (s *server) bucketVersioning(w *response, c *call) error {
 	return writeXML(w, http.StatusOK, doc)
 }
 
-// number reads a query parameter that limits a listing: absent is the default,
-// and more than most is cut to it, as S3 does.
+// number reads a query parameter that limits a listing; see count.
 func (c *call) number(name string, absent, most int) (int, error) {
-	v := c.q.Get(name)
+	return count(name, c.q.Get(name), absent, most)
+}
+
+// count reads how many a client wants of what name says: absent is the default,
+// and more than most is cut to it, as S3 does.
+func count(name, v string, absent, most int) (int, error) {
 	if v == "" {
 		return absent, nil
 	}

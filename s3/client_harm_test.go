@@ -124,14 +124,6 @@ func (c *clients) unknownToObjects(ctx context.Context) map[string]func() error 
 			_, err := c.aws.PutObjectAcl(ctx, &awss3.PutObjectAclInput{Bucket: b, Key: k, ACL: types.ObjectCannedACLPublicRead})
 			return err
 		},
-		"PutObjectTagging": func() error {
-			_, err := c.aws.PutObjectTagging(ctx, &awss3.PutObjectTaggingInput{Bucket: b, Key: k, Tagging: oneTag})
-			return err
-		},
-		"DeleteObjectTagging": func() error {
-			_, err := c.aws.DeleteObjectTagging(ctx, &awss3.DeleteObjectTaggingInput{Bucket: b, Key: k})
-			return err
-		},
 		"PutObjectRetention": func() error {
 			_, err := c.aws.PutObjectRetention(ctx, &awss3.PutObjectRetentionInput{Bucket: b, Key: k, Retention: &types.ObjectLockRetention{Mode: "GOVERNANCE"}})
 			return err
@@ -169,8 +161,6 @@ func (c *clients) unknownToObjects(ctx context.Context) map[string]func() error 
 	}
 }
 
-var oneTag = &types.Tagging{TagSet: []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}
-
 // unknownToBuckets are the same for buckets.
 func (c *clients) unknownToBuckets(ctx context.Context) map[string]func() error {
 	b := aws.String(box)
@@ -179,24 +169,12 @@ func (c *clients) unknownToBuckets(ctx context.Context) map[string]func() error 
 			_, err := c.aws.PutBucketPolicy(ctx, &awss3.PutBucketPolicyInput{Bucket: b, Policy: aws.String("{}")})
 			return err
 		},
-		"PutBucketTagging": func() error {
-			_, err := c.aws.PutBucketTagging(ctx, &awss3.PutBucketTaggingInput{Bucket: b, Tagging: oneTag})
-			return err
-		},
-		"PutBucketVersioning": func() error {
-			_, err := c.aws.PutBucketVersioning(ctx, &awss3.PutBucketVersioningInput{Bucket: b, VersioningConfiguration: &types.VersioningConfiguration{Status: "Enabled"}})
-			return err
-		},
 		"DeleteBucketLifecycle": func() error {
 			_, err := c.aws.DeleteBucketLifecycle(ctx, &awss3.DeleteBucketLifecycleInput{Bucket: b})
 			return err
 		},
 		"DeleteBucketPolicy": func() error {
 			_, err := c.aws.DeleteBucketPolicy(ctx, &awss3.DeleteBucketPolicyInput{Bucket: b})
-			return err
-		},
-		"DeleteBucketTagging": func() error {
-			_, err := c.aws.DeleteBucketTagging(ctx, &awss3.DeleteBucketTaggingInput{Bucket: b})
 			return err
 		},
 	}

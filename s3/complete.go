@@ -98,8 +98,7 @@ func (s *server) completeUpload(w *response, c *call) error {
 		o, err = s.buckets.Complete(c.r.Context(), c.bucket, c.key, c.q.Get("uploadId"), parts, want.check, cond)
 		return err
 	}, func(h http.Header) any {
-		tellCID(h, o)
-		tellEncryption(h, o.Attributes)
+		c.made(h, o)
 		return completeResult{
 			Location: c.location(), Bucket: text(c.name), Key: text(c.key), ETag: quote(o.ETag),
 			Checksums: checksumElements(o.Checksums, o.ChecksumType),

@@ -59,17 +59,6 @@ func (s *server) acl(w *response, c *call) error {
 	}}})
 }
 
-// objectTagging answers that the object has no tags; none can be set.
-func (s *server) objectTagging(w *response, c *call) error {
-	if err := s.exists(c); err != nil {
-		return err
-	}
-	return writeXML(w, http.StatusOK, struct {
-		XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ Tagging"`
-		TagSet  struct{}
-	}{})
-}
-
 func (s *server) noObjectLock(_ *response, c *call) error {
 	if err := s.exists(c); err != nil {
 		return err
@@ -79,10 +68,7 @@ func (s *server) noObjectLock(_ *response, c *call) error {
 
 // exists returns an error if the object of the call does not.
 func (s *server) exists(c *call) error {
-	if err := c.version(); err != nil {
-		return err
-	}
-	_, err := s.buckets.Head(c.r.Context(), c.bucket, c.key, "")
+	_, err := s.object(c)
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,42 +22,70 @@ type copyObjectResult struct {
 // copyObject copies by reference: no byte is read unless the client asks for a
 // checksum that the source does not have.
 func (s *server) copyObject(w *response, c *call) error {
-	replace, err := c.directive()
-	if err != nil {
-		return err
-	}
 	cond, err := c.writeConditions()
 	if err != nil {
 		return err
 	}
-	src, from, err := s.source(c)
+	src, err := s.source(c)
 	if err != nil {
 		return err
 	}
-	if src.Size > maxPut {
-		return errInvalidRequest.because("The specified copy source is larger than the maximum allowable size for a copy source: " + itoa(maxPut))
-	}
-	if from.UUID == c.bucket.UUID && src.Key == c.key && !replace && !c.changes() {
-		return errInvalidRequest.because("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
-	}
-	attr, err := c.copied(src, replace)
+	attr, err := c.copied(src)
 	if err != nil {
 		return err
 	}
 	var o buckets.Object
 	return s.eventually(w, c, func() (err error) {
-		if err := s.recompute(c, src, &attr); err != nil {
+		if err := s.recompute(c, src.object, &attr); err != nil {
 			return err
 		}
-		o, err = s.buckets.Copy(c.r.Context(), src, c.bucket, c.key, c.user.ID, attr, cond)
+		o, err = s.buckets.Copy(c.r.Context(), src.object, c.bucket, c.key, c.user.ID, attr, cond)
 		return err
 	}, func(h http.Header) any {
-		tellCID(h, o)
-		tellEncryption(h, o.Attributes)
+		c.made(h, o)
+		src.tellVersion(h)
 		return copyObjectResult{
 			LastModified: isoTime(o.Modified), ETag: quote(o.ETag), Checksums: checksumElements(o.Checksums, o.ChecksumType),
 		}
 	})
+}
+
+// copied returns the attributes of a copy of src, if there may be one.
+func (c *call) copied(src copySource) (buckets.Attributes, error) {
+	replace, err := c.directive("X-Amz-Metadata-Directive")
+	if err != nil {
+		return buckets.Attributes{}, err
+	}
+	retag, err := c.directive("X-Amz-Tagging-Directive")
+	if err != nil {
+		return buckets.Attributes{}, err
+	}
+	if src.object.Size > maxPut {
+		return buckets.Attributes{}, errInvalidRequest.because("The specified copy source is larger than the maximum allowable size for a copy source: " + itoa(maxPut))
+	}
+	if src.bucket.UUID == c.bucket.UUID && src.key == c.key && src.version == "" && !replace && !c.changes() {
+		return buckets.Attributes{}, errInvalidRequest.because("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+	}
+	attr, err := c.attributes()
+	if err != nil {
+		return attr, err
+	}
+	from := src.object.Attributes
+	attr.Checksums, attr.ChecksumType = from.Checksums, from.ChecksumType
+	if !retag {
+		attr.Tags = from.Tags
+	}
+	if replace {
+		return attr, nil
+	}
+	attr.Meta = from.Meta
+	for _, name := range storage {
+		delete(attr.Headers, name)
+		if v := from.Headers[name]; v != "" {
+			attr.Headers[name] = v
+		}
+	}
+	return attr, nil
 }
 
 // changes says whether a copy differs from its source without replacing its
@@ -67,30 +94,16 @@ func (c *call) changes() bool {
 	return c.h.Get("X-Amz-Storage-Class") != "" || c.h.Get(sseHeader) != "" || c.h.Get(redirect) != ""
 }
 
-// copied returns the attributes of a copy of src.
-func (c *call) copied(src buckets.Object, replace bool) (buckets.Attributes, error) {
-	if replace {
-		attr, err := c.attributes()
-		attr.Checksums, attr.ChecksumType = src.Checksums, src.ChecksumType
-		return attr, err
-	}
-	attr := src.Attributes
-	attr.Grants, attr.Retention, attr.Hold = nil, buckets.Retention{}, false // S3 does not copy these
-	attr.Headers = map[string]string{}
-	maps.Copy(attr.Headers, src.Headers)
-	return attr, c.own(&attr)
-}
-
-// directive says whether the request replaces the source's metadata.
-func (c *call) directive() (replace bool, err error) {
-	switch v := c.h.Get("X-Amz-Metadata-Directive"); v {
+// directive says whether the request replaces what the header of that name is about.
+func (c *call) directive(header string) (replace bool, err error) {
+	switch v := c.h.Get(header); v {
 	case "", "COPY":
 		return false, nil
 	case "REPLACE":
 		return true, nil
 	default:
-		return false, errInvalidArgument.because("Unknown metadata directive.").
-			with("ArgumentName", "x-amz-metadata-directive").with("ArgumentValue", v)
+		return false, errInvalidArgument.because("Unknown directive.").
+			with("ArgumentName", strings.ToLower(header)).with("ArgumentValue", v)
 	}
 }
 
@@ -126,51 +139,67 @@ func (s *server) recompute(c *call, src buckets.Object, attr *buckets.Attributes
 	return nil
 }
 
-// source finds the object that x-amz-copy-source names, if the caller may read
-// it and its conditions hold.
-func (s *server) source(c *call) (buckets.Object, buckets.Bucket, error) {
-	name, key, err := parseCopySource(c.h.Get("X-Amz-Copy-Source"))
-	if err != nil {
-		return buckets.Object{}, buckets.Bucket{}, err
-	}
-	b, err := s.buckets.Bucket(c.r.Context(), name)
-	if err != nil {
-		return buckets.Object{}, b, err
-	}
-	if !mayUse(c.user, b.Owner) || b.Global {
-		return buckets.Object{}, b, errAccessDenied
-	}
-	if want := c.h.Get("X-Amz-Source-Expected-Bucket-Owner"); want != "" && want != ownerID(b.Owner) {
-		return buckets.Object{}, b, errAccessDenied
-	}
-	o, err := s.buckets.Head(c.r.Context(), b, key, "")
-	if err != nil {
-		return o, b, err
-	}
-	return o, b, copyCondition(c.h, o.ETag, o.Modified)
+// A copySource is what x-amz-copy-source names.
+type copySource struct {
+	name, key, version string // as the header has them; version "" is the current one
+	bucket             buckets.Bucket
+	object             buckets.Object
 }
 
-// parseCopySource reads "bucket/key", url-encoded, with or without a leading
-// slash. The version "null" is that of an object without versions.
-func parseCopySource(v string) (name, key string, err error) {
+// source finds the object that x-amz-copy-source names, if the caller may read
+// it and its conditions hold.
+func (s *server) source(c *call) (copySource, error) {
+	src, err := parseCopySource(c.h.Get("X-Amz-Copy-Source"))
+	if err != nil {
+		return src, err
+	}
+	if src.bucket, err = s.buckets.Bucket(c.r.Context(), src.name); err != nil {
+		return src, err
+	}
+	if !mayUse(c.user, src.bucket.Owner) || src.bucket.Global {
+		return src, errAccessDenied
+	}
+	if want := c.h.Get("X-Amz-Source-Expected-Bucket-Owner"); want != "" && want != ownerID(src.bucket.Owner) {
+		return src, errAccessDenied
+	}
+	if src.object, err = s.buckets.Head(c.r.Context(), src.bucket, src.key, src.version); err != nil {
+		return src, err
+	}
+	if src.object.Marker {
+		return src, errInvalidRequest.because("The source of a copy request may not specifically refer to a delete marker by version id.")
+	}
+	return src, copyCondition(c.h, src.object.ETag, src.object.Modified)
+}
+
+// tellVersion names the version that was copied.
+func (src copySource) tellVersion(h http.Header) {
+	if src.bucket.Versioning != "" {
+		h.Set("X-Amz-Copy-Source-Version-Id", src.object.VersionID())
+	}
+}
+
+// parseCopySource reads "bucket/key" or "bucket/key?versionId=id", of which the
+// key is url-encoded, with or without a leading slash.
+func parseCopySource(v string) (src copySource, err error) {
 	wrong := errInvalidArgument.because("Copy Source must mention the source bucket and key: sourcebucket/sourcekey").
 		with("ArgumentName", "x-amz-copy-source").with("ArgumentValue", v)
 	path, version, versioned := strings.Cut(v, "?versionId=")
-	if versioned && version != "null" {
-		return "", "", errInvalidArgument.because("Invalid version id specified")
+	if versioned && version == "" {
+		return src, errInvalidArgument.because("Version id cannot be the empty string").
+			with("ArgumentName", "x-amz-copy-source").with("ArgumentValue", v)
 	}
 	path, err = url.PathUnescape(path) // a plus is a plus
 	if err != nil {
-		return "", "", wrong
+		return src, wrong
 	}
 	name, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
 	case !ok || name == "" || key == "" || strings.HasPrefix(name, "arn:"):
-		return "", "", wrong
+		return src, wrong
 	case len(key) > 1024:
-		return "", "", errKeyTooLong
+		return src, errKeyTooLong
 	}
-	return name, key, nil
+	return copySource{name: name, key: key, version: version}, nil
 }
 
 type copyPartResult struct {
@@ -192,15 +221,15 @@ func (s *server) uploadPartCopy(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	src, _, err := s.source(c)
+	src, err := s.source(c)
 	if err != nil {
 		return err
 	}
-	offset, length, err := copyRange(c.h.Get("X-Amz-Copy-Source-Range"), src.Size)
+	offset, length, err := copyRange(c.h.Get("X-Amz-Copy-Source-Range"), src.object.Size)
 	if err != nil {
 		return err
 	}
-	f, err := s.buckets.Open(c.r.Context(), src.CID)
+	f, err := s.buckets.Open(c.r.Context(), src.object.CID)
 	if err != nil {
 		return err
 	}
@@ -219,7 +248,9 @@ func (s *server) uploadPartCopy(w *response, c *call) error {
 			},
 		})
 		return err
-	}, func(http.Header) any {
+	}, func(h http.Header) any {
+		tellEncryption(h, up.Attributes)
+		src.tellVersion(h)
 		return copyPartResult{
 			LastModified: isoTime(part.Modified), ETag: quote(part.ETag), Checksums: checksumElements(part.Checksums, ""),
 		}

@@ -3,8 +3,10 @@ package s3
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/whypfs/whypfs/buckets"
 )
@@ -56,9 +58,12 @@ type deleteResult struct {
 	Error   []failedKey
 }
 
+// deletedKey tells of a delete marker that was made, or removed.
 type deletedKey struct {
-	Key       text
-	VersionID string `xml:"VersionId,omitempty"`
+	Key                   text
+	VersionID             string `xml:"VersionId,omitempty"`
+	DeleteMarker          bool   `xml:",omitempty"`
+	DeleteMarkerVersionID string `xml:"DeleteMarkerVersionId,omitempty"`
 }
 
 type failedKey struct {
@@ -66,6 +71,78 @@ type failedKey struct {
 	VersionID string `xml:"VersionId,omitempty"`
 	Code      string
 	Message   string
+}
+
+func (s *server) deleteObject(w *response, c *call) error {
+	opt, err := s.deleteOptions(c)
+	if err != nil {
+		return err
+	}
+	d, err := s.delete(c.r.Context(), c.bucket, c.key, opt)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	if d.Version != "" {
+		h.Set(versionHeader, d.Version)
+	}
+	if d.Marker {
+		h.Set(markerHeader, "true")
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deleteOptions reads what DeleteObject shall delete, and on which conditions.
+func (s *server) deleteOptions(c *call) (opt buckets.DeleteOptions, err error) {
+	if opt.Version, err = c.versionID(); err != nil {
+		return opt, err
+	}
+	if opt.Conditions, err = c.writeConditions(); err != nil {
+		return opt, err
+	}
+	if v := c.h.Get("X-Amz-If-Match-Size"); v != "" {
+		if opt.IfSize, err = ifSize(v); err != nil {
+			return opt, err
+		}
+	}
+	if v := c.h.Get("X-Amz-If-Match-Last-Modified-Time"); v != "" {
+		if opt.IfModified, err = ifModified(v); err != nil {
+			return opt, err
+		}
+	}
+	opt.BypassGovernance, err = s.bypasses(c)
+	return opt, err
+}
+
+func ifSize(v string) (*int64, error) {
+	size, err := digits(v)
+	if err != nil {
+		return nil, errInvalidArgument.because("The size to match is not a size.").with("ArgumentValue", v)
+	}
+	return &size, nil
+}
+
+// ifModified reads a time as HTTP writes it, which is S3's way here, or as ISO 8601.
+func ifModified(v string) (time.Time, error) {
+	t, err := http.ParseTime(v)
+	if err != nil {
+		t, err = time.Parse(time.RFC3339, v)
+	}
+	if err != nil {
+		return t, errInvalidArgument.because("The last modified time to match is not a time.").with("ArgumentValue", v)
+	}
+	return t, nil
+}
+
+// delete deletes for both operations. That there is nothing to delete fails an
+// If-Match alone: of the other conditions S3 says that it does not.
+func (s *server) delete(ctx context.Context, b buckets.Bucket, key string, opt buckets.DeleteOptions) (buckets.Deleted, error) {
+	d, err := s.buckets.Delete(ctx, b, key, opt)
+	if opt.IfMatch == "" && errors.Is(err, buckets.ErrNoObject) {
+		return buckets.Deleted{}, nil
+	}
+	return d, err
 }
 
 func (s *server) deleteObjects(w *response, c *call) error {
@@ -80,7 +157,11 @@ func (s *server) deleteObjects(w *response, c *call) error {
 	if len(req.Objects) == 0 {
 		return errMalformedXML
 	}
-	errs := s.deleteAll(c, req.Objects)
+	bypass, err := s.bypasses(c)
+	if err != nil {
+		return err
+	}
+	done, errs := s.deleteAll(c, req.Objects, bypass)
 	var res deleteResult
 	for i, e := range req.Objects {
 		switch {
@@ -91,21 +172,25 @@ func (s *server) deleteObjects(w *response, c *call) error {
 			}
 			res.Error = append(res.Error, failedKey{Key: text(e.Key), VersionID: e.VersionID, Code: api.Code, Message: api.Message})
 		case !req.Quiet:
-			res.Deleted = append(res.Deleted, deletedKey{Key: text(e.Key), VersionID: e.VersionID})
+			d := deletedKey{Key: text(e.Key), VersionID: e.VersionID, DeleteMarker: done[i].Marker}
+			if done[i].Marker {
+				d.DeleteMarkerVersionID = done[i].Version
+			}
+			res.Deleted = append(res.Deleted, d)
 		}
 	}
 	return writeXML(w, http.StatusOK, res)
 }
 
-// deleteAll deletes each entry and returns their errors by index.
-func (s *server) deleteAll(c *call, entries []deleteEntry) []error {
-	errs := make([]error, len(entries))
+// deleteAll deletes each entry and returns what became of them by index.
+func (s *server) deleteAll(c *call, entries []deleteEntry, bypass bool) ([]buckets.Deleted, []error) {
+	done, errs := make([]buckets.Deleted, len(entries)), make([]error, len(entries))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(deleters, len(entries)) {
 		wg.Go(func() {
 			for i := range next {
-				errs[i] = s.deleteOne(c.r.Context(), c.bucket, entries[i])
+				done[i], errs[i] = s.deleteOne(c.r.Context(), c.bucket, entries[i], bypass)
 			}
 		})
 	}
@@ -114,25 +199,30 @@ func (s *server) deleteAll(c *call, entries []deleteEntry) []error {
 	}
 	close(next)
 	wg.Wait()
-	return errs
+	return done, errs
 }
 
-func (s *server) deleteOne(ctx context.Context, b buckets.Bucket, e deleteEntry) error {
+func (s *server) deleteOne(ctx context.Context, b buckets.Bucket, e deleteEntry, bypass bool) (buckets.Deleted, error) {
+	opt := buckets.DeleteOptions{Version: e.VersionID, BypassGovernance: bypass}
 	switch {
-	case e.VersionID != "" && e.VersionID != "null":
-		return errNoSuchVersion
-	case e.LastModifiedTime != "" || e.Size != "":
-		// To ignore a condition would delete what was to be kept.
-		return errNotImplemented
 	case e.Key == "":
-		return errMalformedXML
+		return buckets.Deleted{}, errMalformedXML
 	case len(e.Key) > 1024:
-		return errKeyTooLong
+		return buckets.Deleted{}, errKeyTooLong
 	}
-	var cond buckets.Conditions
 	if e.ETag != "" {
-		cond.IfMatch = ifMatch(e.ETag)
+		opt.IfMatch = ifMatch(e.ETag)
 	}
-	_, err := s.buckets.Delete(ctx, b, e.Key, buckets.DeleteOptions{Conditions: cond})
-	return err
+	var err error
+	if e.Size != "" {
+		if opt.IfSize, err = ifSize(e.Size); err != nil {
+			return buckets.Deleted{}, err
+		}
+	}
+	if e.LastModifiedTime != "" {
+		if opt.IfModified, err = ifModified(e.LastModifiedTime); err != nil {
+			return buckets.Deleted{}, err
+		}
+	}
+	return s.delete(ctx, b, e.Key, opt)
 }

@@ -39,7 +39,7 @@ func TestDeleteObjects(t *testing.T) {
 	got := parse[deleted](t, r)
 	if r.status != 200 || strings.Join(got.Deleted, ",") != "a,b & c,never was,d" ||
 		strings.Join(got.Failed, ",") != "keep,keep,keep" ||
-		strings.Join(got.Codes, ",") != "PreconditionFailed,NoSuchVersion,NotImplemented" {
+		strings.Join(got.Codes, ",") != "PreconditionFailed,InvalidArgument,PreconditionFailed" {
 		t.Errorf("DeleteObjects = %d %+v", r.status, got)
 	}
 	if p := a.list(""); strings.Join(p.Keys, ",") != "keep" {

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"mime"
 	"net/http"
 	"slices"
@@ -17,8 +18,6 @@ const (
 	metaCID       = "cid" // reserved: the server tells the CID under this name
 	maxMeta       = 2048  // bytes of all names and values of user metadata
 	defaultType   = "binary/octet-stream"
-	sseHeader     = "X-Amz-Server-Side-Encryption"
-	sseS3         = "AES256" // the only encryption there is: the server's own
 	redirect      = "X-Amz-Website-Redirect-Location"
 	checksumType  = "X-Amz-Checksum-Type"
 	standardClass = "STANDARD"
@@ -30,20 +29,17 @@ var storage = []string{
 }
 
 // lists are headers whose values some clients send in a line each.
-var lists = []string{"X-Amz-Object-Attributes", "X-Amz-Optional-Object-Attributes"}
+var lists = []string{attributesHeader, "X-Amz-Optional-Object-Attributes"}
 
 // unsupported are request headers that would change what an operation means.
 // To ignore one would be to do something else than was asked for.
 var unsupported = []string{
 	"X-Amz-Write-Offset-Bytes",
 	"X-Amz-Rename-Source",
-	"X-Amz-If-Match-Last-Modified-Time",
-	"X-Amz-If-Match-Size",
 }
 
 // unsupportedPrefixes are the same for families of headers.
 var unsupportedPrefixes = []string{
-	"X-Amz-Object-Lock-",
 	"X-Amz-Server-Side-Encryption-", // customer keys and KMS
 	"X-Amz-Copy-Source-Server-Side-Encryption-",
 }
@@ -100,8 +96,6 @@ func refuseValue(name, value string) error {
 	case value == "":
 	case name == "X-Amz-Acl" && value != "private" && value != "bucket-owner-full-control":
 		return errACL
-	case name == "X-Amz-Tagging":
-		return errNotImplemented.with("Header", name)
 	case name == "X-Amz-Storage-Class" && value != standardClass:
 		return errInvalidStorage.with("StorageClassRequested", value)
 	case name == sseHeader && value != sseS3:
@@ -138,22 +132,18 @@ func (c *call) attributes() (buckets.Attributes, error) {
 	if size > maxMeta {
 		return a, errMetadataTooLarge.with("Size", strconv.Itoa(size)).with("MaxSizeAllowed", strconv.Itoa(maxMeta))
 	}
-	return a, c.own(&a)
-}
-
-// own are the attributes that a request sets of what it makes even where all
-// others are copied.
-func (c *call) own(a *buckets.Attributes) error {
-	for _, name := range []string{redirect, sseHeader} {
-		delete(a.Headers, name)
-		if v := c.h.Get(name); v != "" {
-			a.Headers[name] = plain(v)
+	var err error
+	if a.Tags, err = parseTagHeader(c.h.Get(tagHeader)); err != nil {
+		return a, err
+	}
+	if v := plain(c.h.Get(redirect)); v != "" {
+		if !hasPrefix(v, []string{"/", "http://", "https://"}) {
+			return a, errRedirect
 		}
+		a.Headers[redirect] = v
 	}
-	if v := a.Headers[redirect]; v != "" && !hasPrefix(v, []string{"/", "http://", "https://"}) {
-		return errRedirect
-	}
-	return nil
+	c.encrypt(&a)
+	return a, c.lock(&a)
 }
 
 // withoutChunked drops aws-chunked, which describes the transfer and not the object.
@@ -180,7 +170,7 @@ func plain(v string) string {
 }
 
 // describe sets the headers that tell of an object: on GET and HEAD.
-func describe(h http.Header, o buckets.Object) {
+func (c *call) describe(h http.Header, o buckets.Object) {
 	for name, v := range o.Headers {
 		h.Set(name, v)
 	}
@@ -192,40 +182,39 @@ func describe(h http.Header, o buckets.Object) {
 		// encodes what HTTP cannot carry safely in the way of RFC 2047.
 		h["x-amz-meta-"+name] = []string{mime.BEncoding.Encode("UTF-8", v)}
 	}
-	identify(h, o)
+	if len(o.Tags) > 0 {
+		h.Set("X-Amz-Tagging-Count", strconv.Itoa(len(o.Tags)))
+	}
+	if o.Class != "" {
+		h.Set("X-Amz-Storage-Class", o.Class)
+	}
+	tellLock(h, o)
+	c.identify(h, o)
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Last-Modified", httpTime(o.Modified))
 }
 
-// identify sets the ETag and CID of an object. Where S3 tells the ETag in a
-// document, tellCID alone is used.
-func identify(h http.Header, o buckets.Object) {
+// identify sets the ETag, CID and version of an object.
+func (c *call) identify(h http.Header, o buckets.Object) {
 	h["ETag"] = []string{quote(o.ETag)}
 	tellCID(h, o)
+	c.tellVersion(h, o)
 }
+
+// made are the headers of a response that tells the ETag of what it made in a
+// document.
+func (c *call) made(h http.Header, o buckets.Object) {
+	tellCID(h, o)
+	c.tellVersion(h, o)
+	tellEncryption(h, o.Attributes)
+}
+
+// storageClass is that of an object as listings tell it.
+func storageClass(o buckets.Object) string { return cmp.Or(o.Class, standardClass) }
 
 func tellCID(h http.Header, o buckets.Object) {
 	h["x-amz-meta-"+metaCID] = []string{o.CID.String()}
 }
-
-// tellEncryption repeats the encryption that was asked for, as S3 does.
-func tellEncryption(h http.Header, a buckets.Attributes) {
-	if v := a.Headers[sseHeader]; v != "" {
-		h.Set(sseHeader, v)
-	}
-}
-
-// version refuses versions: nothing has one but the "null" of a bucket
-// without versioning.
-func (c *call) version() error {
-	if !c.q.Has("versionId") || c.q.Get("versionId") == "null" {
-		return nil
-	}
-	return errInvalidArgument.because("Invalid version id specified").
-		with("ArgumentName", "versionId").with("ArgumentValue", c.q.Get("versionId"))
-}
-
-func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
 
 // whole drops what HTTP times cannot carry, so that an object is not newer
 // than its own Last-Modified.

@@ -32,6 +32,9 @@ func (s *server) putObject(w *response, c *call) error {
 	if p.algorithm == "" {
 		p.sums.add(checksum.CRC64NVME) // as S3 does when the client sends none
 	}
+	if err := p.needsDigest(attr); err != nil {
+		return err
+	}
 	up := p.upload(func(a *buckets.Attributes, sums map[string]string) {
 		a.Checksums, a.ChecksumType = sums, string(checksum.TypeFullObject)
 	})
@@ -40,7 +43,7 @@ func (s *server) putObject(w *response, c *call) error {
 		return err
 	}
 	h := w.Header()
-	identify(h, o)
+	c.identify(h, o)
 	tellChecksums(h, o.Checksums, o.ChecksumType)
 	tellEncryption(h, o.Attributes)
 	h.Set("Content-Length", "0")
@@ -99,19 +102,4 @@ func checksumElements(sums map[string]string, kind string) []element {
 		out = append(out, newElement("ChecksumType", kind))
 	}
 	return out
-}
-
-func (s *server) deleteObject(w *response, c *call) error {
-	if err := c.version(); err != nil {
-		return err
-	}
-	cond, err := c.writeConditions()
-	if err != nil {
-		return err
-	}
-	if _, err := s.buckets.Delete(c.r.Context(), c.bucket, c.key, buckets.DeleteOptions{Conditions: cond}); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
 }

@@ -4,10 +4,12 @@ import (
 	"encoding/xml"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/sigv4"
 )
 
@@ -81,9 +83,9 @@ func FuzzCopySource(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, v string) {
-		name, key, err := parseCopySource(v)
-		if err == nil && (name == "" || key == "" || len(key) > 1024 || strings.Contains(name, "/")) {
-			t.Errorf("parseCopySource(%q) = %q, %q", v, name, key)
+		src, err := parseCopySource(v)
+		if err == nil && (src.name == "" || src.key == "" || len(src.key) > 1024 || strings.Contains(src.name, "/")) {
+			t.Errorf("parseCopySource(%q) = %+v", v, src)
 		}
 	})
 }
@@ -92,6 +94,8 @@ func FuzzDocuments(f *testing.F) {
 	f.Add([]byte(`<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"a"</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part></CompleteMultipartUpload>`))
 	f.Add([]byte(`<Delete><Quiet>true</Quiet><Object><Key>k</Key></Object></Delete>`))
 	f.Add([]byte(`<Delete><Object>`))
+	f.Add([]byte(`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>`))
+	f.Add([]byte(`<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if parts, err := parseParts(data); err == nil {
 			for _, p := range parts {
@@ -102,7 +106,46 @@ func FuzzDocuments(f *testing.F) {
 		}
 		var d deleteRequest
 		_ = parseXML(data, &d)
+		if tags, err := parseTagging(data, maxBucketTags); err == nil {
+			checkTags(t, tags, maxBucketTags)
+		}
+		if doc, err := parseEncryption(data); err == nil && doc.Rules[0].Default.Algorithm != sseS3 {
+			t.Errorf("parseEncryption(%q) = %+v", data, doc)
+		}
 	})
+}
+
+func FuzzTagHeader(f *testing.F) {
+	for _, seed := range []string{"a=b", "a=b&c", "a=b&a=c", "%20=+", "&&=", "aws:x=1", "%zz", "a=%ff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, v string) {
+		tags, err := parseTagHeader(v)
+		if err != nil {
+			return
+		}
+		checkTags(t, tags, maxObjectTags)
+		// A document of the same tags is the same set.
+		data, err := xml.Marshal(newTagging(tags))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := parseTagging(data, maxObjectTags)
+		if err != nil || !slices.Equal(again, tags) {
+			t.Errorf("%q is %q, and by a document %q, %v", v, tags, again, err)
+		}
+	})
+}
+
+// checkTags checks what holds of every set of tags.
+func checkTags(t *testing.T, tags []buckets.Tag, most int) {
+	t.Helper()
+	for i, tag := range tags {
+		if tag.Key == "" || len(tags) > most || utf8.RuneCountInString(tag.Key) > maxTagKey || utf8.RuneCountInString(tag.Value) > maxTagValue ||
+			i > 0 && tags[i-1].Key >= tag.Key {
+			t.Errorf("tags are %q", tags)
+		}
+	}
 }
 
 // Whatever a key holds, a document with it is well-formed but for characters

@@ -20,10 +20,7 @@ var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 
 // getObject answers GET and HEAD, which differ in the body alone.
 func (s *server) getObject(w *response, c *call) error {
-	if err := c.version(); err != nil {
-		return err
-	}
-	o, err := s.buckets.Head(c.r.Context(), c.bucket, c.key, "")
+	o, err := s.object(c)
 	if err != nil {
 		return err
 	}
@@ -32,7 +29,7 @@ func (s *server) getObject(w *response, c *call) error {
 	case http.StatusPreconditionFailed:
 		return errPrecondition
 	case http.StatusNotModified:
-		describe(h, o)
+		c.describe(h, o)
 		h.Del("Content-Type")
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -41,16 +38,16 @@ func (s *server) getObject(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	describe(h, o)
+	c.describe(h, o)
 	for param, name := range overrides {
 		if v := c.q.Get(param); v != "" {
 			h.Set(name, v)
 		}
 	}
-	if sp.whole && c.h.Get("X-Amz-Checksum-Mode") == "ENABLED" {
-		tellChecksums(h, o.Checksums, o.ChecksumType)
+	if err := s.tellSums(h, c, o, sp); err != nil {
+		return err
 	}
-	if len(o.Parts) > 0 && c.q.Has("partNumber") {
+	if sp.part > 0 && len(o.Parts) > 0 {
 		h.Set("X-Amz-Mp-Parts-Count", strconv.Itoa(len(o.Parts)))
 	}
 	if sp.status == http.StatusPartialContent {
@@ -65,6 +62,27 @@ func (s *server) getObject(w *response, c *call) error {
 	// cannot be had at all is still an error that a client understands.
 	w.pending = sp.status
 	return s.send(w, c, o, sp)
+}
+
+// tellSums sets the checksums of what is sent, if the request wants them: those
+// of the whole object, or of the part; there are none of a range.
+func (s *server) tellSums(h http.Header, c *call, o buckets.Object, sp span) error {
+	if c.h.Get("X-Amz-Checksum-Mode") != "ENABLED" {
+		return nil
+	}
+	switch {
+	case sp.whole || sp.part == 1 && len(o.Parts) == 0:
+		tellChecksums(h, o.Checksums, o.ChecksumType)
+	case sp.part > 0:
+		algorithm, sums, err := s.buckets.PartChecksums(c.r.Context(), o)
+		if err != nil {
+			return err
+		}
+		if len(sums) > 0 {
+			tellChecksums(h, map[string]string{algorithm: sums[sp.part-1]}, o.ChecksumType)
+		}
+	}
+	return nil
 }
 
 // send writes a span of an object's bytes, all of them or an error.
@@ -104,6 +122,7 @@ type span struct {
 	offset, length int64
 	status         int
 	whole          bool // asked for as a whole: neither range nor part
+	part           int  // asked for by this number; 0: not by number
 }
 
 // span finds out what of o the request asks for.
@@ -143,7 +162,7 @@ func partSpan(o buckets.Object, number string) (span, error) {
 	if n > len(sizes) {
 		return span{}, errInvalidPartNumber.with("PartNumberRequested", number).with("ActualPartCount", strconv.Itoa(len(sizes)))
 	}
-	sp := span{status: http.StatusPartialContent, length: sizes[n-1]}
+	sp := span{status: http.StatusPartialContent, length: sizes[n-1], part: n}
 	for _, size := range sizes[:n-1] {
 		sp.offset += size
 	}
