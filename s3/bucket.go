@@ -100,7 +100,9 @@ func (s *server) createBucket(w *response, c *call) error {
 	if err := s.checkCreation(c); err != nil {
 		return err
 	}
-	_, err := s.gofakes3(c, &fake{}, "")
+	_, err := s.gofakes3(c, &fake{options: buckets.BucketOptions{
+		ObjectLock: strings.EqualFold(c.h.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true"),
+	}}, "")
 	if errors.Is(err, buckets.ErrBucketOwned) && s.region == defaultRegion {
 		// In us-east-1, and only there, S3 lets an owner create a bucket again.
 		err = nil
@@ -117,9 +119,6 @@ func (s *server) createBucket(w *response, c *call) error {
 // checkCreation reads the creation document and refuses what a bucket here
 // cannot be.
 func (s *server) checkCreation(c *call) error {
-	if strings.EqualFold(c.h.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true") {
-		return errNotImplemented.because("Object Lock is not implemented.")
-	}
 	if o := c.h.Get("X-Amz-Object-Ownership"); o != "" && o != "BucketOwnerEnforced" {
 		return errNotImplemented.because("Only the object ownership BucketOwnerEnforced is implemented.")
 	}
@@ -189,25 +188,6 @@ func (s *server) bucketLocation(w *response, c *call) error {
 	if s.region != defaultRegion {
 		doc.LocationConstraint = s.region
 	}
-	return writeXML(w, http.StatusOK, doc)
-}
-
-// bucketVersioning answers that versioning was never configured, which S3
-// says with a document that has no Status.
-func (s *server) bucketVersioning(w *response, c *call) error {
-	body, err := s.gofakes3(c, &fake{}, "versioning")
-	if err != nil {
-		return err
-	}
-	var doc struct {
-		XMLName xml.Name `xml:"VersioningConfiguration"`
-		Xmlns   string   `xml:"xmlns,attr"`
-		Status  string   `xml:",omitempty"`
-	}
-	if err := xml.Unmarshal(body, &doc); err != nil {
-		return err
-	}
-	doc.XMLName, doc.Xmlns = xml.Name{Local: "VersioningConfiguration"}, namespace
 	return writeXML(w, http.StatusOK, doc)
 }
 

@@ -59,28 +59,8 @@ func (s *server) acl(w *response, c *call) error {
 	}}})
 }
 
-func (s *server) noObjectLock(_ *response, c *call) error {
-	if err := s.exists(c); err != nil {
-		return err
-	}
-	return &apiError{Code: "NoSuchObjectLockConfiguration", Status: 404, Message: "The specified object does not have a ObjectLock configuration"}
-}
-
 // exists returns an error if the object of the call does not.
 func (s *server) exists(c *call) error {
 	_, err := s.object(c)
 	return err
-}
-
-// owner is the bucket's owner. A user whose name cannot be found is named by id.
-func (s *server) owner(c *call) gofakes3.UserInfo {
-	id := ownerID(c.bucket.Owner)
-	if c.user.ID == c.bucket.Owner {
-		return gofakes3.UserInfo{ID: id, DisplayName: c.user.Name}
-	}
-	u, err := s.accounts.User(c.r.Context(), c.bucket.Owner)
-	if err != nil {
-		return gofakes3.UserInfo{ID: id, DisplayName: id}
-	}
-	return gofakes3.UserInfo{ID: id, DisplayName: u.Name}
 }

@@ -54,6 +54,7 @@ var (
 	errBadDigest           = &apiError{Code: "BadDigest", Status: 400, Message: "The Content-MD5 or checksum value that you specified did not match what the server received."}
 	errBucketExists        = &apiError{Code: "BucketAlreadyExists", Status: 409, Message: "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."}
 	errBucketOwned         = &apiError{Code: "BucketAlreadyOwnedByYou", Status: 409, Message: "Your previous request to create the named bucket succeeded and you already own it."}
+	errBucketState         = &apiError{Code: "InvalidBucketState", Status: 409, Message: "The request is not valid for the current state of the bucket."}
 	errCORS                = &apiError{Code: "AccessForbidden", Status: 403, Message: "CORSResponse: CORS is not enabled for this bucket."}
 	errIllegalLocation     = &apiError{Code: "IllegalLocationConstraintException", Status: 400, Message: "The location constraint is incompatible for the region specific endpoint this request was sent to."}
 	errInternal            = &apiError{Code: "InternalError", Status: 500, Message: "We encountered an internal error. Please try again."}
@@ -111,6 +112,12 @@ var known = []struct {
 	{buckets.ErrNoObject, errNoSuchKey},
 	{buckets.ErrNoVersion, errNoSuchVersion},
 	{buckets.ErrVersionID, errInvalidArgument.because("Invalid version id specified")},
+	{buckets.ErrLocked, errAccessDenied.because("Access Denied because object protected by object lock.")},
+	{buckets.ErrLockOff, errNoLockBucket},
+	{buckets.ErrRetention, errMalformedXML},
+	{buckets.ErrVersioning, errMalformedXML},
+	{buckets.ErrVersioningOff, errBucketState.because("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")},
+	{buckets.ErrVersioningLocked, errBucketState.because("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")},
 	{buckets.ErrMarker, errMethodNotAllowed},
 	{buckets.ErrPrecondition, errPrecondition},
 	{buckets.ErrKey, errInvalidURI},

@@ -29,6 +29,7 @@ type fake struct {
 	user    accounts.User
 	name    string
 	list    func() ([]buckets.Bucket, error) // the page for ListBuckets
+	options buckets.BucketOptions            // of the bucket for CreateBucket
 	err     error
 }
 
@@ -102,7 +103,7 @@ func (f *fake) ListBuckets() ([]gofakes3.BucketInfo, error) {
 
 // CreateBucket implements gofakes3.Backend.
 func (f *fake) CreateBucket(string) error {
-	_, err := f.buckets.CreateBucket(f.ctx, f.user.ID, f.name, buckets.BucketOptions{})
+	_, err := f.buckets.CreateBucket(f.ctx, f.user.ID, f.name, f.options)
 	return f.keep(err)
 }
 

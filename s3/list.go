@@ -61,8 +61,7 @@ func (s *server) listObjects(w *response, c *call) error {
 		return err
 	}
 	marker := c.q.Get("marker")
-	owner := s.owner(c)
-	l, next, err := s.list(c, marker, code, &owner)
+	l, next, err := s.list(c, marker, code, s.owners(c))
 	if err != nil {
 		return err
 	}
@@ -92,12 +91,11 @@ func (s *server) listObjectsV2(w *response, c *call) error {
 			return err
 		}
 	}
-	var owner *gofakes3.UserInfo
+	var owners func(uint64) gofakes3.UserInfo
 	if c.q.Get("fetch-owner") == "true" {
-		o := s.owner(c)
-		owner = &o
+		owners = s.owners(c)
 	}
-	l, next, err := s.list(c, after, code, owner)
+	l, next, err := s.list(c, after, code, owners)
 	if err != nil {
 		return err
 	}
@@ -112,8 +110,12 @@ func (s *server) listObjectsV2(w *response, c *call) error {
 	return writeXML(w, http.StatusOK, res)
 }
 
-// list asks for one page and dresses it for either version.
-func (s *server) list(c *call, after string, code func(string) text, owner *gofakes3.UserInfo) (listing, string, error) {
+// list asks for one page and dresses it for either version. owners is nil where
+// they are not told.
+func (s *server) list(c *call, after string, code func(string) text, owners func(uint64) gofakes3.UserInfo) (listing, string, error) {
+	if err := c.optionalAttributes(); err != nil {
+		return listing{}, "", err
+	}
 	limit, err := c.number("max-keys", maxKeys, maxKeys)
 	if err != nil {
 		return listing{}, "", err
@@ -133,16 +135,31 @@ func (s *server) list(c *call, after string, code func(string) text, owner *gofa
 	}
 	l.IsTruncated = page.More
 	for _, o := range page.Objects {
-		l.Contents = append(l.Contents, listedObject{
+		entry := listedObject{
 			Key: code(o.Key), LastModified: isoTime(o.Modified), ETag: quote(o.ETag), Size: o.Size,
-			ChecksumAlgorithm: algorithms(o.Checksums), ChecksumType: o.ChecksumType,
-			Owner: owner, StorageClass: standardClass,
-		})
+			ChecksumAlgorithm: algorithms(o.Checksums), ChecksumType: o.ChecksumType, StorageClass: storageClass(o),
+		}
+		if owners != nil {
+			entry.Owner = new(owners(o.Owner))
+		}
+		l.Contents = append(l.Contents, entry)
 	}
 	for _, p := range page.Prefixes {
 		l.CommonPrefixes = append(l.CommonPrefixes, listedPrefix{code(p)})
 	}
 	return l, page.Next, nil
+}
+
+// optionalAttributes refuses what a listing cannot tell besides. What it can,
+// the state of a restored copy, is told of every object that has one.
+func (c *call) optionalAttributes() error {
+	for name := range strings.SplitSeq(strings.Join(c.h.Values("X-Amz-Optional-Object-Attributes"), ","), ",") {
+		if name = strings.TrimSpace(name); name != "" && name != "RestoreStatus" {
+			return errInvalidArgument.because("Invalid attribute name specified.").
+				with("ArgumentName", "x-amz-optional-object-attributes").with("ArgumentValue", name)
+		}
+	}
+	return nil
 }
 
 func algorithms(sums map[string]string) []string {

@@ -79,7 +79,7 @@ func TestProbes(t *testing.T) {
 		{"/box?lifecycle", 404, "<Code>NoSuchLifecycleConfiguration</Code>"},
 		{"/box?object-lock", 404, "<Code>ObjectLockConfigurationNotFoundError</Code>"},
 		{"/box?encryption", 404, "<Code>ServerSideEncryptionConfigurationNotFoundError</Code>"},
-		{"/box/k?legal-hold", 404, "<Code>NoSuchObjectLockConfiguration</Code>"},
+		{"/box/k?legal-hold", 400, "<Code>InvalidRequest</Code>"},
 		{"/box/none?tagging", 404, "<Code>NoSuchKey</Code>"},
 		{"/none?acl", 404, "<Code>NoSuchBucket</Code>"},
 		{"/box?logging", 200, "<BucketLoggingStatus"},
@@ -301,7 +301,6 @@ func TestCreateBucket(t *testing.T) {
 	a.fails("PUT", "/three", nil, "<CreateBucket", 400, "MalformedXML")
 	a.fails("PUT", "/three", nil, "<Other/>", 400, "MalformedXML")
 	a.fails("PUT", "/three", nil, strings.Repeat(" ", 65<<10), 400, "MaxMessageLengthExceeded")
-	a.fails("PUT", "/three", headers{"x-amz-bucket-object-lock-enabled": "true"}, "", 501, "NotImplemented")
 	a.fails("PUT", "/three", headers{"x-amz-object-ownership": "ObjectWriter"}, "", 501, "NotImplemented")
 	a.fails("HEAD", "/three", nil, "", 404, "")
 
