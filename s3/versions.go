@@ -65,7 +65,7 @@ type listVersionsResult struct {
 
 // listedVersion is a Version or a DeleteMarker; that has no content to describe.
 type listedVersion struct {
-	XMLName           xml.Name
+	marker            bool
 	Key               text
 	VersionID         string `xml:"VersionId"`
 	IsLatest          bool
@@ -76,6 +76,16 @@ type listedVersion struct {
 	Size              *int64   `xml:",omitempty"`
 	StorageClass      string   `xml:",omitempty"`
 	Owner             gofakes3.UserInfo
+}
+
+// MarshalXML implements xml.Marshaler: the name of the element depends on what it tells.
+func (v listedVersion) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	type fields listedVersion
+	start.Name.Local = "Version"
+	if v.marker {
+		start.Name.Local = "DeleteMarker"
+	}
+	return e.EncodeElement(fields(v), start)
 }
 
 func (s *server) listVersions(w *response, c *call) error {
@@ -121,11 +131,10 @@ func (s *server) listVersions(w *response, c *call) error {
 
 func listVersion(o buckets.Object, code func(string) text, owner gofakes3.UserInfo) listedVersion {
 	v := listedVersion{
-		XMLName: xml.Name{Local: "Version"}, Key: code(o.Key), VersionID: o.VersionID(), IsLatest: o.Latest,
+		marker: o.Marker, Key: code(o.Key), VersionID: o.VersionID(), IsLatest: o.Latest,
 		LastModified: isoTime(o.Modified), Owner: owner,
 	}
 	if o.Marker {
-		v.XMLName.Local = "DeleteMarker"
 		return v
 	}
 	v.ETag, v.Size, v.StorageClass = quote(o.ETag), &o.Size, storageClass(o)
