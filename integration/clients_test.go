@@ -54,7 +54,16 @@ func lookPath(t *testing.T, name string) string {
 
 // awsPaths is the aws on the PATH and, if it is another, Debian's.
 func awsPaths(t *testing.T) []string {
+	t.Helper()
 	paths := []string{lookPath(t, "aws")}
+	if strings.Contains(paths[0], "/shims/") {
+		// pyenv puts a script there that first looks for the command.
+		out, err := exec.Command("pyenv", "which", "aws").Output()
+		if err != nil {
+			t.Fatalf("pyenv which aws: %v", err)
+		}
+		paths[0] = strings.TrimSpace(string(out))
+	}
 	if _, err := os.Stat("/usr/bin/aws"); err == nil && paths[0] != "/usr/bin/aws" {
 		paths = append(paths, "/usr/bin/aws")
 	}

@@ -36,7 +36,7 @@ func certificate(t *testing.T) (cert, key string) {
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
-		DNSNames:              []string{"localhost"},
+		DNSNames:              []string{"localhost", domain, "*." + domain},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &priv.PublicKey, priv)
 	if err != nil {
@@ -60,16 +60,27 @@ func certificate(t *testing.T) (cert, key string) {
 
 // transport trusts the node's certificate.
 func (s *server) transport() *http.Transport {
-	tr := http.DefaultTransport.(*http.Transport).Clone()
-	tr.MaxIdleConnsPerHost = 64
-	if s.ca != "" {
-		pem, err := os.ReadFile(s.ca)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(pem)
-		tr.TLSClientConfig = &tls.Config{RootCAs: pool}
+	s.t.Helper()
+	tr, err := transport(s.ca)
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	return tr
+}
+
+// transport trusts the certificates of a PEM file too, if it has a name.
+func transport(ca string) (*http.Transport, error) {
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.MaxIdleConnsPerHost = 64
+	if ca == "" {
+		return tr, nil
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	tr.TLSClientConfig = &tls.Config{RootCAs: pool}
+	return tr, nil
 }
