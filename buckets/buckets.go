@@ -21,6 +21,9 @@ type Options struct {
 	// Announce says that the node is in a DHT: contents of publishing buckets are
 	// announced there by a job.
 	Announce bool
+	// UploadExpiry is how long an upload in progress stays after its last part;
+	// GC aborts it then. 0: for ever.
+	UploadExpiry time.Duration
 	// LifecycleDay is what lifecycle rules take for a day; 0 is a real one. For tests.
 	LifecycleDay time.Duration
 	Webhooks     map[string]Webhook // by the name that notification rules know them by
@@ -38,6 +41,7 @@ type Buckets struct {
 	dealer    Dealer
 	policy    Policy
 	announces bool
+	expiry    time.Duration // of uploads; 0: never
 	log       *slog.Logger
 	metrics   metrics
 
@@ -61,6 +65,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		dealer:    opt.Dealer,
 		policy:    opt.Policy.withDefaults(),
 		announces: opt.Announce,
+		expiry:    opt.UploadExpiry,
 		log:       opt.Log,
 		clock:     lifecycle.Clock{Day: opt.LifecycleDay},
 		webhooks:  opt.Webhooks,

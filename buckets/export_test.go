@@ -112,3 +112,41 @@ func (b *Buckets) FakeRefs(ctx context.Context, n int) error {
 		return nil
 	})
 }
+
+// AgeUpload makes an upload, or with a number one of its parts, older.
+func (b *Buckets) AgeUpload(ctx context.Context, bucket Bucket, key, id string, number int, by time.Duration) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		if number > 0 {
+			p, err := partRow(tx, id, number)
+			p.Modified = p.Modified.Add(-by)
+			return errors.Join(err, kv.PutJSON(tx, keyPart(id, number), p))
+		}
+		u, err := uploadRow(tx, bucket.UUID, key, id)
+		u.Started = u.Started.Add(-by)
+		return errors.Join(err, kv.PutJSON(tx, keyUpload(bucket.UUID, key, id), u))
+	})
+}
+
+// FutureMarker deletes a key in the name of a clock that is ahead.
+func (b *Buckets) FutureMarker(ctx context.Context, bucket Bucket, key string, ahead time.Duration) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		bucket, err := bucketRow(tx, bucket.UUID)
+		if err != nil {
+			return err
+		}
+		_, _, err = b.deleteCurrent(tx, bucket, key, DeleteOptions{}, makeID(time.Now().Add(ahead), 0))
+		return err
+	})
+}
+
+// ExpireRetention lets the time of a version's retention come.
+func (b *Buckets) ExpireRetention(ctx context.Context, bucket Bucket, key, version string) error {
+	_, err := b.change(ctx, bucket, key, version, "", func(_ Bucket, o *Object) error {
+		o.Retention.Until = time.Now().Add(-time.Second)
+		return nil
+	})
+	return err
+}
+
+// Place is where a version stands among those of its key.
+func (o Object) Place() uint64 { return o.place() }

@@ -19,8 +19,8 @@ const (
 )
 
 // GC forgets what nobody needs: zones that have held only deleted contents
-// and not moved for three months, whether complete or still failing, and the
-// records of uploads completed a day ago. A zone that an undeleted content is
+// and not moved for three months, whether complete or still failing, the
+// records of uploads completed a day ago, and abandoned uploads. A zone that an undeleted content is
 // in stays for ever, because an offloaded or damaged content comes back from
 // its pieces. One zone that cannot be forgotten does not keep the others.
 func (b *Buckets) GC(ctx context.Context) error {
@@ -45,6 +45,9 @@ func (b *Buckets) GC(ctx context.Context) error {
 		}
 	}
 	errs = append(errs, b.forgetDone(ctx, now.Add(-doneRetention)))
+	if b.expiry > 0 {
+		errs = append(errs, b.expireUploads(ctx, now.Add(-b.expiry)))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("gc: %w", err)
 	}

@@ -48,7 +48,7 @@ type Part struct {
 }
 
 // CreateUpload begins an upload by initiator of an object that will be owner's.
-// It stays until it is completed or aborted.
+// It stays until it is completed, aborted, or abandoned for Options.UploadExpiry.
 func (b *Buckets) CreateUpload(ctx context.Context, bucket Bucket, key string, owner, initiator uint64, attr Attributes, algorithm string) (MultipartUpload, error) {
 	if !validKey(key) {
 		return MultipartUpload{}, ErrKey

@@ -157,28 +157,25 @@ func nextPlace(tx kv.Tx, bucket Bucket, key string, old Object, found bool, cand
 
 // displace makes room for a new newest version of a key: what it replaces is
 // archived, or removed if it is the null version and the new one is that. old
-// is the object at key, if it was found; its row is gone afterwards.
+// is the object at key, if it was found; its row is gone afterwards. ErrLocked
+// comes before anything is written.
 func (b *Buckets) displace(tx kv.Tx, bucket Bucket, key string, old Object, found bool) error {
-	null := bucket.Versioning != Enabled // of the new version
-	if found && null && !old.Versioned {
+	if bucket.Versioning != Enabled && found && !old.Versioned {
 		return b.remove(tx, old, false)
 	}
-	if found {
-		if err := errors.Join(archive(tx, old), tx.Delete(keyObject(bucket.UUID, key))); err != nil {
+	if bucket.Versioning == Suspended {
+		null, err := archivedNull(tx, bucket.UUID, key)
+		if err == nil {
+			err = b.remove(tx, null, false)
+		}
+		if err != nil && !errors.Is(err, ErrNoVersion) {
 			return err
 		}
 	}
-	if bucket.Versioning != Suspended {
+	if !found {
 		return nil
 	}
-	old, err := archivedNull(tx, bucket.UUID, key)
-	if errors.Is(err, ErrNoVersion) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return b.remove(tx, old, false)
+	return errors.Join(archive(tx, old), tx.Delete(keyObject(bucket.UUID, key)))
 }
 
 // remove takes a version away for good, unless a lock is on it. Nothing else

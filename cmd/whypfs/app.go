@@ -128,6 +128,7 @@ func (a *app) connect(ctx context.Context) error {
 		Announce:     a.cfg.DHT != "off",
 		LifecycleDay: a.cfg.LifecycleDay,
 		Webhooks:     hooks,
+		UploadExpiry: a.cfg.UploadExpiry,
 		Log:          a.log.With("pkg", "buckets"),
 		Metrics:      a.metrics,
 	})

@@ -46,6 +46,7 @@ type config struct {
 	MaxAge         time.Duration
 	Replication    int
 	MaxPiece       size
+	UploadExpiry   time.Duration
 
 	RPC       string
 	RPCToken  secret
@@ -88,6 +89,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.MaxAge, "max-age", 48*time.Hour, "age of its oldest content at which a zone of a new bucket is sealed")
 	fs.IntVar(&c.Replication, "replication", 6, "deals per piece of a new bucket, each with a provider of its own")
 	fs.Var(&c.MaxPiece, "max-piece", "largest piece of a new bucket, padded; a power of two")
+	fs.DurationVar(&c.UploadExpiry, "upload-expiry", 7*24*time.Hour, "how long an unfinished multipart upload stays after its last part; 0: for ever")
 	fs.StringVar(&c.RPC, "rpc", "", "JSON-RPC URL of a Filecoin node; empty: no deals are made")
 	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc; better given as WHYPFS_RPC_TOKEN")
 	fs.DurationVar(&c.RPCPoll, "rpc-poll", 0, "how often the chain head is asked for; 0: 15s, in the sandbox the epoch")
@@ -241,6 +243,9 @@ func (c *config) check() error {
 	}
 	if c.Sandbox && (c.SandboxProviders < 1 || c.SandboxProviders > 100 || c.SandboxEpoch < 10*time.Millisecond) {
 		bad("--sandbox-providers is 1 to 100 and --sandbox-epoch at least 10ms")
+	}
+	if c.UploadExpiry < 0 {
+		bad("--upload-expiry: %v is negative", c.UploadExpiry)
 	}
 	if _, err := logLevel(c.LogLevel); err != nil {
 		bad("--log-level: %q is not debug, info, warn or error", c.LogLevel)
