@@ -11,6 +11,7 @@ import (
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/checksum"
+	"github.com/whypfs/whypfs/internal/cors"
 	"github.com/whypfs/whypfs/internal/sigv4"
 	"github.com/whypfs/whypfs/node"
 )
@@ -51,6 +52,7 @@ func (e *apiError) header(name, value string) *apiError {
 var (
 	errAccessDenied        = &apiError{Code: "AccessDenied", Status: 403, Message: "Access Denied"}
 	errACL                 = &apiError{Code: "AccessControlListNotSupported", Status: 400, Message: "The bucket does not allow ACLs"}
+	errBadMethod           = &apiError{Code: "BadRequest", Status: 400, Message: "Invalid Access-Control-Request-Method: "}
 	errBadDigest           = &apiError{Code: "BadDigest", Status: 400, Message: "The Content-MD5 or checksum value that you specified did not match what the server received."}
 	errBucketExists        = &apiError{Code: "BucketAlreadyExists", Status: 409, Message: "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."}
 	errBucketOwned         = &apiError{Code: "BucketAlreadyOwnedByYou", Status: 409, Message: "Your previous request to create the named bucket succeeded and you already own it."}
@@ -126,6 +128,7 @@ var known = []struct {
 	{buckets.ErrInvalidPart, errInvalidPart},
 	{buckets.ErrPartOrder, errInvalidPartOrder},
 	{buckets.ErrPartSize, errTooSmall},
+	{cors.ErrMalformed, errMalformedXML},
 	{node.ErrFull, errStorageFull},
 	{node.ErrNotFound, errUnavailable},
 	{checksum.ErrUnknown, errInvalidRequest.because("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [" + strings.Join(checksum.Names(), ", ") + "]")},
@@ -148,6 +151,10 @@ func translate(err error) *apiError {
 	var sig *sigv4.Error
 	if errors.As(err, &sig) {
 		return fromSignature(sig)
+	}
+	var rule *cors.Error
+	if errors.As(err, &rule) {
+		return errInvalidRequest.because(rule.Message)
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {

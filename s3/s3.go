@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/cors"
 )
 
 // Options of the S3 API; the zero value works.
@@ -32,6 +33,7 @@ func New(b *buckets.Buckets, a *accounts.Accounts, opt Options) http.Handler {
 		log:      opt.Log,
 		metrics:  newMetrics(opt.Metrics),
 		router:   newRouter(),
+		cors:     newParsed(corsDocument, parseCORS),
 		host:     randomID(36),
 	}
 	if s.region == "" {
@@ -52,6 +54,7 @@ type server struct {
 	log      *slog.Logger
 	metrics  *metrics
 	router   *mux.Router
+	cors     *parsed[*cors.Configuration]
 	host     string // x-amz-id-2: names this process, not the machine
 }
 

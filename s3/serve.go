@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -98,11 +99,10 @@ func safely(do func() error) (err error) {
 // handle is the chain: authenticate, find the operation, authorise, do it.
 func (s *server) handle(w *response, c *call) error {
 	if c.r.Method == http.MethodOptions {
-		// A preflight is never signed. No bucket has a CORS configuration.
-		if c.r.Header.Get("Origin") == "" {
-			return errOrigin
-		}
-		return errCORS
+		return s.preflight(w, c.r)
+	}
+	if err := s.crossOrigin(w, c.r); err != nil {
+		return err
 	}
 	if err := s.authenticate(c); err != nil {
 		return err
@@ -169,13 +169,15 @@ type response struct {
 	pending int // status to send with the first byte; 0: 200
 	status  int // sent; 0: nothing yet
 	size    int64
-	err     error // of the first write that failed
+	err     error       // of the first write that failed
+	lasting http.Header // sent whatever the answer becomes
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
+		maps.Copy(w.Header(), w.lasting)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
