@@ -1,8 +1,6 @@
 package s3_test
 
 import (
-	"crypto/md5"
-	"encoding/base64"
 	"encoding/xml"
 	"slices"
 	"strings"
@@ -22,12 +20,6 @@ func sortedTags(doc string) string {
 	tags := strings.SplitAfter(doc, "<")
 	slices.Sort(tags)
 	return strings.Join(tags, "")
-}
-
-// withMD5 is the header that documents need.
-func withMD5(doc string) headers {
-	sum := md5.Sum([]byte(doc))
-	return headers{"Content-MD5": base64.StdEncoding.EncodeToString(sum[:])}
 }
 
 // preflight asks as a browser does, which does not sign.
