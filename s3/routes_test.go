@@ -185,12 +185,6 @@ func TestNothingIsAnonymous(t *testing.T) {
 			t.Errorf("%s %s = %d, want 403", c.method, c.target, r.status)
 		}
 	}
-	if r := a.send(a.request("OPTIONS", "/box/k", headers{"Origin": "http://x"}, http.NoBody)); r.status != 403 || r.code() != "AccessForbidden" {
-		t.Errorf("a preflight = %d %q", r.status, r.code())
-	}
-	if r := a.send(a.request("OPTIONS", "/box/k", nil, http.NoBody)); r.status != 400 || r.code() != "BadRequest" {
-		t.Errorf("OPTIONS without Origin = %d %q", r.status, r.code())
-	}
 }
 
 func TestErrorDocument(t *testing.T) {
