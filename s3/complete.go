@@ -98,7 +98,7 @@ func (s *server) completeUpload(w *response, c *call) error {
 		o, err = s.buckets.Complete(c.r.Context(), c.bucket, c.key, c.q.Get("uploadId"), parts, want.check, cond)
 		return err
 	}, func(h http.Header) any {
-		c.made(h, o)
+		tellMade(h, o)
 		return completeResult{
 			Location: c.location(), Bucket: text(c.name), Key: text(c.key), ETag: quote(o.ETag),
 			Checksums: checksumElements(o.Checksums, o.ChecksumType),

@@ -42,7 +42,7 @@ func (s *server) copyObject(w *response, c *call) error {
 		o, err = s.buckets.Copy(c.r.Context(), src.object, c.bucket, c.key, c.user.ID, attr, cond)
 		return err
 	}, func(h http.Header) any {
-		c.made(h, o)
+		tellMade(h, o)
 		src.tellVersion(h)
 		return copyObjectResult{
 			LastModified: isoTime(o.Modified), ETag: quote(o.ETag), Checksums: checksumElements(o.Checksums, o.ChecksumType),

@@ -189,23 +189,21 @@ func (c *call) describe(h http.Header, o buckets.Object) {
 		h.Set("X-Amz-Storage-Class", o.Class)
 	}
 	tellLock(h, o)
-	c.identify(h, o)
+	h["ETag"] = []string{quote(o.ETag)}
+	tellCID(h, o)
+	c.tellVersion(h, o)
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Last-Modified", httpTime(o.Modified))
 }
 
-// identify sets the ETag, CID and version of an object.
-func (c *call) identify(h http.Header, o buckets.Object) {
-	h["ETag"] = []string{quote(o.ETag)}
+// tellMade sets the headers that tell of an object which the request made. The
+// ETag is not among them: most of these operations tell it in a document. A
+// version without an id of its own is not told either, unlike on reads.
+func tellMade(h http.Header, o buckets.Object) {
 	tellCID(h, o)
-	c.tellVersion(h, o)
-}
-
-// made are the headers of a response that tells the ETag of what it made in a
-// document.
-func (c *call) made(h http.Header, o buckets.Object) {
-	tellCID(h, o)
-	c.tellVersion(h, o)
+	if o.Versioned {
+		h.Set(versionHeader, o.VersionID())
+	}
 	tellEncryption(h, o.Attributes)
 }
 

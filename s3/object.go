@@ -43,9 +43,9 @@ func (s *server) putObject(w *response, c *call) error {
 		return err
 	}
 	h := w.Header()
-	c.identify(h, o)
+	h["ETag"] = []string{quote(o.ETag)}
+	tellMade(h, o)
 	tellChecksums(h, o.Checksums, o.ChecksumType)
-	tellEncryption(h, o.Attributes)
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 	return nil

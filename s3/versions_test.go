@@ -170,8 +170,11 @@ func TestSuspendedVersioning(t *testing.T) {
 	a.setVersioning("Enabled")
 	kept := a.put("k", "kept")
 	a.setVersioning("Suspended")
-	if id := a.put("k", "null 1"); id != "null" {
-		t.Errorf("a version put while suspended is %q", id)
+	if id := a.put("k", "null 1"); id != "" {
+		t.Errorf("putting while suspended tells the version %q", id)
+	}
+	if got := a.ok("HEAD", "/box/k", nil, "").header.Get("x-amz-version-id"); got != "null" {
+		t.Errorf("HEAD of the null version tells %q", got)
 	}
 	a.put("k", "null 2")
 	if got, want := first(a.listVersions("")), "k:null! k:"+kept; got != want {
