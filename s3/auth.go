@@ -29,9 +29,6 @@ func (s *server) authenticate(c *call) error {
 	if err != nil {
 		return err
 	}
-	if auth.Anonymous {
-		return errAccessDenied
-	}
 	c.auth = auth
 	if auth.Presigned {
 		c.h = hoisted(c.r)
@@ -65,36 +62,6 @@ func hoisted(r *http.Request) http.Header {
 		}
 	}
 	return h
-}
-
-// authorise loads the bucket and lets through its owner, an admin, and of
-// users of upload level only who puts.
-func (s *server) authorise(c *call) error {
-	if c.user.Level < c.op.right.level {
-		return errAccessDenied
-	}
-	if c.name == "" || c.op.name == opCreateBucket {
-		return nil
-	}
-	b, err := s.buckets.Bucket(c.r.Context(), c.name)
-	if err != nil {
-		return err
-	}
-	if b.Global {
-		return errNoSuchBucket // it has no name in S3
-	}
-	if !mayUse(c.user, b.Owner) {
-		return errAccessDenied
-	}
-	if want := c.h.Get("X-Amz-Expected-Bucket-Owner"); want != "" && want != ownerID(b.Owner) {
-		return errAccessDenied
-	}
-	c.bucket = b
-	return nil
-}
-
-func mayUse(user accounts.User, owner uint64) bool {
-	return user.ID == owner || user.Level >= accounts.LevelAdmin
 }
 
 // ownerID is a user as S3 names accounts: twelve digits.

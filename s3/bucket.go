@@ -12,6 +12,7 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/acl"
 )
 
 const (
@@ -37,6 +38,9 @@ func (s *server) listBuckets(w *response, c *call) error {
 	page := func() ([]buckets.Bucket, error) {
 		if r := c.q.Get("bucket-region"); r != "" && r != s.region {
 			return nil, nil // every bucket is here
+		}
+		if c.anonymous() {
+			return nil, nil // nobody owns none; buckets takes 0 for everybody
 		}
 		p, err := s.buckets.ListBuckets(c.r.Context(), buckets.BucketQuery{
 			Owner: c.user.ID, Prefix: c.q.Get("prefix"), After: after, Max: limit,
@@ -100,12 +104,14 @@ func (s *server) createBucket(w *response, c *call) error {
 	if err := s.checkCreation(c); err != nil {
 		return err
 	}
-	_, err := s.gofakes3(c, &fake{options: buckets.BucketOptions{
-		ObjectLock: strings.EqualFold(c.h.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true"),
-	}}, "")
+	options, err := s.bucketOptions(c)
+	if err != nil {
+		return err
+	}
+	_, err = s.gofakes3(c, &fake{options: options}, "")
 	if errors.Is(err, buckets.ErrBucketOwned) && s.region == defaultRegion {
 		// In us-east-1, and only there, S3 lets an owner create a bucket again.
-		err = nil
+		err = s.sameAgain(c, options.Grants)
 	}
 	if err != nil {
 		return err
@@ -116,12 +122,30 @@ func (s *server) createBucket(w *response, c *call) error {
 	return nil
 }
 
+// sameAgain returns an error if the bucket that exists has another list than is
+// asked for: to say that it is created would be wrong, and to replace its list
+// could open it.
+func (s *server) sameAgain(c *call, asked []acl.Grant) error {
+	b, err := s.buckets.Bucket(c.r.Context(), c.name)
+	if err != nil {
+		return err
+	}
+	own := []acl.Grant{{Grantee: acl.Grantee{ID: c.caller()}, Permission: acl.FullControl}}
+	if asked == nil {
+		asked = own
+	}
+	if b.Grants == nil {
+		b.Grants = own
+	}
+	if !slices.Equal(asked, b.Grants) {
+		return errBucketExists
+	}
+	return nil
+}
+
 // checkCreation reads the creation document and refuses what a bucket here
 // cannot be.
 func (s *server) checkCreation(c *call) error {
-	if o := c.h.Get("X-Amz-Object-Ownership"); o != "" && o != "BucketOwnerEnforced" {
-		return errNotImplemented.because("Only the object ownership BucketOwnerEnforced is implemented.")
-	}
 	data, err := c.document(maxConfiguration, false)
 	if err != nil {
 		return err

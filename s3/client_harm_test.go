@@ -165,16 +165,8 @@ func (c *clients) unknownToObjects(ctx context.Context) map[string]func() error 
 func (c *clients) unknownToBuckets(ctx context.Context) map[string]func() error {
 	b := aws.String(box)
 	return map[string]func() error{
-		"PutBucketPolicy": func() error {
-			_, err := c.aws.PutBucketPolicy(ctx, &awss3.PutBucketPolicyInput{Bucket: b, Policy: aws.String("{}")})
-			return err
-		},
 		"DeleteBucketLifecycle": func() error {
 			_, err := c.aws.DeleteBucketLifecycle(ctx, &awss3.DeleteBucketLifecycleInput{Bucket: b})
-			return err
-		},
-		"DeleteBucketPolicy": func() error {
-			_, err := c.aws.DeleteBucketPolicy(ctx, &awss3.DeleteBucketPolicyInput{Bucket: b})
 			return err
 		},
 	}

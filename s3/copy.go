@@ -34,12 +34,17 @@ func (s *server) copyObject(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
+	owner, grants, err := s.objectGrants(c)
+	if err != nil {
+		return err
+	}
+	attr.Grants = grants
 	var o buckets.Object
 	return s.eventually(w, c, func() (err error) {
 		if err := s.recompute(c, src.object, &attr); err != nil {
 			return err
 		}
-		o, err = s.buckets.Copy(c.r.Context(), src.object, c.bucket, c.key, c.user.ID, attr, cond)
+		o, err = s.buckets.Copy(c.r.Context(), src.object, c.bucket, c.key, owner, attr, cond)
 		return err
 	}, func(h http.Header) any {
 		tellMade(h, o)
@@ -156,13 +161,13 @@ func (s *server) source(c *call) (copySource, error) {
 	if src.bucket, err = s.buckets.Bucket(c.r.Context(), src.name); err != nil {
 		return src, err
 	}
-	if !mayUse(c.user, src.bucket.Owner) || src.bucket.Global {
+	if src.bucket.Global {
 		return src, errAccessDenied
 	}
 	if want := c.h.Get("X-Amz-Source-Expected-Bucket-Owner"); want != "" && want != ownerID(src.bucket.Owner) {
 		return src, errAccessDenied
 	}
-	if src.object, err = s.buckets.Head(c.r.Context(), src.bucket, src.key, src.version); err != nil {
+	if src.object, err = s.mayCopy(c, src.bucket, src.key, src.version); err != nil {
 		return src, err
 	}
 	if src.object.Marker {

@@ -111,7 +111,7 @@ func (s *server) deleteOptions(c *call) (opt buckets.DeleteOptions, err error) {
 			return opt, err
 		}
 	}
-	opt.BypassGovernance, err = s.bypasses(c)
+	opt.BypassGovernance, err = s.bypasses(c, c.key)
 	return opt, err
 }
 
@@ -157,11 +157,7 @@ func (s *server) deleteObjects(w *response, c *call) error {
 	if len(req.Objects) == 0 {
 		return errMalformedXML
 	}
-	bypass, err := s.bypasses(c)
-	if err != nil {
-		return err
-	}
-	done, errs := s.deleteAll(c, req.Objects, bypass)
+	done, errs := s.deleteAll(c, req.Objects)
 	var res deleteResult
 	for i, e := range req.Objects {
 		switch {
@@ -183,14 +179,14 @@ func (s *server) deleteObjects(w *response, c *call) error {
 }
 
 // deleteAll deletes each entry and returns what became of them by index.
-func (s *server) deleteAll(c *call, entries []deleteEntry, bypass bool) ([]buckets.Deleted, []error) {
+func (s *server) deleteAll(c *call, entries []deleteEntry) ([]buckets.Deleted, []error) {
 	done, errs := make([]buckets.Deleted, len(entries)), make([]error, len(entries))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(deleters, len(entries)) {
 		wg.Go(func() {
 			for i := range next {
-				done[i], errs[i] = s.deleteOne(c.r.Context(), c.bucket, entries[i], bypass)
+				done[i], errs[i] = s.deleteOne(c, entries[i])
 			}
 		})
 	}
@@ -202,18 +198,25 @@ func (s *server) deleteAll(c *call, entries []deleteEntry, bypass bool) ([]bucke
 	return done, errs
 }
 
-func (s *server) deleteOne(ctx context.Context, b buckets.Bucket, e deleteEntry, bypass bool) (buckets.Deleted, error) {
-	opt := buckets.DeleteOptions{Version: e.VersionID, BypassGovernance: bypass}
+// deleteOne deletes what an entry names, if the caller may.
+func (s *server) deleteOne(c *call, e deleteEntry) (buckets.Deleted, error) {
+	opt := buckets.DeleteOptions{Version: e.VersionID}
 	switch {
 	case e.Key == "":
 		return buckets.Deleted{}, errMalformedXML
 	case len(e.Key) > 1024:
 		return buckets.Deleted{}, errKeyTooLong
 	}
+	if err := s.askEach(c, e.Key, e.VersionID); err != nil {
+		return buckets.Deleted{}, err
+	}
 	if e.ETag != "" {
 		opt.IfMatch = ifMatch(e.ETag)
 	}
 	var err error
+	if opt.BypassGovernance, err = s.bypasses(c, e.Key); err != nil {
+		return buckets.Deleted{}, err
+	}
 	if e.Size != "" {
 		if opt.IfSize, err = ifSize(e.Size); err != nil {
 			return buckets.Deleted{}, err
@@ -224,5 +227,5 @@ func (s *server) deleteOne(ctx context.Context, b buckets.Bucket, e deleteEntry,
 			return buckets.Deleted{}, err
 		}
 	}
-	return s.delete(ctx, b, e.Key, opt)
+	return s.delete(c.r.Context(), c.bucket, e.Key, opt)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/acl"
 	"github.com/whypfs/whypfs/internal/checksum"
 	"github.com/whypfs/whypfs/internal/cors"
 	"github.com/whypfs/whypfs/internal/sigv4"
@@ -50,6 +51,15 @@ func (e *apiError) header(name, value string) *apiError {
 
 // Errors that handlers return themselves.
 var (
+	errEmail               = &apiError{Code: "UnresolvableGrantByEmailAddress", Status: 400, Message: "The e-mail address you provided does not match any account on record."}
+	errMalformedACL        = &apiError{Code: "MalformedACLError", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
+	errMalformedPolicy     = &apiError{Code: "MalformedPolicy", Status: 400, Message: "This policy contains invalid Json"}
+	errMissingACL          = &apiError{Code: "MissingSecurityHeader", Status: 400, Message: "Your request was missing a required header"}
+	errNoOwnership         = &apiError{Code: "OwnershipControlsNotFoundError", Status: 404, Message: "The bucket ownership controls were not found"}
+	errNoPolicy            = &apiError{Code: "NoSuchBucketPolicy", Status: 404, Message: "The bucket policy does not exist"}
+	errNoPublicBlock       = &apiError{Code: "NoSuchPublicAccessBlockConfiguration", Status: 404, Message: "The public access block configuration was not found"}
+	errOwnershipACL        = &apiError{Code: "InvalidBucketAclWithObjectOwnership", Status: 400, Message: "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"}
+	errUnexpectedContent   = &apiError{Code: "UnexpectedContent", Status: 400, Message: "This request does not support content"}
 	errAccessDenied        = &apiError{Code: "AccessDenied", Status: 403, Message: "Access Denied"}
 	errACL                 = &apiError{Code: "AccessControlListNotSupported", Status: 400, Message: "The bucket does not allow ACLs"}
 	errBadMethod           = &apiError{Code: "BadRequest", Status: 400, Message: "Invalid Access-Control-Request-Method: "}
@@ -131,6 +141,13 @@ var known = []struct {
 	{cors.ErrMalformed, errMalformedXML},
 	{node.ErrFull, errStorageFull},
 	{node.ErrNotFound, errUnavailable},
+	{acl.ErrCanned, errInvalidArgument},
+	{acl.ErrGrantee, errInvalidArgument.because("Invalid id")},
+	{acl.ErrGroup, errInvalidArgument.because("Invalid group uri")},
+	{acl.ErrEmail, errEmail},
+	{acl.ErrMalformed, errMalformedACL},
+	{acl.ErrPermission, errMalformedACL},
+	{acl.ErrTooMany, errMalformedACL.because("An access control list has at most 100 grants")},
 	{checksum.ErrUnknown, errInvalidRequest.because("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [" + strings.Join(checksum.Names(), ", ") + "]")},
 	// S3 itself says InvalidRequest of some of these; clients and the public suite of tests expect one code.
 	{checksum.ErrValue, errBadDigest.because("Value for x-amz-checksum header is invalid.")},

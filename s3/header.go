@@ -53,9 +53,6 @@ func refuse(h http.Header) error {
 		if err := refuseForm(name, values); err != nil {
 			return err
 		}
-		if strings.HasPrefix(name, "X-Amz-Grant-") {
-			return errACL
-		}
 		if slices.Contains(unsupported, name) || hasPrefix(name, unsupportedPrefixes) {
 			return errNotImplemented.with("Header", name)
 		}
@@ -94,8 +91,6 @@ func hasPrefix(name string, prefixes []string) bool {
 func refuseValue(name, value string) error {
 	switch {
 	case value == "":
-	case name == "X-Amz-Acl" && value != "private" && value != "bucket-owner-full-control":
-		return errACL
 	case name == "X-Amz-Storage-Class" && value != standardClass:
 		return errInvalidStorage.with("StorageClassRequested", value)
 	case name == sseHeader && value != sseS3:

@@ -141,7 +141,7 @@ func (s *server) putRetention(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	bypass, err := s.bypasses(c)
+	bypass, err := s.bypasses(c, c.key)
 	if err != nil {
 		return err
 	}

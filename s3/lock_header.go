@@ -75,9 +75,13 @@ func tellLock(h http.Header, o buckets.Object) {
 	}
 }
 
-// bypasses says whether the request overrides retention in governance mode.
-func (s *server) bypasses(c *call) (bool, error) {
-	return strings.EqualFold(c.h.Get(lockBy), "true"), nil
+// bypasses says whether the request overrides retention of a key in governance
+// mode; a caller who may not do that is refused.
+func (s *server) bypasses(c *call, key string) (bool, error) {
+	if !strings.EqualFold(c.h.Get(lockBy), "true") {
+		return false, nil
+	}
+	return true, s.askBypass(c, key)
 }
 
 func isLockMode(v string) bool {

@@ -31,7 +31,12 @@ func (s *server) createUpload(w *response, c *call) error {
 		return err
 	}
 	attr.ChecksumType = kind
-	up, err := s.buckets.CreateUpload(c.r.Context(), c.bucket, c.key, c.user.ID, c.user.ID, attr, algorithm)
+	owner, grants, err := s.objectGrants(c)
+	if err != nil {
+		return err
+	}
+	attr.Grants = grants
+	up, err := s.buckets.CreateUpload(c.r.Context(), c.bucket, c.key, owner, c.user.ID, attr, algorithm)
 	if err != nil {
 		return err
 	}
@@ -123,7 +128,7 @@ func (s *server) listUploads(w *response, c *call) error {
 			return err
 		}
 	}
-	owner := s.owner(c)
+	who := s.owners(c)
 	res := listUploadsResult{
 		Bucket: text(c.name), KeyMarker: code(q.AfterKey), UploadIDMarker: q.AfterID,
 		Prefix: code(q.Prefix), Delimiter: code(q.Delimiter), EncodingType: c.q.Get("encoding-type"),
@@ -133,13 +138,8 @@ func (s *server) listUploads(w *response, c *call) error {
 		res.NextKeyMarker, res.NextUploadIDMarker = code(page.NextKey), page.NextID
 	}
 	for _, u := range page.Uploads {
-		id := ownerID(u.Owner)
-		initiator := gofakes3.UserInfo{ID: id, DisplayName: id}
-		if id == owner.ID {
-			initiator = owner
-		}
 		res.Upload = append(res.Upload, listedUpload{
-			Key: code(u.Key), UploadID: u.ID, Initiator: initiator, Owner: owner, StorageClass: standardClass,
+			Key: code(u.Key), UploadID: u.ID, Initiator: who(initiator(u)), Owner: who(u.Owner), StorageClass: standardClass,
 			Initiated: isoTime(u.Started), ChecksumAlgorithm: u.Algorithm, ChecksumType: u.ChecksumType,
 		})
 	}

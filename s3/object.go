@@ -21,6 +21,11 @@ func (s *server) putObject(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
+	owner, grants, err := s.objectGrants(c)
+	if err != nil {
+		return err
+	}
+	attr.Grants = grants
 	cond, err := c.writeConditions()
 	if err != nil {
 		return err
@@ -38,7 +43,7 @@ func (s *server) putObject(w *response, c *call) error {
 	up := p.upload(func(a *buckets.Attributes, sums map[string]string) {
 		a.Checksums, a.ChecksumType = sums, string(checksum.TypeFullObject)
 	})
-	o, err := s.buckets.Put(c.r.Context(), c.bucket, c.key, c.user.ID, up, attr, cond)
+	o, err := s.buckets.Put(c.r.Context(), c.bucket, c.key, owner, up, attr, cond)
 	if err != nil {
 		return err
 	}

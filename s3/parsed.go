@@ -14,7 +14,7 @@ const maxParsed = 1024
 // have them in the same revision. A bucket that has none costs nothing.
 type parsed[T any] struct {
 	name  string
-	parse func([]byte) (T, error)
+	parse func(buckets.Bucket, []byte) (T, error)
 
 	mu   sync.Mutex // guards kept
 	kept map[string]revision[T]
@@ -25,7 +25,7 @@ type revision[T any] struct {
 	value  T
 }
 
-func newParsed[T any](name string, parse func([]byte) (T, error)) *parsed[T] {
+func newParsed[T any](name string, parse func(buckets.Bucket, []byte) (T, error)) *parsed[T] {
 	return &parsed[T]{name: name, parse: parse, kept: map[string]revision[T]{}}
 }
 
@@ -46,7 +46,7 @@ func (p *parsed[T]) of(ctx context.Context, store *buckets.Buckets, b buckets.Bu
 	if err != nil {
 		return value, false, err
 	}
-	if value, err = p.parse(data); err != nil {
+	if value, err = p.parse(b, data); err != nil {
 		return value, false, err
 	}
 	p.mu.Lock()

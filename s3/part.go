@@ -113,10 +113,10 @@ func (s *server) listParts(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	owner := s.owner(c)
+	who := s.owners(c)
 	res := listPartsResult{
 		Bucket: text(c.name), Key: code(c.key), UploadID: up.ID, EncodingType: c.q.Get("encoding-type"),
-		PartNumberMarker: after, NextPartNumberMarker: after, MaxParts: limit, Initiator: owner, Owner: owner,
+		PartNumberMarker: after, NextPartNumberMarker: after, MaxParts: limit, Initiator: who(initiator(up)), Owner: who(up.Owner),
 		StorageClass: standardClass, ChecksumAlgorithm: up.Algorithm, ChecksumType: up.ChecksumType,
 	}
 	if limit == 0 {

@@ -7,6 +7,9 @@ type permission struct {
 	level  accounts.Level // the least level of a user who signs
 	action string         // its name in bucket policies
 	grant  aclGrant       // of an access control list that allows it as well
+	each   bool           // it is asked for each key that the request names
+	// uploads says that who began the upload has it too.
+	uploads bool
 }
 
 // An aclGrant is a permission in a list, and whose list. Not every operation has
@@ -32,4 +35,16 @@ func may(action string, g aclGrant) permission {
 // mayUpload is the same for what keys of upload level can do.
 func mayUpload(action string, g aclGrant) permission {
 	return permission{level: accounts.LevelUpload, action: action, grant: g}
+}
+
+// forEach is the permission of an operation that names many keys.
+func (p permission) forEach() permission {
+	p.each = true
+	return p
+}
+
+// orInitiator gives it to who began the upload as well.
+func (p permission) orInitiator() permission {
+	p.uploads = true
+	return p
 }

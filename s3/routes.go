@@ -43,7 +43,11 @@ type operation struct {
 	do     func(*server, *response, *call) error
 }
 
-const opCreateBucket = "CreateBucket"
+const (
+	opCreateBucket   = "CreateBucket"
+	opCreateUpload   = "CreateMultipartUpload"
+	opUploadPartCopy = "UploadPartCopy"
+)
 
 func names(n ...string) []string { return n }
 
@@ -69,8 +73,11 @@ var operations = []operation{
 	{"GetBucketLocation", "GET", bucket, names("location"), false, nil, mayUpload("s3:GetBucketLocation", noGrant), (*server).bucketLocation},
 	{"GetBucketVersioning", "GET", bucket, names("versioning"), false, nil, may("s3:GetBucketVersioning", noGrant), (*server).getVersioning},
 	{"GetBucketAcl", "GET", bucket, names("acl"), false, nil, may("s3:GetBucketAcl", bucketReadACP), (*server).acl},
-	{"GetBucketPolicy", "GET", bucket, names("policy"), false, nil, may("s3:GetBucketPolicy", noGrant), absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
-	{"GetBucketPolicyStatus", "GET", bucket, names("policyStatus"), false, nil, may("s3:GetBucketPolicyStatus", noGrant), absent(404, "NoSuchBucketPolicy", "The bucket policy does not exist")},
+	{"PutBucketAcl", "PUT", bucket, names("acl"), false, nil, may("s3:PutBucketAcl", bucketWriteACP), (*server).putBucketACL},
+	{"GetBucketPolicy", "GET", bucket, names("policy"), false, nil, may("s3:GetBucketPolicy", noGrant), (*server).policy},
+	{"PutBucketPolicy", "PUT", bucket, names("policy"), false, nil, may("s3:PutBucketPolicy", noGrant), (*server).putPolicy},
+	{"DeleteBucketPolicy", "DELETE", bucket, names("policy"), false, nil, may("s3:DeleteBucketPolicy", noGrant), (*server).deletePolicy},
+	{"GetBucketPolicyStatus", "GET", bucket, names("policyStatus"), false, nil, may("s3:GetBucketPolicyStatus", noGrant), (*server).policyStatus},
 	{"GetBucketTagging", "GET", bucket, names("tagging"), false, nil, may("s3:GetBucketTagging", noGrant), (*server).getBucketTagging},
 	{"GetBucketCors", "GET", bucket, names("cors"), false, nil, may("s3:GetBucketCORS", noGrant), (*server).getCORS},
 	{"GetBucketLifecycleConfiguration", "GET", bucket, names("lifecycle"), false, nil, may("s3:GetLifecycleConfiguration", noGrant), absent(404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")},
@@ -78,8 +85,12 @@ var operations = []operation{
 	{"GetBucketEncryption", "GET", bucket, names("encryption"), false, nil, may("s3:GetEncryptionConfiguration", noGrant), (*server).getEncryption},
 	{"GetBucketWebsite", "GET", bucket, names("website"), false, nil, may("s3:GetBucketWebsite", noGrant), absent(404, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration")},
 	{"GetBucketReplication", "GET", bucket, names("replication"), false, nil, may("s3:GetReplicationConfiguration", noGrant), absent(404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found")},
-	{"GetPublicAccessBlock", "GET", bucket, names("publicAccessBlock"), false, nil, may("s3:GetBucketPublicAccessBlock", noGrant), absent(404, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found")},
-	{"GetBucketOwnershipControls", "GET", bucket, names("ownershipControls"), false, nil, may("s3:GetBucketOwnershipControls", noGrant), absent(404, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found")},
+	{"GetPublicAccessBlock", "GET", bucket, names("publicAccessBlock"), false, nil, may("s3:GetBucketPublicAccessBlock", noGrant), (*server).publicAccessBlock},
+	{"PutPublicAccessBlock", "PUT", bucket, names("publicAccessBlock"), false, nil, may("s3:PutBucketPublicAccessBlock", noGrant), (*server).putPublicAccessBlock},
+	{"DeletePublicAccessBlock", "DELETE", bucket, names("publicAccessBlock"), false, nil, may("s3:PutBucketPublicAccessBlock", noGrant), (*server).deletePublicAccessBlock},
+	{"GetBucketOwnershipControls", "GET", bucket, names("ownershipControls"), false, nil, may("s3:GetBucketOwnershipControls", noGrant), (*server).ownershipControls},
+	{"PutBucketOwnershipControls", "PUT", bucket, names("ownershipControls"), false, nil, may("s3:PutBucketOwnershipControls", noGrant), (*server).putOwnership},
+	{"DeleteBucketOwnershipControls", "DELETE", bucket, names("ownershipControls"), false, nil, may("s3:PutBucketOwnershipControls", noGrant), (*server).deleteOwnership},
 	{"GetBucketLogging", "GET", bucket, names("logging"), false, nil, may("s3:GetBucketLogging", noGrant), empty("BucketLoggingStatus")},
 	{"GetBucketNotificationConfiguration", "GET", bucket, names("notification"), false, nil, may("s3:GetBucketNotification", noGrant), empty("NotificationConfiguration")},
 	{"ListObjectVersions", "GET", bucket, names("versions"), false, names("prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type"), may("s3:ListBucketVersions", bucketRead), (*server).listVersions},
@@ -96,26 +107,27 @@ var operations = []operation{
 	{"DeleteBucketTagging", "DELETE", bucket, names("tagging"), false, nil, may("s3:PutBucketTagging", noGrant), (*server).deleteBucketTagging},
 	{"DeleteBucketEncryption", "DELETE", bucket, names("encryption"), false, nil, may("s3:PutEncryptionConfiguration", noGrant), (*server).deleteEncryption},
 	{"DeleteBucket", "DELETE", bucket, nil, false, nil, may("s3:DeleteBucket", noGrant), (*server).deleteBucket},
-	{"DeleteObjects", "POST", bucket, names("delete"), false, nil, may("s3:DeleteObject", bucketWrite), (*server).deleteObjects},
+	{"DeleteObjects", "POST", bucket, names("delete"), false, nil, may("s3:DeleteObject", bucketWrite).forEach(), (*server).deleteObjects},
 
-	{"ListParts", "GET", object, names("uploadId"), false, names("max-parts", "part-number-marker", "encoding-type"), mayUpload("s3:ListMultipartUploadParts", noGrant), (*server).listParts},
+	{"ListParts", "GET", object, names("uploadId"), false, names("max-parts", "part-number-marker", "encoding-type"), mayUpload("s3:ListMultipartUploadParts", noGrant).orInitiator(), (*server).listParts},
 	{"GetObjectAcl", "GET", object, names("acl"), false, names("versionId"), may("s3:GetObjectAcl", objectReadACP), (*server).acl},
+	{"PutObjectAcl", "PUT", object, names("acl"), false, names("versionId"), may("s3:PutObjectAcl", objectWriteACP), (*server).putObjectACL},
 	{"GetObjectTagging", "GET", object, names("tagging"), false, names("versionId"), may("s3:GetObjectTagging", noGrant), (*server).getObjectTagging},
 	{"GetObjectRetention", "GET", object, names("retention"), false, names("versionId"), may("s3:GetObjectRetention", noGrant), (*server).getRetention},
 	{"GetObjectLegalHold", "GET", object, names("legal-hold"), false, names("versionId"), may("s3:GetObjectLegalHold", noGrant), (*server).getLegalHold},
 	{"GetObjectAttributes", "GET", object, names("attributes"), false, names("versionId"), may("s3:GetObjectAttributes", objectRead), (*server).getObjectAttributes},
 	{"GetObject", "GET", object, nil, false, readable, may("s3:GetObject", objectRead), (*server).getObject},
 	{"HeadObject", "HEAD", object, nil, false, readable, may("s3:GetObject", objectRead), (*server).getObject},
-	{"UploadPartCopy", "PUT", object, names("uploadId", "partNumber"), true, nil, may("s3:PutObject", bucketWrite), (*server).uploadPartCopy},
+	{opUploadPartCopy, "PUT", object, names("uploadId", "partNumber"), true, nil, may("s3:PutObject", bucketWrite), (*server).uploadPartCopy},
 	{"UploadPart", "PUT", object, names("uploadId", "partNumber"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).uploadPart},
 	{"PutObjectRetention", "PUT", object, names("retention"), false, names("versionId"), may("s3:PutObjectRetention", noGrant), (*server).putRetention},
 	{"PutObjectLegalHold", "PUT", object, names("legal-hold"), false, names("versionId"), may("s3:PutObjectLegalHold", noGrant), (*server).putLegalHold},
 	{"PutObjectTagging", "PUT", object, names("tagging"), false, names("versionId"), may("s3:PutObjectTagging", noGrant), (*server).putObjectTagging},
 	{"CopyObject", "PUT", object, nil, true, nil, may("s3:PutObject", bucketWrite), (*server).copyObject},
 	{"PutObject", "PUT", object, nil, false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).putObject},
-	{"CreateMultipartUpload", "POST", object, names("uploads"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).createUpload},
+	{opCreateUpload, "POST", object, names("uploads"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).createUpload},
 	{"CompleteMultipartUpload", "POST", object, names("uploadId"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).completeUpload},
-	{"AbortMultipartUpload", "DELETE", object, names("uploadId"), false, nil, mayUpload("s3:AbortMultipartUpload", noGrant), (*server).abortUpload},
+	{"AbortMultipartUpload", "DELETE", object, names("uploadId"), false, nil, mayUpload("s3:AbortMultipartUpload", noGrant).orInitiator(), (*server).abortUpload},
 	{"DeleteObjectTagging", "DELETE", object, names("tagging"), false, names("versionId"), may("s3:DeleteObjectTagging", noGrant), (*server).deleteObjectTagging},
 	{"DeleteObject", "DELETE", object, nil, false, names("versionId"), may("s3:DeleteObject", bucketWrite), (*server).deleteObject},
 }

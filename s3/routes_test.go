@@ -143,7 +143,10 @@ func TestRefusedHeaders(t *testing.T) {
 		code        string
 	}{
 		{"x-amz-acl", "public-read", 400, "AccessControlListNotSupported"},
-		{"x-amz-grant-read", "id=1", 400, "AccessControlListNotSupported"},
+		{"x-amz-grant-read", "id=1", 400, "InvalidArgument"},
+		{"x-amz-grant-read", "uri=http://acs.amazonaws.com/groups/global/AllUsers", 400, "AccessControlListNotSupported"},
+		{"x-amz-acl", "private", 400, "AccessControlListNotSupported"},
+		{"x-amz-acl", "Private", 400, "InvalidArgument"},
 		{"x-amz-tagging", "a=b&a=c", 400, "InvalidArgument"},
 		{"x-amz-tagging", "a=?", 400, "InvalidTag"},
 		{"x-amz-storage-class", "GLACIER", 400, "InvalidStorageClass"},
@@ -177,13 +180,17 @@ func TestNothingIsAnonymous(t *testing.T) {
 	a := newAPI(t, s3.Options{})
 	a.ok("PUT", "/box/k", nil, "x")
 	for _, c := range []struct{ method, target string }{
-		{"GET", "/"}, {"GET", "/box"}, {"GET", "/box/k"}, {"HEAD", "/box/k"}, {"PUT", "/box/k"},
-		{"DELETE", "/box/k"}, {"POST", "/box"}, {"GET", "/box?acl"}, {"GET", "/none"},
+		{"GET", "/box"}, {"HEAD", "/box"}, {"GET", "/box/k"}, {"HEAD", "/box/k"}, {"PUT", "/box/k"}, {"PUT", "/new"},
+		{"DELETE", "/box"}, {"DELETE", "/box/k"}, {"POST", "/box?delete"}, {"GET", "/box?acl"}, {"GET", "/box/none"},
+		{"GET", "/box?policy"}, {"DELETE", "/box?policy"}, {"POST", "/box/k?uploads"}, {"GET", "/box?uploads"},
 	} {
 		r := a.send(a.request(c.method, c.target, nil, http.NoBody))
 		if r.status != http.StatusForbidden {
 			t.Errorf("%s %s = %d, want 403", c.method, c.target, r.status)
 		}
+	}
+	if r := a.send(a.request("GET", "/", nil, http.NoBody)); r.status != 200 || strings.Contains(r.body, "box") {
+		t.Errorf("the buckets of nobody: %d %s", r.status, r.body)
 	}
 }
 
@@ -295,7 +302,7 @@ func TestCreateBucket(t *testing.T) {
 	a.fails("PUT", "/three", nil, "<CreateBucket", 400, "MalformedXML")
 	a.fails("PUT", "/three", nil, "<Other/>", 400, "MalformedXML")
 	a.fails("PUT", "/three", nil, strings.Repeat(" ", 65<<10), 400, "MaxMessageLengthExceeded")
-	a.fails("PUT", "/three", headers{"x-amz-object-ownership": "ObjectWriter"}, "", 501, "NotImplemented")
+	a.fails("PUT", "/three", headers{"x-amz-object-ownership": "Mine"}, "", 400, "InvalidArgument")
 	a.fails("HEAD", "/three", nil, "", 404, "")
 
 	type list struct {
@@ -361,7 +368,7 @@ func TestMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	a := newAPI(t, s3.Options{Metrics: reg})
 	a.ok("PUT", "/box/k", nil, "12345")
-	a.fails("PUT", "/box/k?acl", nil, "", 501, "NotImplemented")
+	a.fails("PUT", "/box/k?x-unknown", nil, "", 501, "NotImplemented")
 	got, err := reg.Gather()
 	must(t, err)
 	seen := map[string]float64{}

@@ -15,10 +15,13 @@ import (
 
 // Options of the S3 API; the zero value works.
 type Options struct {
-	Region  string // default us-east-1; requests signed for another get the S3 error that names it
-	Domain  string // base domain of virtual-host style requests; "" : path style only
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	Region string // default us-east-1; requests signed for another get the S3 error that names it
+	Domain string // base domain of virtual-host style requests; "" : path style only
+	// Ownership is the object ownership of new buckets that are created without
+	// naming one; default BucketOwnerEnforced, which turns access control lists off.
+	Ownership string
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer
 }
 
 const defaultRegion = "us-east-1"
@@ -33,8 +36,11 @@ func New(b *buckets.Buckets, a *accounts.Accounts, opt Options) http.Handler {
 		log:      opt.Log,
 		metrics:  newMetrics(opt.Metrics),
 		router:   newRouter(),
-		cors:     newParsed(corsDocument, parseCORS),
+		cors:     newParsed(corsDocument, func(_ buckets.Bucket, data []byte) (*cors.Configuration, error) { return parseCORS(data) }),
 		host:     randomID(36),
+
+		ownership: opt.Ownership,
+		rulebook:  newRulebook(),
 	}
 	if s.region == "" {
 		s.region = defaultRegion
@@ -55,7 +61,11 @@ type server struct {
 	metrics  *metrics
 	router   *mux.Router
 	cors     *parsed[*cors.Configuration]
-	host     string // x-amz-id-2: names this process, not the machine
+
+	ownership string // of new buckets that name none
+	rulebook  rulebook
+
+	host string // x-amz-id-2: names this process, not the machine
 }
 
 func randomID(size int) string {

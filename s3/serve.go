@@ -31,6 +31,9 @@ type call struct {
 	name   string         // the bucket as named by the request
 	key    string         // the object, if any
 	bucket buckets.Bucket // name's, once authorised; not set while it is created
+	rules  rules          // bucket's
+	found  *found         // what head found, once it was asked
+	prefix string         // of a listing that is asked for in place of an object that is missing
 }
 
 // ServeHTTP implements http.Handler. It is the only place that maps errors to

@@ -29,15 +29,30 @@ func (c *call) versionID() (string, error) {
 // object finds the version of the key that the request names. A delete marker
 // is an error that tells of itself.
 func (s *server) object(c *call) (buckets.Object, error) {
-	version, err := c.versionID()
-	if err != nil {
-		return buckets.Object{}, err
-	}
-	o, err := s.buckets.Head(c.r.Context(), c.bucket, c.key, version)
+	o, err := s.head(c)
 	if err != nil || o.Marker {
 		return o, c.notObject(o, err)
 	}
 	return o, nil
+}
+
+// head finds what the request names, a delete marker too, and finds the same
+// however often it is asked: what is sent is what access to was judged of.
+func (s *server) head(c *call) (buckets.Object, error) {
+	if c.found == nil {
+		version, err := c.versionID()
+		if err != nil {
+			return buckets.Object{}, err
+		}
+		o, err := s.buckets.Head(c.r.Context(), c.bucket, c.key, version)
+		c.found = &found{o, err}
+	}
+	return c.found.object, c.found.err
+}
+
+type found struct {
+	object buckets.Object
+	err    error
 }
 
 // notObject is the error for a version that has no content: err, unless o says

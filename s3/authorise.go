@@ -1,0 +1,289 @@
+package s3
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/accesspolicy"
+	"github.com/whypfs/whypfs/internal/acl"
+)
+
+// authorise loads the bucket of a call and decides whether the caller may do
+// the operation. Operations on many keys ask for each of them later.
+func (s *server) authorise(c *call) error {
+	if !c.anonymous() && c.user.Level < c.op.right.level {
+		return errAccessDenied
+	}
+	if c.op.level == service {
+		return nil // who asks is told of what is theirs
+	}
+	if c.op.name == opCreateBucket {
+		if c.anonymous() {
+			return errAccessDenied
+		}
+		return nil
+	}
+	b, err := s.buckets.Bucket(c.r.Context(), c.name)
+	if err != nil {
+		return err
+	}
+	if b.Global {
+		return errNoSuchBucket // it has no name in S3
+	}
+	if want := c.h.Get("X-Amz-Expected-Bucket-Owner"); want != "" && want != ownerID(b.Owner) {
+		return errAccessDenied
+	}
+	c.bucket = b
+	if c.rules, err = s.rules(c.r.Context(), b); err != nil {
+		return err
+	}
+	q := question{bucket: b, rules: c.rules, key: c.key, version: c.q.Get("versionId"), action: c.op.right.action, grant: c.op.right.grant}
+	if c.op.right.each && c.rules.policy != nil {
+		return nil // a policy may say something else of each key
+	}
+	if c.op.right.uploads && !mayUse(c.user, b.Owner) {
+		if err := s.findInitiator(c, &q); err != nil {
+			return err
+		}
+	}
+	if err := s.ask(c, q); err != nil {
+		return err
+	}
+	return s.askForHeaders(c, q)
+}
+
+// A question is whether the caller may do one action.
+type question struct {
+	bucket  buckets.Bucket
+	rules   rules
+	key     string // "": the bucket itself
+	version string // as asked for
+	action  string
+	grant   aclGrant
+	object  *buckets.Object // the one that key and version name, where its list or tags count
+	// initiator began the upload in progress that it is about; 0: there is none.
+	initiator uint64
+}
+
+// findInitiator sets who began the upload that a call is about, who may see and
+// end it.
+func (s *server) findInitiator(c *call, q *question) error {
+	up, err := s.buckets.Upload(c.r.Context(), c.bucket, c.key, c.q.Get("uploadId"))
+	switch {
+	case errors.Is(err, buckets.ErrNoUpload):
+		return nil
+	case err != nil:
+		return err
+	}
+	q.initiator = initiator(up)
+	return nil
+}
+
+// initiator is who began an upload.
+func initiator(up buckets.MultipartUpload) uint64 {
+	if up.Initiator != 0 {
+		return up.Initiator
+	}
+	return up.Owner
+}
+
+// askEach decides about one of the many keys that a request names.
+func (s *server) askEach(c *call, key, version string) error {
+	return s.ask(c, question{bucket: c.bucket, rules: c.rules, key: key, version: version, action: c.op.right.action, grant: c.op.right.grant})
+}
+
+// askBypass decides whether the caller may override retention of a key.
+func (s *server) askBypass(c *call, key string) error {
+	return s.judge(c, question{bucket: c.bucket, rules: c.rules, key: key, action: "s3:BypassGovernanceRetention"})
+}
+
+// ask decides about one action, finding out about the object if need be.
+func (s *server) ask(c *call, q question) error {
+	if q.version != "" {
+		q.action, q.grant = ofVersion(q.action, q.grant)
+	}
+	if !q.aboutContent() || s.trusted(c, q) {
+		return s.judge(c, q)
+	}
+	o, err := s.find(c, q)
+	switch {
+	case errors.Is(err, buckets.ErrNoObject), errors.Is(err, buckets.ErrNoVersion):
+		return s.missing(c, q, c.notObject(o, err))
+	case err != nil:
+		return err
+	}
+	q.object = &o
+	return s.judge(c, q)
+}
+
+// trusted says that nothing about the object can change the answer.
+func (s *server) trusted(c *call, q question) bool {
+	return mayUse(c.user, q.bucket.Owner) && !q.rules.lists() &&
+		(q.rules.policy == nil || !q.rules.policy.Uses("s3:existingobjecttag/"))
+}
+
+// mayCopy returns the object that a copy reads, if the caller may read it. The
+// tags that go with it are another right, at both ends.
+func (s *server) mayCopy(c *call, b buckets.Bucket, key, version string) (buckets.Object, error) {
+	r, err := s.rules(c.r.Context(), b)
+	if err != nil {
+		return buckets.Object{}, err
+	}
+	q := question{bucket: b, rules: r, key: key, version: version, action: "s3:GetObject", grant: objectRead}
+	tags := question{bucket: b, rules: r, key: key, version: version, action: "s3:GetObjectTagging"}
+	if version != "" {
+		q.action, q.grant = ofVersion(q.action, q.grant)
+		tags.action, _ = ofVersion(tags.action, noGrant)
+	}
+	o, err := s.buckets.Head(c.r.Context(), b, key, version)
+	switch {
+	case errors.Is(err, buckets.ErrNoObject), errors.Is(err, buckets.ErrNoVersion):
+		return o, s.missing(c, q, err)
+	case err != nil:
+		return o, err
+	}
+	q.object, tags.object = &o, &o
+	if err := s.judge(c, q); err != nil || len(o.Tags) == 0 || c.op.name == opUploadPartCopy || c.h.Get("X-Amz-Tagging-Directive") == "REPLACE" {
+		return o, err
+	}
+	if err := s.judge(c, tags); err != nil {
+		return o, err
+	}
+	return o, s.judge(c, question{bucket: c.bucket, rules: c.rules, key: c.key, action: "s3:PutObjectTagging"})
+}
+
+// find returns the object of a question. That of the call itself is looked up
+// once, so that what is sent is what was judged.
+func (s *server) find(c *call, q question) (buckets.Object, error) {
+	if q.bucket.UUID == c.bucket.UUID && q.key == c.key && q.version == c.q.Get("versionId") {
+		return s.head(c)
+	}
+	return s.buckets.Head(c.r.Context(), q.bucket, q.key, q.version)
+}
+
+// missing tells that an object does not exist to those who could see so in a
+// listing, and to nobody else.
+func (s *server) missing(c *call, q question, absent error) error {
+	if q.rules.policy != nil && q.rules.policy.Evaluate(s.policyRequest(c, q)) == accesspolicy.Deny {
+		return errAccessDenied
+	}
+	list := question{bucket: q.bucket, rules: q.rules, action: "s3:ListBucket", grant: bucketRead, version: q.version}
+	if q.version != "" {
+		list.action = "s3:ListBucketVersions"
+	}
+	c.prefix = q.key
+	defer func() { c.prefix = "" }()
+	if err := s.judge(c, list); err != nil {
+		return err
+	}
+	return absent
+}
+
+// judge decides: what the policy denies is denied; the owner, whom the policy
+// allows and whom a list grants are allowed; anything else is not.
+func (s *server) judge(c *call, q question) error {
+	effect := accesspolicy.None
+	if q.rules.policy != nil {
+		effect = q.rules.policy.Evaluate(s.policyRequest(c, q))
+	}
+	owner := q.bucket.Owner // who decides about what is asked for
+	if q.object != nil && q.rules.lists() {
+		owner = q.object.Owner
+	}
+	switch {
+	case effect == accesspolicy.Deny:
+		// A policy that denies everything must not be there for ever.
+		if mayUse(c.user, q.bucket.Owner) && strings.HasSuffix(q.action, "BucketPolicy") {
+			return nil
+		}
+	case mayUse(c.user, owner), q.initiator != 0 && q.initiator == c.user.ID:
+		return nil
+	case effect == accesspolicy.Allow && owner == q.bucket.Owner && !(q.rules.block.RestrictPublicBuckets && q.rules.policy.IsPublic()):
+		return nil
+	case s.granted(c, q):
+		return nil
+	}
+	return errAccessDenied
+}
+
+// granted says whether an access control list allows it.
+func (s *server) granted(c *call, q question) bool {
+	whose, permission, _ := strings.Cut(string(q.grant), " ")
+	var grants []acl.Grant
+	switch {
+	case whose == "bucket":
+		grants = q.bucket.Grants
+	case whose == "object" && q.object != nil && !q.object.Marker:
+		grants = q.object.Grants
+	}
+	return acl.Allows(q.rules.visible(grants), c.caller(), acl.Permission(permission))
+}
+
+// mayUse says whether a user has all rights over what is owner's. The anonymous
+// caller is nobody, and owns nothing.
+func mayUse(user accounts.User, owner uint64) bool {
+	return user.ID != 0 && (user.ID == owner || user.Level >= accounts.LevelAdmin)
+}
+
+// anonymous says that the request presents no credentials.
+func (c *call) anonymous() bool { return c.user.ID == 0 }
+
+// caller is the twelve digits of who calls, "" for nobody.
+func (c *call) caller() string {
+	if c.anonymous() {
+		return ""
+	}
+	return ownerID(c.user.ID)
+}
+
+// aboutContent says whether an action is about an existing object itself,
+// rather than its place in the bucket: its own list counts, and its owner.
+func (q *question) aboutContent() bool {
+	return q.key != "" && (strings.HasPrefix(q.action, "s3:GetObject") || strings.HasSuffix(q.action, "Acl") || strings.HasSuffix(q.action, "Tagging"))
+}
+
+// ofVersion is what the same means for a version that is named. To write into
+// a bucket does not let remove a version: S3 leaves that to its owner.
+func ofVersion(action string, g aclGrant) (string, aclGrant) {
+	if g == bucketWrite {
+		g = noGrant
+	}
+	for _, verb := range []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"} {
+		rest, ok := strings.CutPrefix(action, verb)
+		if ok && (rest == "" && verb != "s3:PutObject" || rest == "Acl" || rest == "Tagging" || rest == "Attributes") {
+			return verb + "Version" + rest, g
+		}
+	}
+	return action, g
+}
+
+// askForHeaders decides about what headers ask for besides the operation.
+func (s *server) askForHeaders(c *call, q question) error {
+	if q.action != "s3:PutObject" {
+		return nil
+	}
+	switch q.grant = noGrant; {
+	case !c.anonymous():
+	case c.op.copies:
+		return errAccessDenied.because("Anonymous users cannot copy objects. Please authenticate.")
+	case c.op.name == opCreateUpload:
+		return errAccessDenied.because("Anonymous users cannot initiate multipart uploads. Please authenticate.")
+	}
+	for _, h := range []struct{ name, action string }{
+		{"X-Amz-Tagging", "s3:PutObjectTagging"}, // tags may decide over access
+		{"X-Amz-Object-Lock-Mode", "s3:PutObjectRetention"},
+		{"X-Amz-Object-Lock-Retain-Until-Date", "s3:PutObjectRetention"},
+		{"X-Amz-Object-Lock-Legal-Hold", "s3:PutObjectLegalHold"},
+	} {
+		if c.h.Get(h.name) == "" {
+			continue
+		}
+		// About the object to be, not about one there is: judge, not ask.
+		if q.action = h.action; s.judge(c, q) != nil {
+			return errAccessDenied
+		}
+	}
+	return nil
+}
