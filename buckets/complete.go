@@ -104,6 +104,26 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 	if err := b.precheck(ctx, bucket, u.Key, cond); err != nil {
 		return Object{}, err
 	}
+	lease := b.node.Lease()
+	defer lease.Release()
+	o, err := b.assemble(ctx, bucket, u, list)
+	if err != nil {
+		return Object{}, err
+	}
+	now, sums := time.Now().UTC(), newPartSums(list, o.Checksums)
+	return b.commit(ctx, bucket, o, u.Key, cond, EventComplete, func(tx kv.Tx, o Object) error {
+		if err := unchanged(tx, bucket.UUID, u, list); err != nil {
+			return err
+		}
+		return errors.Join(
+			putPartSums(tx, o.Content, sums),
+			removeUpload(tx, bucket.UUID, u.Key, u.ID),
+			kv.PutJSON(tx, keyDone(u.ID), doneRow{Completed: now, Bucket: bucket.UUID, Asked: asked, Object: newObjectRow(o)}))
+	})
+}
+
+// assemble makes the DAG of an object out of those of its parts. The caller holds a lease.
+func (b *Buckets) assemble(ctx context.Context, bucket Bucket, u MultipartUpload, list []Part) (Object, error) {
 	files := make([]node.File, len(list))
 	sizes := make([]int64, len(list))
 	for i, p := range list {
@@ -114,26 +134,15 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 	if err != nil {
 		return Object{}, err
 	}
-	lease := b.node.Lease()
-	defer lease.Release()
+	o := Object{Bucket: bucket.UUID, Key: u.Key, Owner: u.Owner, ETag: etag, Attributes: u.Attributes}
+	if u.CAR {
+		dag, err := b.joinCAR(ctx, bucket, files, &o.Attributes)
+		o.CID, o.Size, o.Joined = dag.Root, dag.Size, true
+		return o, err
+	}
 	file, joined, err := b.node.Concat(ctx, files, !bucket.Policy.Publish)
-	if err != nil {
-		return Object{}, err
-	}
-	o := Object{
-		Bucket: bucket.UUID, Key: u.Key, Owner: u.Owner, CID: file.Root, Size: file.Size, ETag: etag,
-		Joined: joined, Parts: sizes, Attributes: u.Attributes,
-	}
-	now, sums := time.Now().UTC(), newPartSums(list, u.Checksums)
-	return b.commit(ctx, bucket, o, u.Key, cond, EventComplete, func(tx kv.Tx, o Object) error {
-		if err := unchanged(tx, bucket.UUID, u, list); err != nil {
-			return err
-		}
-		return errors.Join(
-			putPartSums(tx, o.Content, sums),
-			removeUpload(tx, bucket.UUID, u.Key, u.ID),
-			kv.PutJSON(tx, keyDone(u.ID), doneRow{Completed: now, Bucket: bucket.UUID, Asked: asked, Object: newObjectRow(o)}))
-	})
+	o.CID, o.Size, o.Joined, o.Parts = file.Root, file.Size, joined, sizes
+	return o, err
 }
 
 // unchanged says that the upload still is in progress with the parts that were joined.

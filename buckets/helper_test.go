@@ -271,7 +271,7 @@ func (f *fixture) body(b buckets.Bucket, key string) string {
 
 func (f *fixture) read(root cid.Cid) string {
 	f.t.Helper()
-	r, err := f.Open(f.t.Context(), root)
+	r, err := f.node.OpenFile(f.t.Context(), root)
 	if err != nil {
 		f.t.Fatalf("Open(%v): %v", root, err)
 	}

@@ -47,6 +47,10 @@ type Attributes struct {
 	Retention    Retention   `json:",omitzero"`
 	Hold         bool        `json:",omitempty"` // legal hold
 	Class        string      `json:",omitempty"` // storage class; "" is STANDARD, and see Cold
+	// CAR says that the body is a CAR, and the DAG in it the object: a UnixFS
+	// file, or else the CAR that node.OpenDAG makes of the DAG. What is wrong
+	// with it is a *node.CARError.
+	CAR bool `json:",omitempty"`
 }
 
 // Object is a version of a key in a bucket.
@@ -59,7 +63,7 @@ type Object struct {
 	Size      int64
 	ETag      string // without quotes: md5, or md5-N
 	Modified  time.Time
-	Joined    bool    `json:",omitempty"` // the DAG is joined parts, not the profile's (DESIGN: layout joined)
+	Joined    bool    `json:",omitempty"` // the DAG need not be the profile's: it is joined parts, or came as a CAR (DESIGN: layout joined)
 	Parts     []int64 `json:",omitempty"` // sizes of the parts of a multipart object
 	Version   uint64  `json:",omitempty"` // place among the key's versions, increasing; 0: its content's id is its place
 	Versioned bool    `json:",omitempty"` // put while versioning was enabled; else it is the null version
@@ -120,7 +124,7 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 	}
 	lease := b.node.Lease()
 	defer lease.Release()
-	file, sum, err := b.importBody(ctx, bucket, up, &attr)
+	dag, sum, err := b.importBody(ctx, bucket, up, &attr)
 	if err != nil {
 		return Object{}, err
 	}
@@ -129,7 +133,7 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 			return Object{}, ErrKey
 		}
 	}
-	o := Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: file.Root, Size: file.Size, ETag: hex.EncodeToString(sum), Attributes: attr}
+	o := Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: dag.Root, Size: dag.Size, ETag: hex.EncodeToString(sum), Joined: attr.CAR, Attributes: attr}
 	event := EventPut
 	if up.Form {
 		event = EventPost
@@ -153,25 +157,23 @@ func (b *Buckets) precheck(ctx context.Context, bucket Bucket, key string, cond 
 }
 
 // importBody stores one body and checks it. The caller holds a lease.
-func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr *Attributes) (node.File, []byte, error) {
+func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr *Attributes) (node.DAG, []byte, error) {
 	sum := md5.New()
-	file, err := b.node.Import(ctx, up.Body, node.ImportOptions{
-		Private: !bucket.Policy.Publish,
-		Hashes:  append(slices.Clip(up.Hashes), sum),
-	})
+	dag, err := b.storeBody(ctx, up.Body, append(slices.Clip(up.Hashes), sum), bucket, *attr)
 	if err != nil {
-		return node.File{}, nil, err
+		return node.DAG{}, nil, err
 	}
 	if up.Check != nil {
 		if err := up.Check(attr); err != nil {
-			return node.File{}, nil, err
+			return node.DAG{}, nil, err
 		}
 	}
 	digest := sum.Sum(nil)
 	if up.ContentMD5 != nil && !bytes.Equal(up.ContentMD5, digest) {
-		return node.File{}, nil, ErrDigest
+		return node.DAG{}, nil, ErrDigest
 	}
-	return file, digest, nil
+	attr.fit(dag)
+	return dag, digest, nil
 }
 
 // commit makes an object visible whose blocks are stored as asked, the bucket
@@ -268,9 +270,10 @@ func (b *Buckets) Head(ctx context.Context, bucket Bucket, key, version string) 
 	return o, nil
 }
 
-// Open returns a reader of an object's bytes, which brings them back from a provider if they are not local.
-func (b *Buckets) Open(ctx context.Context, root cid.Cid) (*node.FileReader, error) {
-	return b.node.OpenFile(ctx, root)
+// Open returns a reader of an object's bytes, whose root and size are given. It
+// brings them back from a provider if they are not local.
+func (b *Buckets) Open(ctx context.Context, root cid.Cid, size int64) (node.Reader, error) {
+	return b.node.OpenDAG(ctx, root, size)
 }
 
 // current returns the object at key, if there is one, when the conditions on it hold.

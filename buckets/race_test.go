@@ -182,7 +182,7 @@ func (c *churn) step(r *rand.Rand, reads *atomic.Int64) error {
 
 // compare reads a root, which may be released meanwhile, but never differ.
 func (c *churn) compare(ctx context.Context, root cid.Cid) error {
-	rd, err := c.Open(ctx, root)
+	rd, err := c.node.OpenFile(ctx, root)
 	if err != nil {
 		return err
 	}

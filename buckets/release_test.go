@@ -219,7 +219,7 @@ func TestSweep(t *testing.T) {
 	if f.body(b, "kept") != kept {
 		t.Error("the sweep damaged what was kept")
 	}
-	if r, err := f.Open(t.Context(), o.CID); err == nil {
+	if r, err := f.Open(t.Context(), o.CID, o.Size); err == nil {
 		r.Close()
 		t.Error("what was deleted can be opened")
 	}

@@ -76,7 +76,7 @@ func (c *call) copied(src copySource) (buckets.Attributes, error) {
 		return attr, err
 	}
 	from := src.object.Attributes
-	attr.Checksums, attr.ChecksumType = from.Checksums, from.ChecksumType
+	attr.Checksums, attr.ChecksumType, attr.CAR = from.Checksums, from.ChecksumType, from.CAR
 	if !retag {
 		attr.Tags = from.Tags
 	}
@@ -127,7 +127,7 @@ func (s *server) recompute(c *call, src buckets.Object, attr *buckets.Attributes
 		return nil
 	}
 	h, _ := checksum.New(name)
-	f, err := s.buckets.Open(c.r.Context(), src.CID)
+	f, err := s.buckets.Open(c.r.Context(), src.CID, src.Size)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (s *server) uploadPartCopy(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	f, err := s.buckets.Open(c.r.Context(), src.object.CID)
+	f, err := s.buckets.Open(c.r.Context(), src.object.CID, src.object.Size)
 	if err != nil {
 		return err
 	}

@@ -165,6 +165,10 @@ func translate(err error) *apiError {
 	if errors.As(err, &e) {
 		return e
 	}
+	var bad *node.CARError
+	if errors.As(err, &bad) {
+		return errInvalidRequest.because("The body is not a CAR that can be imported: " + bad.Reason)
+	}
 	var sig *sigv4.Error
 	if errors.As(err, &sig) {
 		return fromSignature(sig)

@@ -127,6 +127,7 @@ func (c *call) attributes() (buckets.Attributes, error) {
 	if size > maxMeta {
 		return a, errMetadataTooLarge.with("Size", strconv.Itoa(size)).with("MaxSizeAllowed", strconv.Itoa(maxMeta))
 	}
+	importing(&a)
 	var err error
 	if a.Tags, err = parseTagHeader(c.h.Get(tagHeader)); err != nil {
 		return a, err

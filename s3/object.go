@@ -40,7 +40,9 @@ func (s *server) putObject(w *response, c *call) error {
 	if err := p.needsDigest(attr); err != nil {
 		return err
 	}
+	var came map[string]string // checksums of the body, which are not the object's if it is a CAR
 	up := p.upload(func(a *buckets.Attributes, sums map[string]string) {
+		came = sums
 		a.Checksums, a.ChecksumType = sums, string(checksum.TypeFullObject)
 	})
 	o, err := s.buckets.Put(c.r.Context(), c.bucket, c.key, owner, up, attr, cond)
@@ -50,7 +52,7 @@ func (s *server) putObject(w *response, c *call) error {
 	h := w.Header()
 	h["ETag"] = []string{quote(o.ETag)}
 	tellMade(h, o)
-	tellChecksums(h, o.Checksums, o.ChecksumType)
+	tellChecksums(h, came, string(checksum.TypeFullObject))
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 	return nil

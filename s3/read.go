@@ -87,14 +87,11 @@ func (s *server) tellSums(h http.Header, c *call, o buckets.Object, sp span) err
 
 // send writes a span of an object's bytes, all of them or an error.
 func (s *server) send(w *response, c *call, o buckets.Object, sp span) error {
-	f, err := s.buckets.Open(c.r.Context(), o.CID)
+	f, err := s.buckets.Open(c.r.Context(), o.CID, o.Size)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if f.Size() != o.Size {
-		return fmt.Errorf("object %q: %s has %d bytes, want %d", o.Key, o.CID, f.Size(), o.Size)
-	}
 	n, err := copySpan(w, f, sp, o.Size)
 	if err == nil && n != sp.length {
 		err = io.ErrUnexpectedEOF
@@ -105,7 +102,7 @@ func (s *server) send(w *response, c *call, o buckets.Object, sp span) error {
 	return nil
 }
 
-func copySpan(w io.Writer, f *node.FileReader, sp span, size int64) (int64, error) {
+func copySpan(w io.Writer, f node.Reader, sp span, size int64) (int64, error) {
 	if sp.length == size {
 		return f.WriteTo(w)
 	}

@@ -148,14 +148,11 @@ func (s *server) download(c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := s.buckets.Open(c.r.Context(), o.CID)
+	f, err := s.buckets.Open(c.r.Context(), o.CID, o.Size)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if f.Size() != o.Size {
-		return fmt.Errorf("object %q: %s has %d bytes, want %d", o.Key, o.CID, f.Size(), o.Size)
-	}
 	h := c.w.Header()
 	kind := o.Headers["Content-Type"]
 	if kind == "" {
