@@ -20,25 +20,18 @@ import (
 // is used as its documentation says, with its defaults.
 type client struct {
 	name string
-	// part is the subtree it moves instead of the whole: a second aws-cli is
-	// here for its way of signing, and takes minutes for thousands of files.
-	part string
 	up   func(s *server, dir, bucket string) error
 	put  func(s *server, file, bucket, key string) error
 	down func(s *server, bucket, dir string) error
 }
 
-// clients returns every client on this machine: all kinds of aws-cli found,
-// since the old and the new ones sign and checksum differently.
+// clients returns every client on this machine that can move a tree: all kinds
+// of aws-cli found, since the old and the new ones sign and checksum differently.
 func clients(t *testing.T) []client {
 	t.Helper()
 	all := []client{minioClient(), rcloneClient(lookPath(t, "rclone"))}
 	for i, path := range awsPaths(t) {
-		c := awsClient(fmt.Sprintf("aws-cli-%d", i+1), path)
-		if i > 0 {
-			c.part = "net"
-		}
-		all = append(all, c)
+		all = append(all, awsClient(fmt.Sprintf("aws-cli-%d", i+1), path))
 	}
 	return all
 }
@@ -186,18 +179,22 @@ func eachFile(dir string, fn func(path, key string) error) error {
 
 func cidOf(info minio.ObjectInfo) string { return info.Metadata.Get("X-Amz-Meta-Cid") }
 
-// TestClients moves the standard library's source tree through every client,
+// TestClients moves the standard library's source tree through the clients,
 // over HTTP and HTTPS, and compares every byte over S3 and over the gateway.
+// One client over each moves thousands of files, the others a package's.
 func TestClients(t *testing.T) {
-	t.Parallel() // the clients leave much of the machine idle
+	t.Parallel()
 	tree := standardLibrary(t)
-	for _, proto := range []string{"http", "https"} {
+	for proto, whole := range map[string]string{"http": "minio-go", "https": "rclone"} {
 		t.Run(proto, func(t *testing.T) {
 			t.Parallel()
 			s := startWith(t, proto)
 			for _, c := range clients(t) {
 				t.Run(c.name, func(t *testing.T) {
-					tree := filepath.Join(tree, c.part)
+					tree := tree
+					if c.name != whole {
+						tree = filepath.Join(tree, "net")
+					}
 					bucket := "tree-" + c.name
 					if err := c.up(s, tree, bucket); err != nil {
 						t.Fatal(err)
@@ -227,50 +224,41 @@ func startWith(t *testing.T, proto string, args ...string) *server {
 }
 
 // TestOneCID uploads one 300 MiB file with every client's part size and as a
-// single PUT: the same bytes are the same CID, which is boxo's.
+// single PUT: the same bytes are the same CID, which is boxo's. The clients
+// take turns with HTTP and HTTPS; TestMatrix has each with both.
 func TestOneCID(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "big.bin")
 	const size = 300<<20 + 12345
 	writeRandom(t, file, size)
 	want := boxoCID(t, file)
+	single := client{name: "single PUT", put: func(s *server, file, bucket, key string) error {
+		opt := minio.PutObjectOptions{DisableMultipart: true}
+		_, err := s.minio().FPutObject(context.Background(), bucket, key, file, opt)
+		return err
+	}}
+	var nodes []*server
 	for _, proto := range []string{"http", "https"} {
-		t.Run(proto, func(t *testing.T) {
-			s := startWith(t, proto)
-			mc := s.minio()
-			if err := mc.MakeBucket(testContext(t), "big", minio.MakeBucketOptions{}); err != nil {
+		s := startWith(t, proto)
+		if err := s.minio().MakeBucket(testContext(t), "big", minio.MakeBucketOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, s)
+	}
+	for i, c := range append(clients(t), single) {
+		s := nodes[i%2]
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.put(s, file, "big", c.name); err != nil {
 				t.Fatal(err)
 			}
-			check := func(t *testing.T, key string) {
-				info, err := mc.StatObject(testContext(t), "big", key, minio.StatObjectOptions{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got := cidOf(info); got != want {
-					t.Errorf("CID of %s = %s, want %s", key, got, want)
-				}
-				sameFile(t, s, file, "big", key, cidOf(info))
+			info, err := s.minio().StatObject(testContext(t), "big", c.name, minio.StatObjectOptions{})
+			if err != nil {
+				t.Fatal(err)
 			}
-			for _, c := range clients(t) {
-				t.Run(c.name, func(t *testing.T) {
-					if err := c.put(s, file, "big", c.name); err != nil {
-						t.Fatal(err)
-					}
-					check(t, c.name)
-				})
+			if got := cidOf(info); got != want {
+				t.Errorf("CID of %s = %s, want %s", c.name, got, want)
 			}
-			t.Run("single PUT", func(t *testing.T) {
-				f, err := os.Open(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer f.Close()
-				_, err = mc.PutObject(testContext(t), "big", "single", f, size, minio.PutObjectOptions{DisableMultipart: true})
-				if err != nil {
-					t.Fatal(err)
-				}
-				check(t, "single")
-			})
+			sameFile(t, s, file, "big", c.name, cidOf(info))
 		})
 	}
 }

@@ -139,11 +139,16 @@ func sameBytes(t *testing.T, file string, got io.Reader) {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	sameStream(t, f, got)
+}
+
+func sameStream(t *testing.T, want, got io.Reader) {
+	t.Helper()
 	a, b := make([]byte, 1<<20), make([]byte, 1<<20)
 	for off := int64(0); ; {
-		n, errA := io.ReadFull(f, a)
+		n, errA := io.ReadFull(want, a)
 		m, errB := io.ReadFull(got, b)
-		if n != m || !bytes.Equal(a[:n], b[:m]) {
+		if n != m || !bytes.Equal(a[:n], b[:m]) || (errA == nil) != (errB == nil) {
 			t.Fatalf("bytes after %d differ: read %d (%v), want %d (%v)", off, m, errB, n, errA)
 		}
 		if off += int64(n); errA != nil {

@@ -89,6 +89,7 @@ func (s *server) active(t *testing.T, zone uint64) map[string]deals.Deal {
 // one by age, six active deals with six providers for each, a provider that
 // vanishes replaced, the local blocks gone and everything read back.
 func TestMainJob(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir(), "--sandbox")
 	c := s.minio()
 	for _, b := range []string{"by-size", "by-age"} {

@@ -17,6 +17,7 @@ import (
 // addresses, which are free ports here, and the key and token, which a reader
 // fills in from what he was shown.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ func (b *browser) logIn(base string) {
 // Content-Security-Policy blocks, a script throws, or another host is asked for
 // fails it.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir(), "--sandbox", "--threshold", "1MiB", "--max-piece", "8MiB")
 	base := s.addr["api"]
 	b := newBrowser(t, base)
@@ -101,6 +102,7 @@ func (b *browser) refused(base string) {
 
 // TestBrowserWithoutScripts does the same with scripts switched off.
 func TestBrowserWithoutScripts(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	base := s.addr["api"]
 	b := newBrowser(t, base)
@@ -137,6 +139,7 @@ func TestBrowserWithoutScripts(t *testing.T) {
 
 // TestNarrowPages looks for pages that are wider than a phone.
 func TestNarrowPages(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	base := s.addr["api"]
 	b := newBrowser(t, base)
