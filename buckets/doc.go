@@ -6,13 +6,39 @@
 //
 // Every object names one content: a root CID with an owner, a size and a time
 // ordered id. Putting another body under a key makes a new content and releases
-// the old one; the same bytes again stay the same content. A copy is a content
-// of its own with the same root.
+// the old one; without versioning the same bytes again stay the same content. A
+// copy is a content of its own with the same root.
 //
 // A content is unassigned at first. The job assign makes it a member of its
 // bucket's open zone. A released content that is unassigned, or whose zone is
 // not being packed yet, is gone at once. One in a later zone is a byte range of a
 // piece: it is marked deleted, is not listed any more, and goes with its zone.
+//
+// # Versions
+//
+// A bucket is without versions until versioning is enabled; then it can only be
+// suspended and enabled again. While it is enabled what replaces an object, and
+// the delete marker that a delete leaves, are versions with ids of their own.
+// What is made at other times is the null version, of which a key has one at
+// most, and replaces that. Removing the newest version makes the one before it
+// current again.
+//
+// Each version has a content of its own, whose id is its place among those of
+// its key, so the order of versions is that of commits though clocks step back.
+// All of them are dealt, held and restored alike. The current version is the
+// row in obj if it is an object; the others and every delete marker are
+// archived in ver. So listings of objects cost what they did without versions,
+// and a bucket without versions has the rows it always had.
+//
+// # Object lock
+//
+// In a bucket with object lock, where versioning cannot be suspended, a version
+// can be under a retention and a legal hold. Nothing in the package removes a
+// version but one function, which refuses until the retention is over by the
+// time of the transaction and the hold is off: no client, owner, administrator,
+// lifecycle rule or job gets round it. Only a retention of GOVERNANCE can be
+// bypassed, by a caller whom the transport lets. A retention is changed only to
+// last longer.
 //
 // # Zones
 //
@@ -46,7 +72,8 @@
 // gc forgets a zone three months after its last step if all its members are
 // deleted; its deals run out. A zone that a live content is in is never
 // forgotten, as restoring needs its pieces. Uploads in progress stay until they
-// are completed or aborted.
+// are completed, aborted, or abandoned: gc aborts those to which nothing has
+// come for Options.UploadExpiry.
 //
 // # Lifecycle
 //
@@ -86,7 +113,9 @@
 //	bktid/<uuid>                        Bucket
 //	bktown/<owner>/<name>               uuid
 //	glob/<owner>                        uuid of the global bucket
-//	obj/<uuid>/<key>                    Object
+//	obj/<uuid>/<key>                    Object: the current version of the key, if it is no delete marker
+//	ver/<uuid>/<key>/<inverted place>   Object: every other version, and every delete marker, newest first
+//	vnul/<uuid>/<key>                   place of the null version, if it is in ver
 //	con/<inverted content id>           Content
 //	own/<owner>/<inverted content id>   undeleted contents of an owner, newest first
 //	cid/<root>/<content id>             contents with that root

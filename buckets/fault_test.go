@@ -52,7 +52,7 @@ func zoneIs(state buckets.ZoneState) func(*fixture, buckets.Bucket) error {
 	}
 }
 
-var faultCases = []faultCase{
+var faultCases = append(versionFaults, []faultCase{
 	{
 		name: "put", before: nothing, after: objectIs("key", "new"),
 		op: func(f *fixture, b buckets.Bucket, _ string) error { return putErr(f, b, "key", "new") },
@@ -230,7 +230,7 @@ var faultCases = []faultCase{
 			return nil
 		},
 	},
-}
+}...)
 
 func putErr(f *fixture, b buckets.Bucket, key, body string) error {
 	_, err := f.Put(f.t.Context(), b, key, 7, upload(body), buckets.Attributes{}, buckets.Conditions{})
@@ -264,7 +264,7 @@ func TestFaults(t *testing.T) {
 func (tt faultCase) strike(t *testing.T, at int, applied bool) bool {
 	progress := buckets.Progress{Wanted: 1, Active: 1}
 	d := &dealer{progress: func(buckets.Zone) (buckets.Progress, error) { return progress, nil }}
-	f := newTest(t, buckets.Options{Dealer: d})
+	f := newTest(t, buckets.Options{Dealer: d, UploadExpiry: week})
 	b := f.bucket("one")
 	if tt.packing != nil {
 		d.pack = func(buckets.Zone, []buckets.Content) ([]string, error) { return []string{"piece"}, tt.packing(f, b) }

@@ -253,12 +253,6 @@ func (f *fixture) delete(b buckets.Bucket, key string) {
 	}
 }
 
-// deleteErr is a delete of which only the error matters.
-func (f *fixture) deleteErr(b buckets.Bucket, key string, opt buckets.DeleteOptions) error {
-	_, err := f.Delete(f.t.Context(), b, key, opt)
-	return err
-}
-
 // body reads an object back.
 func (f *fixture) body(b buckets.Bucket, key string) string {
 	f.t.Helper()

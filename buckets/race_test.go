@@ -73,13 +73,19 @@ type churn struct {
 	b      buckets.Bucket
 	bodies []string // few, so that roots are shared
 	byRoot sync.Map // cid.Cid -> body, for restores
+	steps  int      // kinds of steps: the last two are about versions
 }
 
 // TestChurn lets everything run against everything: writers of the same few
 // keys, the jobs, sweeps, offloading and restores. Whatever is listed at the end
 // can be read, and the rows agree.
 func TestChurn(t *testing.T) {
-	c := &churn{}
+	for name, steps := range map[string]int{"without versions": 8, "with versions": 10} {
+		t.Run(name, func(t *testing.T) { testChurn(t, &churn{steps: steps}) })
+	}
+}
+
+func testChurn(t *testing.T, c *churn) {
 	d := &dealer{restore: func(ctx context.Context, content buckets.Content) error {
 		body, ok := c.byRoot.Load(content.CID)
 		if !ok {
@@ -99,7 +105,7 @@ func TestChurn(t *testing.T) {
 	for worker := range 6 {
 		r := rand.New(rand.NewPCG(uint64(worker), 1))
 		wg.Go(func() {
-			for range 150 {
+			for range 100 {
 				if err := c.step(r, &reads); err != nil && !expected(err) {
 					t.Error(err)
 				}
@@ -114,16 +120,16 @@ func TestChurn(t *testing.T) {
 		}
 	})
 	wg.Wait()
-	page, err := c.List(t.Context(), c.b, buckets.Query{Max: 1000})
+	page, err := c.Versions(t.Context(), c.b, buckets.VersionQuery{Max: 10000})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range page.Objects {
-		if want, _ := c.byRoot.Load(o.CID); c.read(o.CID) != want {
+	for _, o := range page.Versions {
+		if want, _ := c.byRoot.Load(o.CID); !o.Marker && c.read(o.CID) != want {
 			t.Errorf("object %q differs", o.Key)
 		}
 	}
-	t.Logf("%d reads, %d objects at the end in %d zones", reads.Load(), len(page.Objects), len(c.zones()))
+	t.Logf("%d reads, %d versions at the end in %d zones", reads.Load(), len(page.Versions), len(c.zones()))
 }
 
 // expected are the errors of losing a race.
@@ -140,7 +146,7 @@ func (c *churn) step(r *rand.Rand, reads *atomic.Int64) error {
 	ctx := c.t.Context()
 	key := fmt.Sprint("key", r.IntN(5))
 	body := c.bodies[r.IntN(len(c.bodies))]
-	switch r.IntN(8) {
+	switch r.IntN(c.steps) {
 	case 0, 1:
 		o, err := c.Put(ctx, c.b, key, 7, upload(body), buckets.Attributes{}, buckets.Conditions{})
 		if err == nil {
@@ -171,6 +177,10 @@ func (c *churn) step(r *rand.Rand, reads *atomic.Int64) error {
 			}
 		}
 		return nil
+	case 8:
+		return c.removeVersion(ctx, r)
+	case 9:
+		return c.SetVersioning(ctx, "one", []buckets.Versioning{buckets.Enabled, buckets.Enabled, buckets.Suspended}[r.IntN(3)])
 	}
 	o, err := c.Head(ctx, c.b, key, "")
 	if err != nil {
@@ -178,6 +188,17 @@ func (c *churn) step(r *rand.Rand, reads *atomic.Int64) error {
 	}
 	reads.Add(1)
 	return c.compare(ctx, o.CID)
+}
+
+// removeVersion removes some version, which another worker may do too.
+func (c *churn) removeVersion(ctx context.Context, r *rand.Rand) error {
+	page, err := c.Versions(ctx, c.b, buckets.VersionQuery{Max: 1000})
+	if err != nil || len(page.Versions) == 0 {
+		return err
+	}
+	o := page.Versions[r.IntN(len(page.Versions))]
+	_, err = c.Delete(ctx, c.b, o.Key, buckets.DeleteOptions{Version: o.VersionID()})
+	return err
 }
 
 // compare reads a root, which may be released meanwhile, but never differ.

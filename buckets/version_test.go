@@ -279,3 +279,9 @@ func (v *versionTest) empty() {
 	}
 	wantErr(v.t, "DeleteBucket", v.DeleteBucket(ctx, "one"), nil)
 }
+
+// deleteErr is a delete of which only the error matters.
+func (f *fixture) deleteErr(b buckets.Bucket, key string, opt buckets.DeleteOptions) error {
+	_, err := f.Delete(f.t.Context(), b, key, opt)
+	return err
+}
