@@ -23,7 +23,7 @@
 //
 // # gofakes3
 //
-// Operations on buckets (list, create, head, delete, location, versioning) are
+// Operations on buckets (list, create, head, delete, location) are
 // answered by gofakes3, by an instance of its own for each request over a
 // backend bound to caller and context (fakes3.go). It never sees an object's
 // bytes, nor a header of the client.
