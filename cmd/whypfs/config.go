@@ -13,6 +13,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
+	"github.com/whypfs/whypfs/s3"
 )
 
 // config is every setting of a node. Each is declared once, in flags: the flag
@@ -38,8 +39,9 @@ type config struct {
 	Bootstrap []string
 	DHT       string
 
-	S3Region string
-	S3Domain string
+	S3Region    string
+	S3Domain    string
+	S3Ownership string
 
 	DefaultPublish bool
 	Threshold      size
@@ -83,6 +85,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.DHT, "dht", "off", "part in the DHT: off, client or server")
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
 	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
+	fs.StringVar(&c.S3Ownership, "s3-object-ownership", "BucketOwnerEnforced", "object ownership of new buckets that name none: BucketOwnerEnforced (no ACLs), BucketOwnerPreferred or ObjectWriter")
 	fs.BoolVar(&c.DefaultPublish, "default-publish", true, "publish the contents of new buckets over IPFS")
 	c.Threshold, c.MaxPiece = 15<<30, 32<<30
 	fs.Var(&c.Threshold, "threshold", "size at which a zone of a new bucket is sealed; a power of two would need a piece of twice its size")
@@ -231,6 +234,9 @@ func (c *config) check() error {
 	}
 	if c.DHT != "off" && c.DHT != "client" && c.DHT != "server" {
 		bad("--dht: %q is not off, client or server", c.DHT)
+	}
+	if !s3.ValidOwnership(c.S3Ownership) {
+		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
 	}
 	if (c.RootAccessKey == "") != c.RootSecretKey.empty() {
 		bad("--root-access-key and --root-secret-key go together")

@@ -80,6 +80,7 @@ func TestCheck(t *testing.T) {
 		{[]string{"--role", "api,boss"}, `"boss"`},
 		{[]string{"--tls-key", "k"}, "--tls-cert"},
 		{[]string{"--dht", "on"}, `"on"`},
+		{[]string{"--s3-object-ownership", "Mine"}, `"Mine"`},
 		{[]string{"--root-access-key", "k"}, "--root-secret-key"},
 		{[]string{"--sandbox", "--rpc", "http://x", "--public-url", "http://y"}, "--sandbox"},
 		{[]string{"--rpc", "http://x"}, "--public-url"},
