@@ -178,13 +178,9 @@ func (c *call) describe(h http.Header, o buckets.Object) {
 		// encodes what HTTP cannot carry safely in the way of RFC 2047.
 		h["x-amz-meta-"+name] = []string{mime.BEncoding.Encode("UTF-8", v)}
 	}
-	if len(o.Tags) > 0 {
-		h.Set("X-Amz-Tagging-Count", strconv.Itoa(len(o.Tags)))
-	}
 	if o.Class != "" {
 		h.Set("X-Amz-Storage-Class", o.Class)
 	}
-	tellLock(h, o)
 	h["ETag"] = []string{quote(o.ETag)}
 	tellCID(h, o)
 	c.tellVersion(h, o)

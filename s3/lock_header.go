@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -62,17 +61,6 @@ func (p *payload) needsDigest(a buckets.Attributes) error {
 		return errInvalidRequest.because("Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters")
 	}
 	return nil
-}
-
-// tellLock sets the headers of an object's lock.
-func tellLock(h http.Header, o buckets.Object) {
-	if o.Retention.Mode != "" {
-		h.Set(lockMode, string(o.Retention.Mode))
-		h.Set(lockUntil, isoTime(o.Retention.Until))
-	}
-	if o.Hold {
-		h.Set(lockHold, holdStatus(true))
-	}
 }
 
 // bypasses says whether the request overrides retention of a key in governance

@@ -39,11 +39,10 @@ func (s *server) getObject(w *response, c *call) error {
 		return err
 	}
 	c.describe(h, o)
-	for param, name := range overrides {
-		if v := c.q.Get(param); v != "" {
-			h.Set(name, v)
-		}
+	if err := c.override(h); err != nil {
+		return err
 	}
+	s.tellMore(h, c, o)
 	if err := s.tellSums(h, c, o, sp); err != nil {
 		return err
 	}
@@ -62,6 +61,44 @@ func (s *server) getObject(w *response, c *call) error {
 	// cannot be had at all is still an error that a client understands.
 	w.pending = sp.status
 	return s.send(w, c, o, sp)
+}
+
+// override sets the headers that the request wants in place of the object's.
+// What anybody can write into a link must not decide how it is shown, so that
+// they have to be signed.
+func (c *call) override(h http.Header) error {
+	for param, name := range overrides {
+		v := c.q.Get(param)
+		if v == "" {
+			continue
+		}
+		if c.anonymous() {
+			return errInvalidRequest.because("Request specific response headers cannot be used for anonymous GET requests.")
+		}
+		h.Set(name, v)
+	}
+	return nil
+}
+
+// tellMore sets headers that need a right besides that of reading the object.
+func (s *server) tellMore(h http.Header, c *call, o buckets.Object) {
+	may := func(action string) bool {
+		q := question{bucket: c.bucket, rules: c.rules, key: c.key, version: c.q.Get("versionId"), action: action, object: &o}
+		if q.version != "" {
+			q.action, _ = ofVersion(action, noGrant)
+		}
+		return s.judge(c, q) == nil
+	}
+	if len(o.Tags) > 0 && may("s3:GetObjectTagging") {
+		h.Set("X-Amz-Tagging-Count", strconv.Itoa(len(o.Tags)))
+	}
+	if o.Retention.Mode != "" && may("s3:GetObjectRetention") {
+		h.Set(lockMode, string(o.Retention.Mode))
+		h.Set(lockUntil, isoTime(o.Retention.Until))
+	}
+	if o.Hold && may("s3:GetObjectLegalHold") {
+		h.Set(lockHold, holdStatus(true))
+	}
 }
 
 // tellSums sets the checksums of what is sent, if the request wants them: those

@@ -55,16 +55,19 @@ type found struct {
 	err    error
 }
 
-// notObject is the error for a version that has no content: err, unless o says
-// that it is a delete marker. As the current version that hides the object;
-// by its own id it is there, but nothing can be read of it.
+// notObject is the error for a version that has no content: err, which it tells
+// more of, unless o says that it is a delete marker. As the current version that
+// hides the object; by its own id it is there, but nothing can be read of it.
 func (c *call) notObject(o buckets.Object, err error) error {
+	absent := errNoSuchKey.with("Key", c.key)
 	switch {
-	case !o.Marker:
-		return err
+	case errors.Is(err, buckets.ErrNoObject) && o.Marker:
+		return absent.header(markerHeader, "true").header(versionHeader, o.VersionID())
 	case errors.Is(err, buckets.ErrNoObject):
-		return errNoSuchKey.with("Key", o.Key).header(markerHeader, "true").header(versionHeader, o.VersionID())
-	case err != nil && !errors.Is(err, buckets.ErrMarker):
+		return absent
+	case errors.Is(err, buckets.ErrNoVersion):
+		return errNoSuchVersion.with("Key", c.key).with("VersionId", c.q.Get("versionId"))
+	case !o.Marker, err != nil && !errors.Is(err, buckets.ErrMarker):
 		return err
 	}
 	return errMethodNotAllowed.with("Method", c.r.Method).with("ResourceType", "DeleteMarker").
