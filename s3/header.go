@@ -117,7 +117,7 @@ func (c *call) attributes() (buckets.Attributes, error) {
 			continue
 		}
 		key := strings.ToLower(name[len(metaPrefix):])
-		if key == "" || key == metaCID {
+		if key == "" || reserved(key) {
 			continue
 		}
 		value := plain(strings.Join(values, ","))

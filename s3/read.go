@@ -53,6 +53,11 @@ func (s *server) getObject(w *response, c *call) error {
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", sp.offset, sp.offset+sp.length-1, o.Size))
 	}
 	h.Set("Content-Length", itoa(sp.length))
+	if c.r.Method == http.MethodHead {
+		if err := s.tellDeals(c.r.Context(), h, o); err != nil {
+			return err
+		}
+	}
 	if c.r.Method == http.MethodHead || sp.length == 0 {
 		w.WriteHeader(sp.status)
 		return nil

@@ -20,8 +20,10 @@ type Options struct {
 	// Ownership is the object ownership of new buckets that are created without
 	// naming one; default BucketOwnerEnforced, which turns access control lists off.
 	Ownership string
-	Log       *slog.Logger
-	Metrics   prometheus.Registerer
+	// Deals tells about deals in the metadata of a HEAD; nil: nothing is known of them.
+	Deals   Deals
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 const defaultRegion = "us-east-1"
@@ -31,6 +33,7 @@ func New(b *buckets.Buckets, a *accounts.Accounts, opt Options) http.Handler {
 	s := &server{
 		buckets:  b,
 		accounts: a,
+		deals:    opt.Deals,
 		region:   opt.Region,
 		domain:   opt.Domain,
 		log:      opt.Log,
@@ -55,6 +58,7 @@ func New(b *buckets.Buckets, a *accounts.Accounts, opt Options) http.Handler {
 type server struct {
 	buckets  *buckets.Buckets
 	accounts *accounts.Accounts
+	deals    Deals // may be nil
 	region   string
 	domain   string
 	log      *slog.Logger

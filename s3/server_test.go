@@ -33,14 +33,21 @@ type api struct {
 	url      string
 	dir      string
 	buckets  *buckets.Buckets
+	queue    *queue.Queue
 	accounts *accounts.Accounts
 	keys     aws.Credentials // of who calls
 	user     accounts.User
 	region   string
 }
 
-// newAPI starts a server for the user "ann" and makes her bucket "box".
+// newAPI starts a server for the user "ann" and makes her bucket "box". No jobs run.
 func newAPI(t *testing.T, opt s3.Options) *api {
+	t.Helper()
+	return newDealingAPI(t, opt, nil)
+}
+
+// newDealingAPI is newAPI with a dealer, for tests that run jobs.
+func newDealingAPI(t *testing.T, opt s3.Options, dealer buckets.Dealer) *api {
 	t.Helper()
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -56,7 +63,8 @@ func newAPI(t *testing.T, opt s3.Options) *api {
 	if opt.Region != "" {
 		a.region = opt.Region
 	}
-	a.buckets = buckets.New(store, n, queue.New(store, queue.Options{}), buckets.Options{})
+	a.queue = queue.New(store, queue.Options{})
+	a.buckets = buckets.New(store, n, a.queue, buckets.Options{Dealer: dealer})
 	srv := httptest.NewServer(s3.New(a.buckets, a.accounts, opt))
 	t.Cleanup(srv.Close)
 	a.url = srv.URL

@@ -5,9 +5,10 @@ import (
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/s3"
 )
 
-// dealer is what buckets needs of deals.
+// dealer is what buckets and s3 need of deals.
 type dealer struct{ d *deals.Deals }
 
 func (x dealer) Pack(ctx context.Context, z buckets.Zone, members []buckets.Content) ([]string, error) {
@@ -36,3 +37,27 @@ func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
 }
 
 func (x dealer) Forget(ctx context.Context, z buckets.Zone) error { return x.d.Forget(ctx, z.ID) }
+
+// Pieces is what s3 needs of deals.
+func (x dealer) Pieces(ctx context.Context, zone, content uint64) ([]s3.Piece, error) {
+	cids, err := x.d.PiecesOf(ctx, zone, content)
+	if err != nil {
+		return nil, err
+	}
+	pieces := make([]s3.Piece, len(cids))
+	for i, c := range cids {
+		pieces[i].CID = c
+		list, err := x.d.Deals(ctx, zone, c, 0, 0)
+		if err != nil {
+			return nil, err
+		}
+		holders := map[string]bool{}
+		for _, d := range list {
+			if d.State == deals.DealActive && !holders[d.Provider] {
+				holders[d.Provider] = true
+				pieces[i].Active = append(pieces[i].Active, d.ChainID)
+			}
+		}
+	}
+	return pieces, nil
+}

@@ -161,7 +161,7 @@ func (a *app) serve(ctx context.Context, g *errgroup.Group, p ports) {
 	serve(p.api, a.apiHandler(stats))
 	if p.s3 != nil {
 		api := s3.New(a.buckets, a.accounts, s3.Options{Region: a.cfg.S3Region, Domain: a.cfg.S3Domain, Ownership: a.cfg.S3Ownership,
-			Log: a.log.With("pkg", "s3"), Metrics: a.metrics})
+			Deals: dealer{a.deals}, Log: a.log.With("pkg", "s3"), Metrics: a.metrics})
 		serve(p.s3, stats.Wrap("s3", api))
 	}
 	if p.gateway != nil {
