@@ -45,7 +45,7 @@ func TestRepeatedHeadersAndParameters(t *testing.T) {
 	a.fill("k", "other")
 	for name, values := range map[string][]string{
 		"X-Amz-Copy-Source":           {"/box/k", "/box/other"},
-		"X-Amz-Storage-Class":         {"STANDARD", "GLACIER"},
+		"X-Amz-Storage-Class":         {"STANDARD", "STANDARD_IA"},
 		"X-Amz-Acl":                   {"private", "public-read"},
 		"X-Amz-Expected-Bucket-Owner": {"", "999999999999"},
 	} {
@@ -98,7 +98,7 @@ func TestHoistedHeaders(t *testing.T) {
 	}
 	for _, query := range []string{
 		"X-Amz-Meta-a%0d%0aSet-Cookie=1", "X-Amz-Meta-a%20b=1", "X-Amz-Meta-%C3%A9=1", "X-Amz-Meta-a:=1",
-		"X-Amz-Copy-Source=/box/k&x-amz-copy-source=/box/k", "X-Amz-Acl=public-read", "x-amz-storage-class=GLACIER",
+		"X-Amz-Copy-Source=/box/k&x-amz-copy-source=/box/k", "X-Amz-Acl=public-read", "x-amz-storage-class=STANDARD_IA",
 	} {
 		if got := a.send(a.presigned("PUT", "/box/new?"+query, "data")); got.status != 400 {
 			t.Errorf("PUT ?%s = %d %s", query, got.status, got.body)

@@ -165,8 +165,8 @@ func (c *clients) unknownToObjects(ctx context.Context) map[string]func() error 
 func (c *clients) unknownToBuckets(ctx context.Context) map[string]func() error {
 	b := aws.String(box)
 	return map[string]func() error{
-		"DeleteBucketLifecycle": func() error {
-			_, err := c.aws.DeleteBucketLifecycle(ctx, &awss3.DeleteBucketLifecycleInput{Bucket: b})
+		"DeleteBucketReplication": func() error {
+			_, err := c.aws.DeleteBucketReplication(ctx, &awss3.DeleteBucketReplicationInput{Bucket: b})
 			return err
 		},
 	}

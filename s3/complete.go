@@ -93,12 +93,17 @@ func (s *server) completeUpload(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
+	cycle, err := s.lifecycleOf(c)
+	if err != nil {
+		return err
+	}
 	var o buckets.Object
 	return s.eventually(w, c, func() (err error) {
 		o, err = s.buckets.Complete(c.r.Context(), c.bucket, c.key, c.q.Get("uploadId"), parts, want.check, cond)
 		return err
 	}, func(h http.Header) any {
 		tellMade(h, o)
+		tellExpiry(h, cycle, o)
 		return completeResult{
 			Location: c.location(), Bucket: text(c.name), Key: text(c.key), ETag: quote(o.ETag),
 			Checksums: checksumElements(o.Checksums, o.ChecksumType),

@@ -39,6 +39,10 @@ func (s *server) copyObject(w *response, c *call) error {
 		return err
 	}
 	attr.Grants = grants
+	cycle, err := s.lifecycleOf(c)
+	if err != nil {
+		return err
+	}
 	var o buckets.Object
 	return s.eventually(w, c, func() (err error) {
 		if err := s.recompute(c, src.object, &attr); err != nil {
@@ -48,6 +52,7 @@ func (s *server) copyObject(w *response, c *call) error {
 		return err
 	}, func(h http.Header) any {
 		tellMade(h, o)
+		tellExpiry(h, cycle, o)
 		src.tellVersion(h)
 		return copyObjectResult{
 			LastModified: isoTime(o.Modified), ETag: quote(o.ETag), Checksums: checksumElements(o.Checksums, o.ChecksumType),
@@ -173,7 +178,14 @@ func (s *server) source(c *call) (copySource, error) {
 	if src.object.Marker {
 		return src, errInvalidRequest.because("The source of a copy request may not specifically refer to a delete marker by version id.")
 	}
-	return src, copyCondition(c.h, src.object.ETag, src.object.Modified)
+	if err := copyCondition(c.h, src.object.ETag, src.object.Modified); err != nil {
+		return src, err
+	}
+	r, err := s.buckets.Restoration(c.r.Context(), src.bucket, src.object)
+	if err == nil && r.Closed {
+		err = closed(src.object)
+	}
+	return src, err
 }
 
 // tellVersion names the version that was copied.

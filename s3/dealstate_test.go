@@ -34,10 +34,10 @@ func (packer) Forget(context.Context, buckets.Zone) error     { return nil }
 func TestDealState(t *testing.T) {
 	var pieces []s3.Piece
 	var zone, content uint64
-	a := newDealingAPI(t, s3.Options{Deals: dealt(func(z, c uint64) ([]s3.Piece, error) {
+	a := serve(t, s3.Options{Deals: dealt(func(z, c uint64) ([]s3.Piece, error) {
 		zone, content = z, c
 		return pieces, nil
-	})}, packer{})
+	})}, buckets.Options{Dealer: packer{}})
 	// What a client was told it may send back: it is not the server's word then.
 	sent := headers{"x-amz-meta-whypfs-state": "complete", "x-amz-meta-whypfs-x": "y", "x-amz-meta-cid": "bafy", "x-amz-meta-own": "1"}
 	a.ok("PUT", "/box/key", sent, "data")

@@ -13,6 +13,7 @@ import (
 	"github.com/whypfs/whypfs/internal/acl"
 	"github.com/whypfs/whypfs/internal/checksum"
 	"github.com/whypfs/whypfs/internal/cors"
+	"github.com/whypfs/whypfs/internal/lifecycle"
 	"github.com/whypfs/whypfs/internal/sigv4"
 	"github.com/whypfs/whypfs/node"
 )
@@ -87,6 +88,8 @@ var (
 	errMetadataTooLarge    = &apiError{Code: "MetadataTooLarge", Status: 400, Message: "Your metadata headers exceed the maximum allowed metadata size"}
 	errMethodNotAllowed    = &apiError{Code: "MethodNotAllowed", Status: 405, Message: "The specified method is not allowed against this resource."}
 	errMissingLength       = &apiError{Code: "MissingContentLength", Status: 411, Message: "You must provide the Content-Length HTTP header."}
+	errNoLifecycle         = &apiError{Code: "NoSuchLifecycleConfiguration", Status: 404, Message: "The lifecycle configuration does not exist"}
+	errObjectState         = &apiError{Code: "InvalidObjectState", Status: 403, Message: "The operation is not valid for the object's storage class"}
 	errNoSuchBucket        = &apiError{Code: "NoSuchBucket", Status: 404, Message: "The specified bucket does not exist"}
 	errNoSuchKey           = &apiError{Code: "NoSuchKey", Status: 404, Message: "The specified key does not exist."}
 	errNoEncryption        = &apiError{Code: "ServerSideEncryptionConfigurationNotFoundError", Status: 404, Message: "The server side encryption configuration was not found"}
@@ -132,6 +135,10 @@ var known = []struct {
 	{buckets.ErrVersioningLocked, errBucketState.because("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")},
 	{buckets.ErrMarker, errMethodNotAllowed},
 	{buckets.ErrPrecondition, errPrecondition},
+	{buckets.ErrNotCold, errObjectState.because("Restore is not allowed for the object's current storage class")},
+	{buckets.ErrRestoring, &apiError{Code: "RestoreAlreadyInProgress", Status: 409, Message: "Object restore is already in progress"}},
+	{buckets.ErrDays, errMalformedXML},
+	{buckets.ErrNoWebhook, errInvalidArgument.because("Unable to validate the following destination configurations")},
 	{buckets.ErrKey, errInvalidURI},
 	{buckets.ErrDigest, errBadDigest},
 	{buckets.ErrNoUpload, errNoSuchUpload},
@@ -176,6 +183,10 @@ func translate(err error) *apiError {
 	var rule *cors.Error
 	if errors.As(err, &rule) {
 		return errInvalidRequest.because(rule.Message)
+	}
+	var rules *lifecycle.Error
+	if errors.As(err, &rules) {
+		return &apiError{Code: rules.Code, Status: 400, Message: rules.Message}
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {

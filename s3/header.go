@@ -91,7 +91,7 @@ func hasPrefix(name string, prefixes []string) bool {
 func refuseValue(name, value string) error {
 	switch {
 	case value == "":
-	case name == "X-Amz-Storage-Class" && value != standardClass:
+	case name == "X-Amz-Storage-Class" && value != standardClass && !buckets.Cold(value):
 		return errInvalidStorage.with("StorageClassRequested", value)
 	case name == sseHeader && value != sseS3:
 		return errNotImplemented.with("Header", name)
@@ -102,6 +102,9 @@ func refuseValue(name, value string) error {
 // attributes reads the storage headers and user metadata of a request.
 func (c *call) attributes() (buckets.Attributes, error) {
 	a := buckets.Attributes{Headers: map[string]string{"Content-Type": defaultType}, Meta: map[string]string{}}
+	if class := c.h.Get("X-Amz-Storage-Class"); class != standardClass {
+		a.Class = class // refuseValue has looked at it
+	}
 	for _, name := range storage {
 		v := plain(c.h.Get(name))
 		if name == "Content-Encoding" {

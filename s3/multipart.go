@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/xml"
 	"net/http"
 
@@ -36,6 +37,10 @@ func (s *server) createUpload(w *response, c *call) error {
 		return err
 	}
 	attr.Grants = grants
+	cycle, err := s.lifecycleOf(c)
+	if err != nil {
+		return err
+	}
 	up, err := s.buckets.CreateUpload(c.r.Context(), c.bucket, c.key, owner, c.user.ID, attr, algorithm)
 	if err != nil {
 		return err
@@ -45,6 +50,7 @@ func (s *server) createUpload(w *response, c *call) error {
 		w.Header().Set(checksumType, kind)
 	}
 	tellEncryption(w.Header(), attr)
+	tellAbort(w.Header(), cycle, up)
 	return writeXML(w, http.StatusOK, createUploadResult{Bucket: text(c.name), Key: text(c.key), UploadID: up.ID})
 }
 
@@ -139,7 +145,7 @@ func (s *server) listUploads(w *response, c *call) error {
 	}
 	for _, u := range page.Uploads {
 		res.Upload = append(res.Upload, listedUpload{
-			Key: code(u.Key), UploadID: u.ID, Initiator: who(initiator(u)), Owner: who(u.Owner), StorageClass: standardClass,
+			Key: code(u.Key), UploadID: u.ID, Initiator: who(initiator(u)), Owner: who(u.Owner), StorageClass: cmp.Or(u.Class, standardClass),
 			Initiated: isoTime(u.Started), ChecksumAlgorithm: u.Algorithm, ChecksumType: u.ChecksumType,
 		})
 	}

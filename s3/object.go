@@ -40,6 +40,10 @@ func (s *server) putObject(w *response, c *call) error {
 	if err := p.needsDigest(attr); err != nil {
 		return err
 	}
+	cycle, err := s.lifecycleOf(c)
+	if err != nil {
+		return err
+	}
 	var came map[string]string // checksums of the body, which are not the object's if it is a CAR
 	up := p.upload(func(a *buckets.Attributes, sums map[string]string) {
 		came = sums
@@ -52,6 +56,7 @@ func (s *server) putObject(w *response, c *call) error {
 	h := w.Header()
 	h["ETag"] = []string{quote(o.ETag)}
 	tellMade(h, o)
+	tellExpiry(h, cycle, o)
 	tellChecksums(h, came, string(checksum.TypeFullObject))
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/xml"
 	"net/http"
 	"strconv"
@@ -117,8 +118,13 @@ func (s *server) listParts(w *response, c *call) error {
 	res := listPartsResult{
 		Bucket: text(c.name), Key: code(c.key), UploadID: up.ID, EncodingType: c.q.Get("encoding-type"),
 		PartNumberMarker: after, NextPartNumberMarker: after, MaxParts: limit, Initiator: who(initiator(up)), Owner: who(up.Owner),
-		StorageClass: standardClass, ChecksumAlgorithm: up.Algorithm, ChecksumType: up.ChecksumType,
+		StorageClass: cmp.Or(up.Class, standardClass), ChecksumAlgorithm: up.Algorithm, ChecksumType: up.ChecksumType,
 	}
+	cycle, err := s.lifecycleOf(c)
+	if err != nil {
+		return err
+	}
+	tellAbort(w.Header(), cycle, up)
 	if limit == 0 {
 		return writeXML(w, http.StatusOK, res)
 	}

@@ -39,6 +39,9 @@ func (s *server) getObject(w *response, c *call) error {
 		return err
 	}
 	c.describe(h, o)
+	if err := s.tellLife(h, c, o); err != nil {
+		return err
+	}
 	if err := c.override(h); err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func TestRefusedHeaders(t *testing.T) {
 		{"x-amz-acl", "Private", 400, "InvalidArgument"},
 		{"x-amz-tagging", "a=b&a=c", 400, "InvalidArgument"},
 		{"x-amz-tagging", "a=?", 400, "InvalidTag"},
-		{"x-amz-storage-class", "GLACIER", 400, "InvalidStorageClass"},
+		{"x-amz-storage-class", "STANDARD_IA", 400, "InvalidStorageClass"},
 		{"x-amz-server-side-encryption", "aws:kms", 501, "NotImplemented"},
 		{"x-amz-server-side-encryption-customer-algorithm", "AES256", 501, "NotImplemented"},
 		{"x-amz-object-lock-mode", "COMPLIANCE", 400, "InvalidRequest"}, // the bucket has no lock

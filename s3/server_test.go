@@ -43,11 +43,11 @@ type api struct {
 // newAPI starts a server for the user "ann" and makes her bucket "box". No jobs run.
 func newAPI(t *testing.T, opt s3.Options) *api {
 	t.Helper()
-	return newDealingAPI(t, opt, nil)
+	return serve(t, opt, buckets.Options{})
 }
 
-// newDealingAPI is newAPI with a dealer, for tests that run jobs.
-func newDealingAPI(t *testing.T, opt s3.Options, dealer buckets.Dealer) *api {
+// serve is newAPI over buckets with options.
+func serve(t *testing.T, opt s3.Options, under buckets.Options) *api {
 	t.Helper()
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -64,7 +64,7 @@ func newDealingAPI(t *testing.T, opt s3.Options, dealer buckets.Dealer) *api {
 		a.region = opt.Region
 	}
 	a.queue = queue.New(store, queue.Options{})
-	a.buckets = buckets.New(store, n, a.queue, buckets.Options{Dealer: dealer})
+	a.buckets = buckets.New(store, n, a.queue, under)
 	srv := httptest.NewServer(s3.New(a.buckets, a.accounts, opt))
 	t.Cleanup(srv.Close)
 	a.url = srv.URL

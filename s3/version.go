@@ -64,7 +64,7 @@ func (c *call) notObject(o buckets.Object, err error) error {
 	case errors.Is(err, buckets.ErrNoObject) && o.Marker:
 		return absent.header(markerHeader, "true").header(versionHeader, o.VersionID())
 	case errors.Is(err, buckets.ErrNoObject):
-		return absent
+		return absent.header(markerHeader, "false")
 	case errors.Is(err, buckets.ErrNoVersion):
 		return errNoSuchVersion.with("Key", c.key).with("VersionId", c.q.Get("versionId"))
 	case !o.Marker, err != nil && !errors.Is(err, buckets.ErrMarker):
