@@ -18,8 +18,10 @@
 // A download that fails half way cuts the connection. It is never a short
 // success, and no error text is ever written into an object's bytes.
 //
-// Nothing is anonymous. A caller reaches the buckets it owns; users of admin
-// level reach all; users of upload level can only put.
+// What is not granted is refused. A caller reaches the buckets it owns, users of
+// admin level reach all, users of upload level can only put; anybody else, and
+// who presents no credentials, reaches what a bucket policy or an access control
+// list gives them (docs/s3-access.md). A policy's denial is for the owner too.
 //
 // # gofakes3
 //

@@ -13,16 +13,12 @@ type publicBlock struct {
 	RestrictPublicBuckets bool // a policy that is public allows nobody but the owner
 }
 
-type publicBlockDocument struct {
-	XMLName xml.Name `xml:"PublicAccessBlockConfiguration"`
-	publicBlock
-}
-
 // parsePublicBlock reads the document as a client sends it and as it is kept.
 // An element with another value than true or false is an error.
 func parsePublicBlock(data []byte) (publicBlock, error) {
 	var doc struct {
-		publicBlockDocument
+		XMLName xml.Name `xml:"PublicAccessBlockConfiguration"`
+		publicBlock
 		Other []element `xml:",any"`
 	}
 	if err := parseXML(data, &doc); err != nil {
