@@ -101,7 +101,7 @@ func (c CompletedPart) names(p Part) bool {
 
 // join builds the object from its parts and puts it in the place of the upload.
 func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, list []Part, asked string, cond Conditions) (Object, error) {
-	if err := b.precheck(ctx, bucket, u.Key, cond); err != nil {
+	if err := b.precheck(ctx, bucket, u.Key, u.Attributes, cond); err != nil {
 		return Object{}, err
 	}
 	lease := b.node.Lease()

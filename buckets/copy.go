@@ -18,7 +18,7 @@ func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key strin
 	if src.Marker {
 		return Object{}, fmt.Errorf("copy %q: %w", src.Key, ErrMarker)
 	}
-	if err := b.precheck(ctx, bucket, key, cond); err != nil {
+	if err := b.precheck(ctx, bucket, key, attr, cond); err != nil {
 		return Object{}, err
 	}
 	lease := b.node.Lease()

@@ -92,19 +92,26 @@ func (b *Buckets) SetObjectLock(ctx context.Context, name string, lock ObjectLoc
 	return nil
 }
 
-// lock checks the lock that a new object asks for, or gives it the bucket's default.
-func (bucket Bucket) lock(o *Object, now time.Time) error {
-	asked := o.Retention != Retention{}
+// mayLock says whether an object can have the lock that its attributes ask for.
+func (bucket Bucket) mayLock(a Attributes) error {
 	switch {
-	case bucket.Lock == nil && (asked || o.Hold):
+	case bucket.Lock == nil && (a.Hold || a.Retention != Retention{}):
 		return ErrLockOff
-	case !o.Retention.valid():
+	case !a.Retention.valid():
 		return ErrRetention
-	case asked || bucket.Lock == nil || bucket.Lock.Default == nil:
-		return nil
 	}
-	d := bucket.Lock.Default
-	o.Retention = Retention{Mode: d.Mode, Until: now.UTC().AddDate(d.Years, 0, d.Days)}
+	return nil
+}
+
+// lock gives a new object that asks for no retention the bucket's default.
+func (bucket Bucket) lock(a *Attributes, now time.Time) error {
+	if err := bucket.mayLock(*a); err != nil {
+		return err
+	}
+	if bucket.Lock != nil && bucket.Lock.Default != nil && a.Retention == (Retention{}) {
+		d := bucket.Lock.Default
+		a.Retention = Retention{Mode: d.Mode, Until: now.UTC().AddDate(d.Years, 0, d.Days)}
+	}
 	return nil
 }
 

@@ -189,6 +189,8 @@ func TestLockRefused(t *testing.T) {
 	for _, attr := range []buckets.Attributes{{Retention: r}, {Hold: true}} {
 		_, err := f.Put(ctx, b, "key", 7, upload("body"), attr, buckets.Conditions{})
 		wantErr(t, "Put", err, buckets.ErrLockOff)
+		_, err = f.CreateUpload(ctx, b, "key", 7, 7, attr, "")
+		wantErr(t, "CreateUpload", err, buckets.ErrLockOff)
 	}
 	f.put(b, "key", "body")
 	_, err := f.SetRetention(ctx, b, "key", "", r, true)

@@ -62,7 +62,11 @@ func (b *Buckets) CreateUpload(ctx context.Context, bucket Bucket, key string, o
 		Started: time.Now().UTC().Truncate(time.Millisecond),
 	}
 	err = b.update(ctx, func(tx kv.Tx) error {
-		if _, err := bucketRow(tx, bucket.UUID); err != nil {
+		now, err := bucketRow(tx, bucket.UUID)
+		if err == nil {
+			err = now.mayLock(attr)
+		}
+		if err != nil {
 			return err
 		}
 		return kv.PutJSON(tx, keyUpload(bucket.UUID, key, u.ID), u)

@@ -119,7 +119,7 @@ func (b *Buckets) Add(ctx context.Context, bucket Bucket, name string, owner uin
 
 // put stores a body under key, or, if that is empty, under a key made of the content's id.
 func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owner uint64, up Upload, attr Attributes, cond Conditions) (Object, error) {
-	if err := b.precheck(ctx, bucket, key, cond); err != nil {
+	if err := b.precheck(ctx, bucket, key, attr, cond); err != nil {
 		return Object{}, err
 	}
 	lease := b.node.Lease()
@@ -146,12 +146,16 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 }
 
 // precheck spares the upload of a body that will be refused anyway.
-func (b *Buckets) precheck(ctx context.Context, bucket Bucket, key string, cond Conditions) error {
+func (b *Buckets) precheck(ctx context.Context, bucket Bucket, key string, attr Attributes, cond Conditions) error {
 	return b.view(ctx, func(tx kv.Tx) error {
-		if _, err := bucketRow(tx, bucket.UUID); err != nil {
+		now, err := bucketRow(tx, bucket.UUID)
+		if err == nil {
+			err = now.mayLock(attr)
+		}
+		if err != nil {
 			return err
 		}
-		_, _, err := current(tx, bucket.UUID, key, cond)
+		_, _, err = current(tx, bucket.UUID, key, cond)
 		return err
 	})
 }
@@ -250,7 +254,7 @@ func (o *Object) settle(bucket Bucket, name string, now time.Time) error {
 		o.Version = o.Content
 	}
 	o.read(bucket)
-	return bucket.lock(o, time.Now())
+	return bucket.lock(&o.Attributes, time.Now())
 }
 
 // Head returns a version of a key; version "" is the current one. It returns
