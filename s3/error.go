@@ -234,7 +234,11 @@ func (s *server) writeError(w *response, r *http.Request, id string, e *apiError
 		h.Set("Retry-After", "5")
 	}
 	if r.Method == http.MethodHead {
-		// A HEAD has no body to carry the code; clients read the status.
+		// A HEAD has no body to carry the code; clients read the status, and
+		// those that signed for another region, or not at all, this header.
+		if e.Status == http.StatusBadRequest || e.Status == http.StatusForbidden {
+			h.Set("X-Amz-Bucket-Region", s.region)
+		}
 		w.WriteHeader(e.Status)
 		return
 	}

@@ -265,6 +265,14 @@ func TestSignatureErrors(t *testing.T) {
 	if !strings.Contains(r.body, "<Region>eu-north-9</Region>") {
 		t.Errorf("the error does not name the region: %s", r.body)
 	}
+	// SDKs ask with a HEAD, signed for any region or not signed, where a bucket is.
+	unsigned, err := http.NewRequestWithContext(t.Context(), "HEAD", a.url+"/box", nil)
+	must(t, err)
+	for _, r := range []reply{elsewhere.fails("HEAD", "/box", nil, "", 400, ""), a.send(unsigned)} {
+		if r.header.Get("X-Amz-Bucket-Region") != "eu-north-9" {
+			t.Errorf("HEAD = %d %v, want the region", r.status, r.header)
+		}
+	}
 	wrong := *a
 	wrong.keys.SecretAccessKey += "x"
 	wrong.fails("GET", "/box/k", nil, "", 403, "SignatureDoesNotMatch")
