@@ -66,3 +66,15 @@ func (b *Buckets) Age(ctx context.Context, bucket, key string, by time.Duration)
 		return nil
 	})
 }
+
+// EndRestoration makes the time of a copy that came back be over.
+func (b *Buckets) EndRestoration(ctx context.Context, content uint64) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		c, err := contentRow(tx, content)
+		if err != nil {
+			return err
+		}
+		c.Until = time.Now().Add(-time.Second)
+		return kv.PutJSON(tx, keyContent(content), c)
+	})
+}
