@@ -178,7 +178,7 @@ func parseHeader(b []byte) ([]cid.Cid, error) {
 	nb := basicnode.Prototype.Map.NewBuilder()
 	opt := dagcbor.DecodeOptions{AllowLinks: true}
 	if err := opt.Decode(nb, bytes.NewReader(b)); err != nil {
-		return nil, malformed("its header cannot be read: %v", err)
+		return nil, malformed("it does not begin with the header of one")
 	}
 	head := nb.Build()
 	version, err := integer(head, "version")
