@@ -147,13 +147,26 @@ func (c *call) attributes() (buckets.Attributes, error) {
 
 // withoutChunked drops aws-chunked, which describes the transfer and not the object.
 func withoutChunked(encoding string) string {
+	if !strings.Contains(strings.ToLower(encoding), "aws-chunked") {
+		return encoding
+	}
 	var keep []string
 	for v := range strings.SplitSeq(encoding, ",") {
 		if v = strings.TrimSpace(v); v != "" && !strings.EqualFold(v, "aws-chunked") {
 			keep = append(keep, v)
 		}
 	}
-	return strings.Join(keep, ",")
+	return strings.Join(keep, ", ")
+}
+
+// mailSafe encodes what HTTP cannot carry safely in the way of RFC 2047, to the
+// letter as S3 does.
+func mailSafe(v string) string {
+	safe := mime.BEncoding.Encode("UTF-8", v)
+	if safe == v {
+		return v
+	}
+	return strings.ReplaceAll(safe, "=?UTF-8?b?", "=?UTF-8?B?")
 }
 
 // plain makes a header value UTF-8. Some clients send Latin-1, as HTTP once said.
@@ -177,9 +190,8 @@ func (c *call) describe(h http.Header, o buckets.Object) {
 		h.Set("Content-Type", defaultType)
 	}
 	for name, v := range o.Meta {
-		// Written as they are, for clients that show names as they come. S3
-		// encodes what HTTP cannot carry safely in the way of RFC 2047.
-		h["x-amz-meta-"+name] = []string{mime.BEncoding.Encode("UTF-8", v)}
+		// Written as they are, for clients that show names as they come.
+		h["x-amz-meta-"+name] = []string{mailSafe(v)}
 	}
 	if o.Class != "" {
 		h.Set("X-Amz-Storage-Class", o.Class)

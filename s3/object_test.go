@@ -103,7 +103,7 @@ func TestHeadersTravel(t *testing.T) {
 	want := headers{
 		"Content-Type": "text/css", "Cache-Control": "max-age=9", "Content-Disposition": `attachment; filename="x"`,
 		"Content-Encoding": "gzip", "Content-Language": "de", "Expires": "Thu, 01 Dec 2094 16:00:00 GMT",
-		"x-amz-meta-mixedcase": "Value", "x-amz-meta-utf8": "=?UTF-8?b?Z3LDvG4=?=", "x-amz-meta-latin": "=?UTF-8?b?Z3LDvG4=?=",
+		"x-amz-meta-mixedcase": "Value", "x-amz-meta-utf8": "=?UTF-8?B?Z3LDvG4=?=", "x-amz-meta-latin": "=?UTF-8?B?Z3LDvG4=?=",
 		"X-Other": "", "x-amz-website-redirect-location": "/other", "x-amz-server-side-encryption": "AES256",
 	}
 	for name, v := range want {
@@ -121,6 +121,19 @@ func TestHeadersTravel(t *testing.T) {
 	a.ok("PUT", "/box/full", headers{"x-amz-meta-a": strings.Repeat("v", 2047)}, "x")
 	a.fails("PUT", "/box/over", headers{"x-amz-meta-a": strings.Repeat("v", 2048)}, "x", 400, "MetadataTooLarge")
 	a.absent("/box/over")
+}
+
+func TestContentEncoding(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	for sent, want := range map[string]string{
+		"gzip": "gzip", "deflate, gzip": "deflate, gzip", "deflate,gzip": "deflate,gzip",
+		"gzip, aws-chunked": "gzip", "AWS-chunked,deflate,gzip": "deflate, gzip", "aws-chunked, aws-chunked": "",
+	} {
+		a.ok("PUT", "/box/k", headers{"Content-Encoding": sent}, "x")
+		if got := a.ok("HEAD", "/box/k", nil, "").header.Get("Content-Encoding"); got != want {
+			t.Errorf("Content-Encoding %q comes back as %q, want %q", sent, got, want)
+		}
+	}
 }
 
 func TestRanges(t *testing.T) {

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"encoding/xml"
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"slices"
@@ -267,5 +268,17 @@ func TestDocumentsOfManyElements(t *testing.T) {
 	}
 	if err := deletion([]byte("\n<Delete><Object><Key>a</Key></Object></Delete>\n<!-- end --> ")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCopyLimit needs no object of that size: what is too large is refused
+// before anything is read.
+func TestCopyLimit(t *testing.T) {
+	c := &call{h: http.Header{}}
+	for size, refused := range map[int64]bool{maxPut: false, maxPut + 1: true} {
+		_, err := c.copied(copySource{key: "k", bucket: buckets.Bucket{UUID: "other"}, object: buckets.Object{Size: size}})
+		if got := err != nil && translate(err).Code == errInvalidRequest.Code; got != refused {
+			t.Errorf("a copy of %d bytes: %v, want refused %v", size, err, refused)
+		}
 	}
 }

@@ -112,7 +112,13 @@ func TestVersions(t *testing.T) {
 			t.Errorf("attributes of %s = %v %s", id, attr.header, attr.body)
 		}
 	}
+}
 
+func TestDeleteMarker(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	a.ok("PUT", "/box/k", nil, "null")
+	a.setVersioning("Enabled")
+	one, two := a.put("k", "one"), a.put("k", "two")
 	del := a.ok("DELETE", "/box/k", nil, "")
 	marker := del.header.Get("x-amz-version-id")
 	if del.header.Get("x-amz-delete-marker") != "true" || marker == "" {
@@ -134,6 +140,19 @@ func TestVersions(t *testing.T) {
 	a.fails("PUT", "/box/copy", headers{"x-amz-copy-source": "/box/k"}, "", 404, "NoSuchKey")
 	a.fails("PUT", "/box/copy", headers{"x-amz-copy-source": "/box/k?versionId=" + marker}, "", 400, "InvalidRequest")
 
+	undel := a.ok("DELETE", "/box/k?versionId="+marker, nil, "")
+	if undel.header.Get("x-amz-delete-marker") != "true" || undel.header.Get("x-amz-version-id") != marker {
+		t.Errorf("DELETE of the marker = %v", undel.header)
+	}
+	if r := a.ok("GET", "/box/k", nil, ""); r.body != "two" {
+		t.Errorf("the object is back as %q", r.body)
+	}
+}
+
+func TestCopyOfVersion(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	a.setVersioning("Enabled")
+	one, two := a.put("k", "one"), a.put("k", "two")
 	cp := a.ok("PUT", "/box/copy", headers{"x-amz-copy-source": "/box/k?versionId=" + one}, "")
 	if cp.header.Get("x-amz-copy-source-version-id") != one || cp.header.Get("x-amz-version-id") == "" {
 		t.Errorf("copy of a version = %v", cp.header)
@@ -142,13 +161,6 @@ func TestVersions(t *testing.T) {
 		t.Errorf("the copy is %q", r.body)
 	}
 
-	undel := a.ok("DELETE", "/box/k?versionId="+marker, nil, "")
-	if undel.header.Get("x-amz-delete-marker") != "true" || undel.header.Get("x-amz-version-id") != marker {
-		t.Errorf("DELETE of the marker = %v", undel.header)
-	}
-	if r := a.ok("GET", "/box/k", nil, ""); r.body != "two" {
-		t.Errorf("the object is back as %q", r.body)
-	}
 	// An older version copied onto its own key becomes the current one.
 	a.ok("PUT", "/box/k", headers{"x-amz-copy-source": "/box/k?versionId=" + one}, "")
 	if r := a.ok("GET", "/box/k", nil, ""); r.body != "one" {
