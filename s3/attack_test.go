@@ -110,7 +110,7 @@ func TestHoistedHeaders(t *testing.T) {
 		t.Fatalf("PUT = %d %s", got.status, got.body)
 	}
 	got := a.ok("HEAD", "/box/k", nil, "").header
-	if v := got.Get("x-amz-meta-a"); !strings.HasPrefix(v, "=?UTF-8?b?") || got.Get("Set-Cookie") != "" {
+	if v := got.Get("x-amz-meta-a"); !strings.HasPrefix(v, "=?UTF-8?B?") || got.Get("Set-Cookie") != "" {
 		t.Errorf("metadata = %q, cookie %q", v, got.Get("Set-Cookie"))
 	}
 }
