@@ -36,6 +36,11 @@ type rules struct {
 // lists says whether access control lists count for anything.
 func (r rules) lists() bool { return r.ownership != "" && r.ownership != ownerEnforced }
 
+// lookAtTags says whether the policy looks at the tags that a request gives.
+func (r rules) lookAtTags() bool {
+	return r.policy != nil && (r.policy.Uses("s3:requestobjecttag/") || r.policy.Uses("s3:requestobjecttagkeys"))
+}
+
 // A rulebook keeps the parsed documents of buckets.
 type rulebook struct {
 	policies   *parsed[*accesspolicy.Policy]

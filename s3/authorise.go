@@ -37,9 +37,15 @@ func (s *server) authorise(c *call) error {
 	}
 	c.bucket = b
 	if c.rules, err = s.rules(c.r.Context(), b); err != nil {
+		if mayUse(c.user, b.Owner) && c.op.repairsPolicy() {
+			return nil // a document that cannot be read must not stay for ever
+		}
 		return err
 	}
-	q := question{bucket: b, rules: c.rules, key: c.key, version: c.q.Get("versionId"), action: c.op.right.action, grant: c.op.right.grant}
+	q := c.question()
+	if c.op.right.tags && c.rules.lookAtTags() {
+		return nil // putObjectTagging asks
+	}
 	if c.op.right.each && c.rules.policy != nil {
 		return nil // a policy may say something else of each key
 	}
@@ -65,6 +71,25 @@ type question struct {
 	object  *buckets.Object // the one that key and version name, where its list or tags count
 	// initiator began the upload in progress that it is about; 0: there is none.
 	initiator uint64
+}
+
+// question is about the operation as a whole.
+func (c *call) question() question {
+	return question{bucket: c.bucket, rules: c.rules, key: c.key, version: c.q.Get("versionId"), action: c.op.right.action, grant: c.op.right.grant}
+}
+
+// repairsPolicy says whether an operation replaces or removes the policy.
+func (op *operation) repairsPolicy() bool {
+	return op.right.action == "s3:PutBucketPolicy" || op.right.action == "s3:DeleteBucketPolicy"
+}
+
+// askWithTags decides about an operation whose body gives these tags.
+func (s *server) askWithTags(c *call, tags []buckets.Tag) error {
+	if !c.rules.lookAtTags() {
+		return nil // was asked before the body was read
+	}
+	c.tags = tags
+	return s.ask(c, c.question())
 }
 
 // findInitiator sets who began the upload that a call is about, who may see and

@@ -30,3 +30,15 @@ func Eventually(w http.ResponseWriter, r *http.Request, took time.Duration, err 
 
 // ErrSample is an error with a status of its own.
 var ErrSample error = errPrecondition
+
+// Actions are what the operations ask for, as policies name it.
+func Actions() []string {
+	var list []string
+	for _, op := range operations {
+		list = append(list, op.right.action)
+		if version, _ := ofVersion(op.right.action, noGrant); version != op.right.action {
+			list = append(list, version)
+		}
+	}
+	return list
+}

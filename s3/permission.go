@@ -10,6 +10,9 @@ type permission struct {
 	each   bool           // it is asked for each key that the request names
 	// uploads says that who began the upload has it too.
 	uploads bool
+	// tags says that a policy may look at the tags in the request's body, so
+	// that it is asked for when these are read.
+	tags bool
 }
 
 // An aclGrant is a permission in a list, and whose list. Not every operation has
@@ -46,5 +49,11 @@ func (p permission) forEach() permission {
 // orInitiator gives it to who began the upload as well.
 func (p permission) orInitiator() permission {
 	p.uploads = true
+	return p
+}
+
+// withTags is the permission of an operation whose body holds tags.
+func (p permission) withTags() permission {
+	p.tags = true
 	return p
 }

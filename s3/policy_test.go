@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/internal/accesspolicy"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -298,5 +299,50 @@ func TestPublicAccessBlock(t *testing.T) {
 	c.ann.ok("PUT", "/box?publicAccessBlock", nil, block("RestrictPublicBuckets"))
 	if got, want := c.statuses("GET", "/box/k", nil, ""), ([4]int{yes, no, no, no}); got != want {
 		t.Errorf("restricted: %v, want %v", got, want)
+	}
+}
+
+// TestTagsInABody: a policy sees the tags that PutObjectTagging gives.
+func TestTagsInABody(t *testing.T) {
+	c := newPair(t)
+	c.ann.ok("PUT", "/box/k", nil, "x")
+	c.ann.ok("PUT", "/box?policy", nil, policyOf(
+		statement("Allow", c.bob.aws(), "s3:PutObjectTagging", "box/*", `,"Condition":{"StringEquals":{"s3:RequestObjectTag/a":"b"}}`),
+		denyLike("s3:PutObjectTagging", "s3:RequestObjectTag/secret", "*")))
+	put := func(by *api, key, value string) int {
+		doc := taggingDocument(key, value)
+		return by.do("PUT", "/box/k?tagging", withMD5(doc), doc).status
+	}
+	for _, tt := range []struct {
+		by         *api
+		key, value string
+		want       int
+	}{{c.bob, "a", "b", yes}, {c.bob, "a", "c", no}, {c.cat, "a", "b", no}, {c.ann, "x", "y", yes}, {c.ann, "secret", "y", no}} {
+		if got := put(tt.by, tt.key, tt.value); got != tt.want {
+			t.Errorf("%s puts %s=%s: %d, want %d", tt.by.user.Name, tt.key, tt.value, got, tt.want)
+		}
+	}
+}
+
+// TestUnreadablePolicy: nobody gets past it, but its owner can replace it.
+func TestUnreadablePolicy(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	a.ok("PUT", "/box/k", nil, "x")
+	must(t, a.buckets.SetDocument(t.Context(), "box", "policy", []byte("{damaged")))
+	a.fails("GET", "/box/k", nil, "", 500, "InternalError")
+	if r := a.unsigned("DELETE", "/box?policy", nil, ""); r.status != 500 {
+		t.Errorf("nobody removes it: %d", r.status)
+	}
+	a.ok("DELETE", "/box?policy", nil, "")
+	a.ok("GET", "/box/k", nil, "")
+}
+
+// TestActionsAreKnown: a policy can name what each operation asks for.
+func TestActionsAreKnown(t *testing.T) {
+	for _, action := range s3.Actions() {
+		doc := `{"Statement":{"Effect":"Deny","Principal":"*","Action":"` + action + `","Resource":["arn:aws:s3:::box","arn:aws:s3:::box/*"]}}`
+		if _, err := accesspolicy.Parse([]byte(doc), "box"); err != nil && action != "s3:ListAllMyBuckets" { // that is about no bucket
+			t.Errorf("%s: %v", action, err)
+		}
 	}
 }

@@ -111,8 +111,15 @@ func (q *question) existingTag(key string) []string {
 	return nil
 }
 
-// requestTags are the tags that a request gives an object by header.
+// requestTags are the tags that a request gives an object.
 func (c *call) requestTags() url.Values {
+	if len(c.tags) > 0 {
+		v := url.Values{}
+		for _, t := range c.tags {
+			v.Add(t.Key, t.Value)
+		}
+		return v
+	}
 	tags, err := url.ParseQuery(c.h.Get("X-Amz-Tagging"))
 	if err != nil {
 		return nil // the operation refuses it

@@ -125,7 +125,7 @@ var operations = []operation{
 	{"UploadPart", "PUT", object, names("uploadId", "partNumber"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).uploadPart},
 	{"PutObjectRetention", "PUT", object, names("retention"), false, names("versionId"), may("s3:PutObjectRetention", noGrant), (*server).putRetention},
 	{"PutObjectLegalHold", "PUT", object, names("legal-hold"), false, names("versionId"), may("s3:PutObjectLegalHold", noGrant), (*server).putLegalHold},
-	{"PutObjectTagging", "PUT", object, names("tagging"), false, names("versionId"), may("s3:PutObjectTagging", noGrant), (*server).putObjectTagging},
+	{"PutObjectTagging", "PUT", object, names("tagging"), false, names("versionId"), may("s3:PutObjectTagging", noGrant).withTags(), (*server).putObjectTagging},
 	{"CopyObject", "PUT", object, nil, true, nil, may("s3:PutObject", bucketWrite), (*server).copyObject},
 	{"PutObject", "PUT", object, nil, false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).putObject},
 	{opCreateUpload, "POST", object, names("uploads"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).createUpload},

@@ -33,6 +33,7 @@ type call struct {
 	bucket buckets.Bucket // name's, once authorised; not set while it is created
 	rules  rules          // bucket's
 	found  *found         // what head found, once it was asked
+	tags   []buckets.Tag  // that the body gives the object, once read
 	prefix string         // of a listing that is asked for in place of an object that is missing
 }
 

@@ -154,6 +154,9 @@ func (s *server) putObjectTagging(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.askWithTags(c, tags); err != nil {
+		return err
+	}
 	return s.setTags(w, c, tags, http.StatusOK)
 }
 

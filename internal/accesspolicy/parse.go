@@ -1,9 +1,6 @@
 package accesspolicy
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // Versions of the language; only the newer has variables.
 const (
@@ -186,10 +183,4 @@ func (p *parser) fit(s *statement) error {
 		}
 	}
 	return nil
-}
-
-// IsError says whether err tells what is wrong with a document.
-func IsError(err error) bool {
-	var e *Error
-	return errors.As(err, &e)
 }
