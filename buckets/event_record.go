@@ -12,15 +12,17 @@ type eventMessage struct {
 }
 
 type eventRecord struct {
-	Version   string    `json:"eventVersion"`
-	Source    string    `json:"eventSource"`
-	Region    string    `json:"awsRegion"`
-	Time      time.Time `json:"eventTime"`
-	Name      string    `json:"eventName"` // without the s3: that rules have in front
-	S3        eventS3   `json:"s3"`
-	Principal *eventID  `json:"userIdentity,omitempty"` // whose object it is
-	Glacier   *glacier  `json:"glacierEventData,omitempty"`
+	Version   string   `json:"eventVersion"`
+	Source    string   `json:"eventSource"`
+	Region    string   `json:"awsRegion"`
+	Time      string   `json:"eventTime"`
+	Name      string   `json:"eventName"` // without the s3: that rules have in front
+	S3        eventS3  `json:"s3"`
+	Principal *eventID `json:"userIdentity,omitempty"` // whose object it is
 }
+
+// eventTime is how times, which are UTC, are written.
+const eventTime = "2006-01-02T15:04:05.000Z"
 
 type eventID struct {
 	ID string `json:"principalId"`
@@ -48,16 +50,9 @@ type eventObject struct {
 	Sequencer string `json:"sequencer"`     // of two events of a key, the later has the greater
 }
 
-type glacier struct {
-	Restore struct {
-		Expiry time.Time `json:"lifecycleRestorationExpiryTime"`
-		Class  string    `json:"lifecycleRestoreStorageClass"`
-	} `json:"restoreEventData"`
-}
-
 func newEventRecord(bucket Bucket, r NotificationRule, event string, o Object, number uint64, now time.Time) eventMessage {
 	rec := eventRecord{
-		Version: "2.1", Source: "aws:s3", Region: r.Region, Time: now.Truncate(time.Millisecond),
+		Version: "2.1", Source: "aws:s3", Region: r.Region, Time: now.Format(eventTime),
 		Name:      event[len("s3:"):],
 		Principal: &eventID{userID(o.Owner)},
 		S3: eventS3{
@@ -80,11 +75,9 @@ func userID(user uint64) string { return fmt.Sprintf("%012d", user) }
 
 // testEvent tells a receiver that a bucket's rules name it.
 type testEvent struct {
-	Service, Event string
-	Time           time.Time
-	Bucket         string
+	Service, Event, Time, Bucket string
 }
 
 func newTestEvent(bucket string, now time.Time) testEvent {
-	return testEvent{Service: "Amazon S3", Event: "s3:TestEvent", Time: now.Truncate(time.Millisecond), Bucket: bucket}
+	return testEvent{Service: "Amazon S3", Event: "s3:TestEvent", Time: now.Format(eventTime), Bucket: bucket}
 }

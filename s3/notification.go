@@ -51,6 +51,11 @@ func (s *server) getNotification(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
+	return writeXML(w, http.StatusOK, newNotification(rules))
+}
+
+// newNotification tells rules as they were put.
+func newNotification(rules []buckets.NotificationRule) notification {
 	doc := notification{XMLName: xml.Name{Space: namespace, Local: "NotificationConfiguration"}}
 	for _, r := range rules {
 		d := destination{ID: r.ID, Events: r.Events}
@@ -60,7 +65,7 @@ func (s *server) getNotification(w *response, c *call) error {
 		if r.Suffix != "" {
 			d.filter("suffix", r.Suffix)
 		}
-		switch arn := s.webhookARN(r.Service, r.Webhook); r.Service {
+		switch arn := webhookARN(r.Service, r.Region, r.Webhook); r.Service {
 		case "sqs":
 			d.Queue = arn
 			doc.Queues = append(doc.Queues, d)
@@ -72,7 +77,7 @@ func (s *server) getNotification(w *response, c *call) error {
 			doc.Topics = append(doc.Topics, d)
 		}
 	}
-	return writeXML(w, http.StatusOK, doc)
+	return doc
 }
 
 func (d *destination) filter(name, value string) {
@@ -87,30 +92,8 @@ func (s *server) putNotification(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	var doc notification
-	if err := parseXML(data, &doc); err != nil {
-		return err
-	}
-	if doc.XMLName.Local != "NotificationConfiguration" {
-		return errMalformedXML
-	}
-	if len(doc.Other) > 0 { // EventBridge
-		return errNotImplemented.with("Element", doc.Other[0].XMLName.Local)
-	}
-	var rules []buckets.NotificationRule
-	for _, kind := range []struct {
-		service string
-		list    []destination
-	}{{"sns", doc.Topics}, {"sqs", doc.Queues}, {"lambda", doc.Functions}} {
-		for _, d := range kind.list {
-			r, err := s.notificationRule(kind.service, d)
-			if err != nil {
-				return err
-			}
-			rules = append(rules, r)
-		}
-	}
-	if err := checkNotification(rules); err != nil {
+	rules, err := parseNotification(data, s.region)
+	if err != nil {
 		return err
 	}
 	test := !strings.EqualFold(c.h.Get("X-Amz-Skip-Destination-Validation"), "true")
@@ -121,13 +104,41 @@ func (s *server) putNotification(w *response, c *call) error {
 	return nil
 }
 
+// parseNotification reads the rules of a document, put to a server of that region.
+func parseNotification(data []byte, region string) ([]buckets.NotificationRule, error) {
+	var doc notification
+	if err := parseXML(data, &doc); err != nil {
+		return nil, err
+	}
+	if doc.XMLName.Local != "NotificationConfiguration" {
+		return nil, errMalformedXML
+	}
+	if len(doc.Other) > 0 { // EventBridge
+		return nil, errNotImplemented.with("Element", doc.Other[0].XMLName.Local)
+	}
+	var rules []buckets.NotificationRule
+	for _, kind := range []struct {
+		service string
+		list    []destination
+	}{{"sns", doc.Topics}, {"sqs", doc.Queues}, {"lambda", doc.Functions}} {
+		for _, d := range kind.list {
+			r, err := notificationRule(kind.service, region, d)
+			if err != nil {
+				return nil, err
+			}
+			rules = append(rules, r)
+		}
+	}
+	return rules, checkNotification(rules)
+}
+
 // notificationRule reads one destination of a service.
-func (s *server) notificationRule(service string, d destination) (buckets.NotificationRule, error) {
-	r := buckets.NotificationRule{ID: d.ID, Service: service, Region: s.region, Events: d.Events}
+func notificationRule(service, region string, d destination) (buckets.NotificationRule, error) {
+	r := buckets.NotificationRule{ID: d.ID, Service: service, Region: region, Events: d.Events}
 	arn := map[string]string{"sns": d.Topic, "sqs": d.Queue, "lambda": d.Function}[service]
-	name, ok := strings.CutPrefix(arn, s.webhookARN(service, ""))
+	name, ok := strings.CutPrefix(arn, webhookARN(service, region, ""))
 	if !ok || arn != d.Topic+d.Queue+d.Function {
-		return r, errInvalidArgument.because("The ARN is not well formed: want "+s.webhookARN(service, "NAME")).
+		return r, errInvalidArgument.because("The ARN is not well formed: want "+webhookARN(service, region, "NAME")).
 			with("ArgumentName", "Arn").with("ArgumentValue", arn)
 	}
 	r.Webhook = name
@@ -152,6 +163,6 @@ func (s *server) notificationRule(service string, d destination) (buckets.Notifi
 }
 
 // webhookARN names a webhook as S3 names the destinations of a service.
-func (s *server) webhookARN(service, name string) string {
-	return "arn:whypfs:" + service + ":" + s.region + "::" + name
+func webhookARN(service, region, name string) string {
+	return "arn:whypfs:" + service + ":" + region + "::" + name
 }

@@ -27,25 +27,15 @@ func (s *server) restoreObject(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	var doc restoreRequest
-	if err := parseXML(data, &doc); err != nil {
+	days, err := parseRestore(data)
+	if err != nil {
 		return err
-	}
-	if len(doc.Other) > 0 {
-		return errNotImplemented.with("Element", doc.Other[0].XMLName.Local)
-	}
-	for _, tier := range []string{doc.Tier, doc.Job} {
-		switch tier {
-		case "", "Standard", "Bulk", "Expedited":
-		default:
-			return errMalformedXML
-		}
 	}
 	version, err := c.versionID()
 	if err != nil {
 		return err
 	}
-	again, err := s.buckets.RestoreObject(c.r.Context(), c.bucket, c.key, version, doc.Days)
+	again, err := s.buckets.RestoreObject(c.r.Context(), c.bucket, c.key, version, days)
 	if err != nil {
 		return err
 	}
@@ -55,6 +45,25 @@ func (s *server) restoreObject(w *response, c *call) error {
 	}
 	w.WriteHeader(status)
 	return nil
+}
+
+// parseRestore returns the days that a copy is asked for.
+func parseRestore(data []byte) (int, error) {
+	var doc restoreRequest
+	if err := parseXML(data, &doc); err != nil {
+		return 0, err
+	}
+	if len(doc.Other) > 0 {
+		return 0, errNotImplemented.with("Element", doc.Other[0].XMLName.Local)
+	}
+	for _, tier := range []string{doc.Tier, doc.Job} {
+		switch tier {
+		case "", "Standard", "Bulk", "Expedited":
+		default:
+			return 0, errMalformedXML
+		}
+	}
+	return doc.Days, nil
 }
 
 // tellRestoration tells what became of the restoration of an object.
