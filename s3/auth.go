@@ -14,7 +14,21 @@ import (
 // authenticate finds out who calls. It reads no byte of the body, so that a
 // client that waits for 100 Continue learns a refusal first.
 func (s *server) authenticate(c *call) error {
-	keys := func(ctx context.Context, access string) (string, error) {
+	auth, err := sigv4.Verify(c.r, s.keys(c), sigv4.Options{Region: s.region})
+	if err != nil {
+		return err
+	}
+	c.auth = auth
+	if auth.Presigned {
+		c.h = hoisted(c.r)
+	}
+	return nil
+}
+
+// keys finds the secret of an access key, and makes its user the caller. A
+// signature that then does not match ends the request.
+func (s *server) keys(c *call) sigv4.Keys {
+	return func(ctx context.Context, access string) (string, error) {
 		user, secret, err := s.accounts.Secret(ctx, access)
 		if errors.Is(err, accounts.ErrNoKey) || errors.Is(err, accounts.ErrNoUser) {
 			return "", sigv4.ErrNoKey
@@ -25,15 +39,6 @@ func (s *server) authenticate(c *call) error {
 		c.user = user
 		return secret, nil
 	}
-	auth, err := sigv4.Verify(c.r, keys, sigv4.Options{Region: s.region})
-	if err != nil {
-		return err
-	}
-	c.auth = auth
-	if auth.Presigned {
-		c.h = hoisted(c.r)
-	}
-	return nil
 }
 
 // signing are the query parameters of a presigned URL itself.

@@ -289,7 +289,7 @@ func (s *server) askForHeaders(c *call, q question) error {
 	if q.action != "s3:PutObject" {
 		return nil
 	}
-	switch q.grant = noGrant; {
+	switch {
 	case !c.anonymous():
 	case c.op.copies:
 		return errAccessDenied.because("Anonymous users cannot copy objects. Please authenticate.")
@@ -304,6 +304,10 @@ func (s *server) askForHeaders(c *call, q question) error {
 	} {
 		if c.h.Get(h.name) == "" {
 			continue
+		}
+		// In a form tags are one more field: who may write at all may send it.
+		if q.grant = noGrant; c.form != nil && h.name == tagHeader {
+			q.grant = bucketWrite
 		}
 		// About the object to be, not about one there is: judge, not ask.
 		if q.action = h.action; s.judge(c, q) != nil {

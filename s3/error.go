@@ -14,6 +14,7 @@ import (
 	"github.com/whypfs/whypfs/internal/checksum"
 	"github.com/whypfs/whypfs/internal/cors"
 	"github.com/whypfs/whypfs/internal/lifecycle"
+	"github.com/whypfs/whypfs/internal/postpolicy"
 	"github.com/whypfs/whypfs/internal/sigv4"
 	"github.com/whypfs/whypfs/node"
 )
@@ -86,10 +87,15 @@ var (
 	errKeyTooLong          = &apiError{Code: "KeyTooLongError", Status: 400, Message: "Your key is too long"}
 	errMalformedXML        = &apiError{Code: "MalformedXML", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
 	errMetadataTooLarge    = &apiError{Code: "MetadataTooLarge", Status: 400, Message: "Your metadata headers exceed the maximum allowed metadata size"}
+	errInvalidPolicy       = &apiError{Code: "InvalidPolicyDocument", Status: 400, Message: "The content of the form does not meet the conditions specified in the policy document."}
 	errMethodNotAllowed    = &apiError{Code: "MethodNotAllowed", Status: 405, Message: "The specified method is not allowed against this resource."}
 	errMissingLength       = &apiError{Code: "MissingContentLength", Status: 411, Message: "You must provide the Content-Length HTTP header."}
 	errNoLifecycle         = &apiError{Code: "NoSuchLifecycleConfiguration", Status: 404, Message: "The lifecycle configuration does not exist"}
 	errObjectState         = &apiError{Code: "InvalidObjectState", Status: 403, Message: "The operation is not valid for the object's storage class"}
+	errMalformedPOST       = &apiError{Code: "MalformedPOSTRequest", Status: 400, Message: "The body of your POST request is not well-formed multipart/form-data."}
+	errFieldsTooLarge      = &apiError{Code: "MaxPostPreDataLengthExceededError", Status: 400, Message: "Your POST request fields preceding the upload file were too large."}
+	errNoFile              = &apiError{Code: "IncorrectNumberOfFilesInPostRequest", Status: 400, Message: "POST requires exactly one file upload per request."}
+	errNotForm             = errPrecondition.with("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
 	errNoSuchBucket        = &apiError{Code: "NoSuchBucket", Status: 404, Message: "The specified bucket does not exist"}
 	errNoSuchKey           = &apiError{Code: "NoSuchKey", Status: 404, Message: "The specified key does not exist."}
 	errNoEncryption        = &apiError{Code: "ServerSideEncryptionConfigurationNotFoundError", Status: 404, Message: "The server side encryption configuration was not found"}
@@ -179,6 +185,13 @@ func translate(err error) *apiError {
 	var sig *sigv4.Error
 	if errors.As(err, &sig) {
 		return fromSignature(sig)
+	}
+	var policy *postpolicy.Error
+	if errors.As(err, &policy) {
+		if policy.Malformed {
+			return errInvalidPolicy.because(policy.Message)
+		}
+		return errAccessDenied.because(policy.Message)
 	}
 	var rule *cors.Error
 	if errors.As(err, &rule) {

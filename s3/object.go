@@ -7,6 +7,7 @@ import (
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/checksum"
+	"github.com/whypfs/whypfs/internal/lifecycle"
 )
 
 const (
@@ -17,50 +18,75 @@ const (
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 func (s *server) putObject(w *response, c *call) error {
-	attr, err := c.attributes()
+	o, err := s.store(c, maxPut, func() error { return nil })
 	if err != nil {
 		return err
 	}
+	h := w.Header()
+	o.tell(h)
+	h.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// uploaded is an object that was uploaded at once, and what its uploader is told
+// besides.
+type uploaded struct {
+	buckets.Object
+	sums  map[string]string // of the body, which are not the object's if it is a CAR
+	cycle *lifecycle.Config
+}
+
+// tell sets the headers of the answer.
+func (o uploaded) tell(h http.Header) {
+	h["ETag"] = []string{quote(o.ETag)}
+	tellMade(h, o.Object)
+	tellExpiry(h, o.cycle, o.Object)
+	tellChecksums(h, o.sums, string(checksum.TypeFullObject))
+}
+
+// store stores the body of a call, at most limit bytes, as an object. When all
+// of it was read, and before the object appears, check has a word too.
+func (s *server) store(c *call, limit int64, check func() error) (o uploaded, err error) {
+	attr, err := c.attributes()
+	if err != nil {
+		return o, err
+	}
 	owner, grants, err := s.objectGrants(c)
 	if err != nil {
-		return err
+		return o, err
 	}
 	attr.Grants = grants
 	cond, err := c.writeConditions()
 	if err != nil {
-		return err
+		return o, err
 	}
-	p, err := c.payload(maxPut)
+	p, err := c.payload(limit)
 	if err != nil {
-		return err
+		return o, err
 	}
 	if p.algorithm == "" {
 		p.sums.add(checksum.CRC64NVME) // as S3 does when the client sends none
 	}
 	if err := p.needsDigest(attr); err != nil {
-		return err
+		return o, err
 	}
-	cycle, err := s.lifecycleOf(c)
-	if err != nil {
-		return err
+	if o.cycle, err = s.lifecycleOf(c); err != nil {
+		return o, err
 	}
-	var came map[string]string // checksums of the body, which are not the object's if it is a CAR
 	up := p.upload(func(a *buckets.Attributes, sums map[string]string) {
-		came = sums
+		o.sums = sums
 		a.Checksums, a.ChecksumType = sums, string(checksum.TypeFullObject)
 	})
-	o, err := s.buckets.Put(c.r.Context(), c.bucket, c.key, owner, up, attr, cond)
-	if err != nil {
-		return err
+	promises := up.Check
+	up.Check = func(a *buckets.Attributes) error {
+		if err := check(); err != nil {
+			return err
+		}
+		return promises(a)
 	}
-	h := w.Header()
-	h["ETag"] = []string{quote(o.ETag)}
-	tellMade(h, o)
-	tellExpiry(h, cycle, o)
-	tellChecksums(h, came, string(checksum.TypeFullObject))
-	h.Set("Content-Length", "0")
-	w.WriteHeader(http.StatusOK)
-	return nil
+	o.Object, err = s.buckets.Put(c.r.Context(), c.bucket, c.key, owner, up, attr, cond)
+	return o, err
 }
 
 // writeConditions reads the conditions on the object that is replaced.

@@ -95,6 +95,8 @@ func FuzzDocuments(f *testing.F) {
 	f.Add([]byte(`<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"a"</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part></CompleteMultipartUpload>`))
 	f.Add([]byte(`<Delete><Quiet>true</Quiet><Object><Key>k</Key></Object></Delete>`))
 	f.Add([]byte(`<Delete><Object>`))
+	f.Add([]byte("<Delete><Object><Key>\x01&#x1;&#x10FFFF;<![CDATA[&#2;]]></Key></Object></Delete>"))
+	f.Add([]byte(`<CORSConfiguration><CORSRule><AllowedOrigin>a*</AllowedOrigin><AllowedMethod>GET</AllowedMethod><MaxAgeSeconds>1</MaxAgeSeconds></CORSRule></CORSConfiguration>`))
 	f.Add([]byte(`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>`))
 	f.Add([]byte(`<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -112,6 +114,9 @@ func FuzzDocuments(f *testing.F) {
 		}
 		if doc, err := parseEncryption(data); err == nil && doc.Rules[0].Default.Algorithm != sseS3 {
 			t.Errorf("parseEncryption(%q) = %+v", data, doc)
+		}
+		if rules, err := parseCORS(data); err == nil && (len(rules.Rules) < 1 || len(rules.Rules) > 100) {
+			t.Errorf("parseCORS(%q) = %d rules", data, len(rules.Rules))
 		}
 	})
 }

@@ -189,10 +189,13 @@ func (c *call) identityValues(key string, now time.Time) []string {
 	case "aws:principalarn":
 		return []string{"arn:aws:iam::" + c.caller() + ":user/" + c.user.Name}
 	case "s3:signatureversion":
+		if c.auth.V2 {
+			return []string{"AWS"}
+		}
 		return []string{"AWS4-HMAC-SHA256"}
 	case "s3:authtype":
 		switch {
-		case c.r.Method == "POST" && c.r.Header.Get("Authorization") == "" && !c.auth.Presigned:
+		case c.auth.Form:
 			return []string{"POST"}
 		case c.auth.Presigned:
 			return []string{"REST-QUERY-STRING"}

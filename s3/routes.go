@@ -64,6 +64,10 @@ var overrides = map[string]string{
 var readable = names("versionId", "partNumber", "response-cache-control", "response-content-disposition",
 	"response-content-encoding", "response-content-language", "response-content-type", "response-expires")
 
+// redirected are the parameters with which a form upload sends a browser to a
+// page, which may be an object or a listing here. They choose nothing.
+var redirected = names("bucket", "key", "etag")
+
 // operations is the whole API. Of the rows with a request's method and level
 // the first one whose need is met is taken, so the plain ones come last.
 var operations = []operation{
@@ -98,7 +102,7 @@ var operations = []operation{
 	{"PutBucketNotificationConfiguration", "PUT", bucket, names("notification"), false, nil, may("s3:PutBucketNotification", noGrant), (*server).putNotification},
 	{"ListObjectVersions", "GET", bucket, names("versions"), false, names("prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type"), may("s3:ListBucketVersions", bucketRead), (*server).listVersions},
 	{"ListObjectsV2", "GET", bucket, names("list-type"), false, names("prefix", "delimiter", "start-after", "continuation-token", "max-keys", "encoding-type", "fetch-owner"), may("s3:ListBucket", bucketRead), (*server).listObjectsV2},
-	{"ListObjects", "GET", bucket, nil, false, names("prefix", "delimiter", "marker", "max-keys", "encoding-type"), may("s3:ListBucket", bucketRead), (*server).listObjects},
+	{"ListObjects", "GET", bucket, nil, false, append(names("prefix", "delimiter", "marker", "max-keys", "encoding-type"), redirected...), may("s3:ListBucket", bucketRead), (*server).listObjects},
 	{"HeadBucket", "HEAD", bucket, nil, false, nil, mayUpload("s3:ListBucket", bucketRead), (*server).headBucket},
 	{"PutBucketVersioning", "PUT", bucket, names("versioning"), false, nil, may("s3:PutBucketVersioning", noGrant), (*server).putVersioning},
 	{"PutObjectLockConfiguration", "PUT", bucket, names("object-lock"), false, nil, may("s3:PutBucketObjectLockConfiguration", noGrant), (*server).putObjectLock},
@@ -111,6 +115,7 @@ var operations = []operation{
 	{"DeleteBucketEncryption", "DELETE", bucket, names("encryption"), false, nil, may("s3:PutEncryptionConfiguration", noGrant), (*server).deleteEncryption},
 	{"DeleteBucket", "DELETE", bucket, nil, false, nil, may("s3:DeleteBucket", noGrant), (*server).deleteBucket},
 	{"DeleteObjects", "POST", bucket, names("delete"), false, nil, may("s3:DeleteObject", bucketWrite).forEach(), (*server).deleteObjects},
+	{opPostObject, "POST", bucket, nil, false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).postObject},
 
 	{"ListParts", "GET", object, names("uploadId"), false, names("max-parts", "part-number-marker", "encoding-type"), mayUpload("s3:ListMultipartUploadParts", noGrant).orInitiator(), (*server).listParts},
 	{"GetObjectAcl", "GET", object, names("acl"), false, names("versionId"), may("s3:GetObjectAcl", objectReadACP), (*server).acl},
@@ -119,7 +124,7 @@ var operations = []operation{
 	{"GetObjectRetention", "GET", object, names("retention"), false, names("versionId"), may("s3:GetObjectRetention", noGrant), (*server).getRetention},
 	{"GetObjectLegalHold", "GET", object, names("legal-hold"), false, names("versionId"), may("s3:GetObjectLegalHold", noGrant), (*server).getLegalHold},
 	{"GetObjectAttributes", "GET", object, names("attributes"), false, names("versionId"), may("s3:GetObjectAttributes", objectRead), (*server).getObjectAttributes},
-	{"GetObject", "GET", object, nil, false, readable, may("s3:GetObject", objectRead), (*server).getObject},
+	{"GetObject", "GET", object, nil, false, append(slices.Clip(readable), redirected...), may("s3:GetObject", objectRead), (*server).getObject},
 	{"HeadObject", "HEAD", object, nil, false, readable, may("s3:GetObject", objectRead), (*server).getObject},
 	{opUploadPartCopy, "PUT", object, names("uploadId", "partNumber"), true, nil, may("s3:PutObject", bucketWrite), (*server).uploadPartCopy},
 	{"UploadPart", "PUT", object, names("uploadId", "partNumber"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).uploadPart},

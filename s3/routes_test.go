@@ -115,7 +115,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"PUT", "//k", 400, "InvalidURI"},
 		{"PATCH", "/box/k", 405, "MethodNotAllowed"},
 		{"POST", "/", 405, "MethodNotAllowed"},
-		{"POST", "/box", 501, "NotImplemented"},
+		{"POST", "/box", 412, "PreconditionFailed"},
 		{"POST", "/box/k", 501, "NotImplemented"},
 		{"DELETE", "/box", 409, "BucketNotEmpty"},
 		{"GET", "/box/k?versionId=7", 400, "InvalidArgument"},

@@ -30,6 +30,7 @@ type call struct {
 	op     *operation
 	name   string         // the bucket as named by the request
 	key    string         // the object, if any
+	form   *form          // of an upload by form
 	bucket buckets.Bucket // name's, once authorised; not set while it is created
 	rules  rules          // bucket's
 	found  *found         // what head found, once it was asked
@@ -113,6 +114,11 @@ func (s *server) handle(w *response, c *call) error {
 	}
 	if err := s.route(c); err != nil {
 		return err
+	}
+	if c.op.name == opPostObject {
+		if err := s.openForm(c); err != nil {
+			return err
+		}
 	}
 	if err := s.authorise(c); err != nil {
 		return err

@@ -103,6 +103,15 @@ func parseTagHeader(v string) ([]buckets.Tag, error) {
 	return ordered, err
 }
 
+// formatTagHeader is the reverse.
+func formatTagHeader(tags []buckets.Tag) string {
+	var pairs []string
+	for _, t := range tags {
+		pairs = append(pairs, url.QueryEscape(t.Key)+"="+url.QueryEscape(t.Value))
+	}
+	return strings.Join(pairs, "&")
+}
+
 // orderedTags checks tags and sorts them by key, the order in which S3 tells
 // a set of tags.
 func orderedTags(tags []buckets.Tag, most int) ([]buckets.Tag, error) {

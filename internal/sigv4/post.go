@@ -125,7 +125,7 @@ func verifyPostV2(ctx context.Context, fields map[string]string, keys Keys) (*Re
 		e.StringToSign = fields["policy"]
 		return nil, e
 	}
-	return &Request{AccessKey: key, Form: true}, nil
+	return &Request{AccessKey: key, Form: true, V2: true}, nil
 }
 
 // secretOf looks up the secret of an access key.

@@ -14,6 +14,7 @@ type Request struct {
 	Anonymous bool   // presented no credentials
 	Presigned bool   // signed in the query
 	Form      bool   // a form upload, signed over its policy if at all
+	V2        bool   // signed with Signature Version 2, as only a form can be
 	Mode      Mode
 
 	sum   []byte // of the payload, if ModeSigned
