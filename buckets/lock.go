@@ -115,8 +115,8 @@ func (bucket Bucket) lock(a *Attributes, now time.Time) error {
 	return nil
 }
 
-// removable returns ErrLocked if a version may not be removed now.
-func (o Object) removable(bypass bool) error {
+// Removable returns ErrLocked if a version may not be removed now.
+func (o Object) Removable(bypass bool) error {
 	if o.Hold || !o.Retention.allows(Retention{}, time.Now(), bypass) {
 		return ErrLocked
 	}

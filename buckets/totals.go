@@ -12,7 +12,7 @@ import (
 
 // Totals are for dashboards.
 type Totals struct {
-	Objects, Contents, Bytes int64
+	Objects, Contents, Bytes int64 // Objects: every version that is no delete marker
 	Buckets                  int
 	Zones                    map[ZoneState]int
 }
@@ -32,7 +32,8 @@ type totalsCache struct {
 }
 
 // Totals counts what is stored: Contents and Bytes include what only zones
-// still hold, Objects does not. The figures may be some seconds old.
+// still hold, Objects does not. A version that is not the current one any more
+// counts in all three. The figures may be some seconds old.
 func (b *Buckets) Totals(ctx context.Context) (Totals, error) {
 	b.totals.mu.Lock()
 	defer b.totals.mu.Unlock()

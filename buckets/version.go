@@ -181,7 +181,7 @@ func (b *Buckets) displace(tx kv.Tx, bucket Bucket, key string, old Object, foun
 // remove takes a version away for good, unless a lock is on it. Nothing else
 // in the package does.
 func (b *Buckets) remove(tx kv.Tx, o Object, bypass bool) error {
-	if err := o.removable(bypass); err != nil {
+	if err := o.Removable(bypass); err != nil {
 		return err
 	}
 	if o.Marker {

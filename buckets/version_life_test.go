@@ -179,3 +179,30 @@ func TestMarkersFillBucket(t *testing.T) {
 	wantErr(t, "Delete of the marker", f.deleteErr(b, "never was", buckets.DeleteOptions{Version: o.VersionID()}), nil)
 	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, "one"), nil)
 }
+
+// TestObjectsOf: a content leads to the version that names it, wherever that is.
+func TestObjectsOf(t *testing.T) {
+	f := newTest(t, buckets.Options{})
+	ctx := t.Context()
+	b := f.bucket("one")
+	null := f.put(b, "key", "null")
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "one", buckets.Enabled), nil)
+	old, gone, last := f.put(b, "key", "old"), f.put(b, "key", "gone"), f.put(b, "key", "last")
+	hidden := f.put(b, "hidden", "body")
+	f.delete(b, "hidden")
+	var list []buckets.Content
+	for _, o := range []buckets.Object{null, old, gone, last, hidden} {
+		list = append(list, f.content(o.Content))
+	}
+	wantErr(t, "Delete", f.deleteErr(b, "key", buckets.DeleteOptions{Version: gone.VersionID()}), nil)
+	got, err := f.ObjectsOf(ctx, b, list)
+	if err != nil || len(got) != 4 {
+		t.Fatalf("ObjectsOf = %+v, %v, want 4", got, err)
+	}
+	for _, want := range []buckets.Object{null, old, last, hidden} {
+		o := got[want.Content]
+		if o.Key != want.Key || o.VersionID() != want.VersionID() || o.Owner != 7 || o.Latest != (o.Content == last.Content) {
+			t.Errorf("content of version %s leads to %+v", want.VersionID(), o)
+		}
+	}
+}

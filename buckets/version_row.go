@@ -1,7 +1,9 @@
 package buckets
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/whypfs/whypfs/kv"
 )
@@ -71,6 +73,31 @@ func versionOf(tx kv.Tx, c Content) (Object, error) {
 		return Object{}, ErrNoContent
 	}
 	return o, err
+}
+
+// ObjectsOf returns the versions that name contents of a bucket, by content id;
+// a content that none names any more is left out.
+func (b *Buckets) ObjectsOf(ctx context.Context, bucket Bucket, list []Content) (map[uint64]Object, error) {
+	var found map[uint64]Object
+	err := b.view(ctx, func(tx kv.Tx) error {
+		found = map[uint64]Object{}
+		for _, c := range list {
+			o, err := versionOf(tx, c)
+			if errors.Is(err, ErrNoContent) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("content %d: %w", c.ID, err)
+			}
+			o.read(bucket)
+			found[c.ID] = o
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("versions of contents: %w", err)
+	}
+	return found, nil
 }
 
 // store writes a version back that was changed where it is.

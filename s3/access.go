@@ -60,19 +60,39 @@ func newRulebook() rulebook {
 
 // rules reads the documents of a bucket. One that cannot be understood is an
 // error: to go on without it could allow what it denies.
-func (s *server) rules(ctx context.Context, b buckets.Bucket) (r rules, err error) {
-	if r.policy, err = stored(ctx, s, b, s.rulebook.policies); err == nil {
-		if r.ownership, err = stored(ctx, s, b, s.rulebook.ownerships); err == nil {
-			r.block, err = stored(ctx, s, b, s.rulebook.blocks)
+func (s *server) rules(ctx context.Context, b buckets.Bucket) (rules, error) {
+	return s.rulebook.rules(ctx, s.buckets, b)
+}
+
+func (book rulebook) rules(ctx context.Context, store *buckets.Buckets, b buckets.Bucket) (r rules, err error) {
+	if r.policy, err = stored(ctx, store, b, book.policies); err == nil {
+		if r.ownership, err = stored(ctx, store, b, book.ownerships); err == nil {
+			r.block, err = stored(ctx, store, b, book.blocks)
 		}
 	}
 	return r, err
 }
 
+// PublicAccess returns a function that says whether a bucket's policy or its
+// access control list lets in callers whom it does not name, as far as the
+// bucket's public access block leaves them any effect. It costs nothing for
+// buckets without documents.
+func PublicAccess(store *buckets.Buckets) func(context.Context, buckets.Bucket) (bool, error) {
+	book := newRulebook()
+	return func(ctx context.Context, b buckets.Bucket) (bool, error) {
+		r, err := book.rules(ctx, store, b)
+		if err != nil {
+			return false, err
+		}
+		policy := r.policy != nil && r.policy.IsPublic() && !r.block.RestrictPublicBuckets
+		return policy || acl.IsPublic(r.visible(b.Grants)), nil
+	}
+}
+
 // stored returns a document, the zero value if the bucket has none. What is
 // wrong with it is hidden: the client who asks is not who is wrong.
-func stored[T any](ctx context.Context, s *server, b buckets.Bucket, p *parsed[T]) (T, error) {
-	v, _, err := p.of(ctx, s.buckets, b)
+func stored[T any](ctx context.Context, store *buckets.Buckets, b buckets.Bucket, p *parsed[T]) (T, error) {
+	v, _, err := p.of(ctx, store, b)
 	switch {
 	case errors.Is(err, buckets.ErrNoDocument): // deleted since b was read
 		return *new(T), nil

@@ -256,3 +256,38 @@ func TestOwnershipOfNewBuckets(t *testing.T) {
 		t.Errorf("with the setting = %d", r.status)
 	}
 }
+
+// TestPublicAccess: what is told of a bucket is what a caller without
+// credentials meets.
+func TestPublicAccess(t *testing.T) {
+	c := newCrowd(t)
+	public := s3.PublicAccess(c.ann.buckets)
+	c.ann.ok("PUT", "/box/k", nil, "x")
+	const block = "<PublicAccessBlockConfiguration><%s>true</%[1]s></PublicAccessBlockConfiguration>"
+	everybody := allow(`"*"`, "s3:ListBucket", "box")
+	for _, step := range []struct {
+		name, method, target, body string
+		h                          headers
+		want                       bool
+	}{
+		{name: "nothing is set", method: "HEAD", target: "/box"},
+		{name: "a public list", method: "PUT", target: "/box?acl", h: headers{"x-amz-acl": "public-read"}, want: true},
+		{name: "that is ignored", method: "PUT", target: "/box?publicAccessBlock", body: fmt.Sprintf(block, "IgnorePublicAcls")},
+		{name: "a public policy", method: "PUT", target: "/box?policy", body: everybody, want: true},
+		{name: "that is restricted", method: "PUT", target: "/box?publicAccessBlock", body: fmt.Sprintf(block, "RestrictPublicBuckets"), want: true}, // the list counts again
+		{name: "and the list is private", method: "PUT", target: "/box?acl", h: headers{"x-amz-acl": "private"}},
+		{name: "no block any more", method: "DELETE", target: "/box?publicAccessBlock", want: true},
+		{name: "a policy for bob", method: "PUT", target: "/box?policy", body: allow(c.bob.aws(), "s3:ListBucket", "box")},
+	} {
+		c.ann.ok(step.method, step.target, step.h, step.body)
+		b, err := c.ann.buckets.Bucket(t.Context(), "box")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := public(t.Context(), b)
+		met := c.ann.unsigned("GET", "/box", nil, "").status == yes
+		if err != nil || got != step.want || met != step.want {
+			t.Errorf("%s: PublicAccess = %v, %v; nobody gets in: %v; want %v", step.name, got, err, met, step.want)
+		}
+	}
+}
