@@ -32,7 +32,7 @@
 //
 // # What it never does
 //
-// It never redirects, never stores the framing of a chunked upload, never
+// It never redirects but a browser whose form asks for it, never stores the framing of a chunked upload, never
 // keeps an x-amz- header it does not know as metadata, and holds no rule that
 // another transport needs: namespace, conditions and durability are the
 // business of package buckets.
