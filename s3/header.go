@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/internal/sigv4"
 )
 
 const (
@@ -108,7 +109,7 @@ func (c *call) attributes() (buckets.Attributes, error) {
 	for _, name := range storage {
 		v := plain(c.h.Get(name))
 		if name == "Content-Encoding" {
-			v = withoutChunked(plain(strings.Join(c.h.Values(name), ",")))
+			v = plain(sigv4.ContentEncoding(c.h))
 		}
 		if v != "" {
 			a.Headers[name] = v
@@ -143,20 +144,6 @@ func (c *call) attributes() (buckets.Attributes, error) {
 	}
 	c.encrypt(&a)
 	return a, c.lock(&a)
-}
-
-// withoutChunked drops aws-chunked, which describes the transfer and not the object.
-func withoutChunked(encoding string) string {
-	if !strings.Contains(strings.ToLower(encoding), "aws-chunked") {
-		return encoding
-	}
-	var keep []string
-	for v := range strings.SplitSeq(encoding, ",") {
-		if v = strings.TrimSpace(v); v != "" && !strings.EqualFold(v, "aws-chunked") {
-			keep = append(keep, v)
-		}
-	}
-	return strings.Join(keep, ", ")
 }
 
 // mailSafe encodes what HTTP cannot carry safely in the way of RFC 2047, to the

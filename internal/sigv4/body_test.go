@@ -366,7 +366,8 @@ func TestContentEncoding(t *testing.T) {
 		{[]string{"aws-chunked"}, ""},
 		{[]string{"gzip"}, "gzip"},
 		{[]string{"aws-chunked,gzip"}, "gzip"},
-		{[]string{"gzip, AWS-Chunked , br"}, "gzip,br"},
+		{[]string{"gzip, AWS-Chunked , br"}, "gzip, br"},
+		{[]string{"deflate, gzip"}, "deflate, gzip"}, // as it was written
 		{[]string{"gzip", "aws-chunked"}, "gzip"},
 	} {
 		if got := sigv4.ContentEncoding(http.Header{"Content-Encoding": c.in}); got != c.want {

@@ -84,15 +84,14 @@ func hasChunked(h http.Header) bool {
 }
 
 // ContentEncoding returns the Content-Encoding of the object that a request
-// with headers h uploads: without aws-chunked, which describes the transfer.
+// with headers h uploads, as it was written: without aws-chunked, which
+// describes the transfer.
 func ContentEncoding(h http.Header) string {
 	var keep []string
-	for _, v := range h["Content-Encoding"] {
-		for e := range strings.SplitSeq(v, ",") {
-			if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "aws-chunked") {
-				keep = append(keep, e)
-			}
+	for e := range strings.SplitSeq(strings.Join(h["Content-Encoding"], ","), ",") {
+		if name := strings.TrimSpace(e); name != "" && !strings.EqualFold(name, "aws-chunked") {
+			keep = append(keep, e)
 		}
 	}
-	return strings.Join(keep, ",")
+	return strings.TrimSpace(strings.Join(keep, ","))
 }
