@@ -262,6 +262,36 @@ func TestPostAnonymously(t *testing.T) {
 	}
 }
 
+// TestPostBySignature: bucket policies tell forms from other requests, and
+// versions of the signature apart.
+func TestPostBySignature(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	for _, c := range []struct {
+		condition  string
+		v2, v4, in bool // allowed: in a form, in a header
+	}{
+		{`{"StringEquals": {"s3:signatureversion": "AWS"}}`, false, true, true},
+		{`{"StringEquals": {"s3:signatureversion": "AWS4-HMAC-SHA256"}}`, true, false, false},
+		{`{"StringEquals": {"s3:authType": "POST"}}`, false, false, true},
+		{`{"StringEquals": {"s3:authType": "REST-HEADER"}}`, true, true, false},
+	} {
+		doc := `{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::box/*", "Condition": ` + c.condition + `}]}`
+		a.ok("PUT", "/box?policy", withMD5(doc), doc)
+		for what, r := range map[string]struct {
+			reply
+			ok bool
+		}{
+			"v2 form": {a.sendForm("/box", a.signed2("", field{"key", "k"}), "f", "data"), c.v2},
+			"v4 form": {a.sendForm("/box", a.signed4("", field{"key", "k"}), "f", "data"), c.v4},
+			"header":  {a.do("PUT", "/box/k", nil, "data"), c.in},
+		} {
+			if (r.status/100 == 2) != r.ok || !r.ok && r.code() != "AccessDenied" {
+				t.Errorf("deny %s: %s = %d %s", c.condition, what, r.status, r.body)
+			}
+		}
+	}
+}
+
 // TestPostLarge: a file is not held in memory, nor limited by what fields are.
 func TestPostLarge(t *testing.T) {
 	a := newAPI(t, s3.Options{})
