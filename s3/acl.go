@@ -182,7 +182,8 @@ func (b publicBlock) admits(grants []acl.Grant) error {
 }
 
 // objectGrants are the owner and the list of an object that is being put. Where
-// lists are off, S3 takes only the one that changes nothing.
+// lists are off, one that changes nothing is taken: S3 itself refuses "private"
+// there, but clients are widely configured to send it, to say what holds anyway.
 func (s *server) objectGrants(c *call) (owner uint64, grants []acl.Grant, err error) {
 	owner = c.objectOwner()
 	grants, given, err := s.listHeaders(c, ownerID(owner), ownerID(c.bucket.Owner))
@@ -190,7 +191,7 @@ func (s *server) objectGrants(c *call) (owner uint64, grants []acl.Grant, err er
 		return owner, nil, err
 	}
 	if !c.rules.lists() {
-		if c.h.Get(aclHeader) != cannedFullControl && (c.h.Get(aclHeader) != "" || !private(grants, ownerID(owner))) {
+		if c.h.Get(aclHeader) != cannedFullControl && !private(grants, ownerID(owner)) {
 			return 0, nil, errACL
 		}
 		return owner, nil, nil

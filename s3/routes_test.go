@@ -145,7 +145,6 @@ func TestRefusedHeaders(t *testing.T) {
 		{"x-amz-acl", "public-read", 400, "AccessControlListNotSupported"},
 		{"x-amz-grant-read", "id=1", 400, "InvalidArgument"},
 		{"x-amz-grant-read", "uri=http://acs.amazonaws.com/groups/global/AllUsers", 400, "AccessControlListNotSupported"},
-		{"x-amz-acl", "private", 400, "AccessControlListNotSupported"},
 		{"x-amz-acl", "Private", 400, "InvalidArgument"},
 		{"x-amz-tagging", "a=b&a=c", 400, "InvalidArgument"},
 		{"x-amz-tagging", "a=?", 400, "InvalidTag"},
