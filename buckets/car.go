@@ -2,6 +2,8 @@ package buckets
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -47,6 +49,16 @@ func (a *Attributes) fit(d node.DAG) {
 		delete(headers, contentType)
 	}
 	a.Headers = headers
+}
+
+// etag is the ETag of an object whose body has that MD5. Of an imported CAR it
+// is that of an upload in one part, because clients take an ETag without a dash
+// for the MD5 of what they read, and the object's bytes are not the body's.
+func (a Attributes) etag(sum []byte) string {
+	if a.CAR {
+		return multipartETag(md5.Sum(sum), 1)
+	}
+	return hex.EncodeToString(sum)
 }
 
 const contentType = "Content-Type"

@@ -202,5 +202,7 @@ func joinedETag(list []Part) (string, error) {
 		}
 		h.Write(sum)
 	}
-	return fmt.Sprintf("%x-%d", h.Sum(nil), len(list)), nil
+	return multipartETag([md5.Size]byte(h.Sum(nil)), len(list)), nil
 }
+
+func multipartETag(sum [md5.Size]byte, parts int) string { return fmt.Sprintf("%x-%d", sum, parts) }

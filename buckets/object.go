@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -133,7 +132,7 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 			return Object{}, ErrKey
 		}
 	}
-	o := Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: dag.Root, Size: dag.Size, ETag: hex.EncodeToString(sum), Joined: attr.CAR, Attributes: attr}
+	o := Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: dag.Root, Size: dag.Size, ETag: attr.etag(sum), Joined: attr.CAR, Attributes: attr}
 	event := EventPut
 	if up.Form {
 		event = EventPost
