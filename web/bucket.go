@@ -40,11 +40,18 @@ func (s *server) bucketView(ctx context.Context, b buckets.Bucket, names map[uin
 		v.Label = "uploads without a bucket"
 	}
 	if v.OwnerName == "" {
-		if u, err := s.accounts.User(ctx, b.Owner); err == nil {
-			v.OwnerName = u.Name
-		}
+		v.OwnerName = s.userName(ctx, b.Owner)
 	}
 	return v
+}
+
+// userName is the name of a user, "" if he is gone.
+func (s *server) userName(ctx context.Context, id uint64) string {
+	u, err := s.accounts.User(ctx, id)
+	if err != nil {
+		return ""
+	}
+	return u.Name
 }
 
 // visibleBucket returns the bucket that the path names, if the caller may see it.
@@ -64,11 +71,17 @@ func (s *server) visibleBucket(c *call) (buckets.Bucket, error) {
 }
 
 type bucketsView struct {
-	Buckets []bucketView
+	Buckets []bucketLine
 	Global  bucketView
 	Name    string // that could not be created
 	Problem *pageError
 	S3      string
+}
+
+// bucketLine is a bucket in the list of buckets.
+type bucketLine struct {
+	bucketView
+	Marks []mark
 }
 
 func (s *server) listBuckets(c *call) error {
@@ -90,7 +103,7 @@ func (s *server) bucketsPage(c *call, status int, data bucketsView) error {
 		return err
 	}
 	for _, b := range list.Buckets {
-		data.Buckets = append(data.Buckets, s.bucketView(ctx, b, names))
+		data.Buckets = append(data.Buckets, bucketLine{s.bucketView(ctx, b, names), marksOf(b, s.accessOf(ctx, b))})
 	}
 	global, err := s.buckets.GlobalBucket(ctx, c.user.ID)
 	if err != nil {
@@ -136,7 +149,7 @@ func (s *server) createBucket(c *call) error {
 // confirmView asks before something is deleted.
 type confirmView struct {
 	Question, Warning   string
-	Name                string
+	Name, Version       string // of what is deleted; Version may be ""
 	Action, Back, Label string
 }
 
@@ -151,7 +164,7 @@ func (s *server) confirmDeleteBucket(c *call) error {
 	ref := bucketURL(bucketRef(b))
 	return s.ok(c, "confirm", view{Title: "Delete bucket", Nav: "buckets", Data: confirmView{
 		Question: "Delete this bucket?", Name: b.Name, Label: "Delete the bucket",
-		Warning: "Only an empty bucket can be deleted. Its policy goes with it; data that is already in Filecoin deals stays there until they end.",
+		Warning: "Only an empty bucket can be deleted: one without objects, unfinished uploads, and, if it ever had versioning, older versions and delete markers. Its policy goes with it; data that is already in Filecoin deals stays there until they end.",
 		Action:  ref + "/delete", Back: ref}})
 }
 
@@ -171,103 +184,6 @@ func (s *server) deleteBucket(c *call) error {
 	}
 	s.redirect(c, "/ui/buckets")
 	return nil
-}
-
-// crumb is a step of the path to where a listing is.
-type crumb struct{ Label, URL string }
-
-// crumbs are the folders of a prefix or key, each with its listing.
-func crumbs(ref, prefix string) []crumb {
-	var out []crumb
-	for i := 0; i < len(prefix); {
-		n := strings.IndexByte(prefix[i:], '/')
-		if n < 0 {
-			break
-		}
-		label := prefix[i : i+n]
-		if label == "" {
-			label = "(no name)"
-		}
-		i += n + 1
-		out = append(out, crumb{label, listURL(ref, prefix[:i], "")})
-	}
-	return out
-}
-
-// listURL is a page of a bucket's listing.
-func listURL(ref, prefix, after string) string {
-	q := url.Values{}
-	if prefix != "" {
-		q.Set("prefix", prefix)
-	}
-	if after != "" {
-		q.Set("after", after)
-	}
-	if len(q) == 0 {
-		return bucketURL(ref)
-	}
-	return bucketURL(ref) + "?" + q.Encode()
-}
-
-type folderView struct{ Name, URL string }
-
-type objectRow struct {
-	buckets.Object
-	Name string // without the prefix
-}
-
-type listingView struct {
-	Bucket   bucketView
-	Prefix   string
-	Crumbs   []crumb
-	Folders  []folderView
-	Objects  []objectRow
-	First    string // URL of the first page, "" if this is it
-	Next     string // URL of the next page
-	S3       string
-	Uploaded string // how many files a form has just stored
-	Admin    bool
-}
-
-func (s *server) listObjects(c *call) error {
-	ctx := c.r.Context()
-	b, err := s.visibleBucket(c)
-	if err != nil {
-		return err
-	}
-	q := c.r.URL.Query()
-	prefix, after := q.Get("prefix"), q.Get("after")
-	got, err := s.buckets.List(ctx, b, buckets.Query{Prefix: prefix, Delimiter: "/", After: after, Max: pageSize})
-	if err != nil {
-		return err
-	}
-	data := listingView{Bucket: s.bucketView(ctx, b, nil), Prefix: prefix, S3: s.s3URL(c.r), Admin: c.admin()}
-	ref := data.Bucket.Ref
-	data.Crumbs = crumbs(ref, prefix)
-	for _, p := range got.Prefixes {
-		name := strings.TrimPrefix(p, prefix)
-		if name == "/" {
-			name = "(no name)/"
-		}
-		data.Folders = append(data.Folders, folderView{name, listURL(ref, p, "")})
-	}
-	for _, o := range got.Objects {
-		name := strings.TrimPrefix(o.Key, prefix)
-		if name == "" {
-			name = "(the folder itself)"
-		}
-		data.Objects = append(data.Objects, objectRow{o, name})
-	}
-	if after != "" {
-		data.First = listURL(ref, prefix, "")
-	}
-	if got.More {
-		data.Next = listURL(ref, prefix, got.Next)
-	}
-	if n := q.Get("uploaded"); n != "" && len(n) < 6 && strings.Trim(n, "0123456789") == "" {
-		data.Uploaded = n
-	}
-	return s.ok(c, "objects", view{Title: data.Bucket.Label, Nav: "buckets", Scripts: []string{"upload.js", "copy.js"}, Data: data})
 }
 
 // bucketsOf are buckets by uuid; one may be gone.

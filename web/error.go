@@ -18,12 +18,17 @@ type pageError struct {
 	title  string
 	advice string
 	retry  string // seconds
+
+	command string // that does what the advice says
+	hint    string // what else can be done
 }
 
-func (e pageError) Error() string  { return e.title }
-func (e pageError) Title() string  { return e.title }
-func (e pageError) Advice() string { return e.advice }
-func (e pageError) Status() int    { return e.status }
+func (e pageError) Error() string   { return e.title }
+func (e pageError) Title() string   { return e.title }
+func (e pageError) Advice() string  { return e.advice }
+func (e pageError) Status() int     { return e.status }
+func (e pageError) Command() string { return e.command }
+func (e pageError) Hint() string    { return e.hint }
 
 // because returns e with another advice.
 func (e pageError) because(format string, args ...any) pageError {
@@ -41,6 +46,8 @@ var (
 	errTooMany     = pageError{status: 429, title: "Too many attempts", advice: "Wait a minute, then try again."}
 	errLogin       = pageError{status: 401, title: "Name and password do not match", advice: "Check both and try again. An S3 access key with its secret key works too."}
 	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
+	errLocked      = pageError{status: 409, title: "This version is locked", advice: "Nothing was deleted. Its page says which lock is on it, and until when."}
+	errNoVersion   = pageError{status: 404, title: "There is no such version", advice: "It may have been deleted. The page of the object lists the versions that are left."}
 	errInternal    = pageError{status: 500, title: "Something went wrong on this node", advice: "Try again in a moment. If it stays, an admin finds the cause in the node's log."}
 )
 
@@ -54,8 +61,13 @@ var known = []struct {
 	{buckets.ErrBucketOwned, pageError{status: 409, title: "You have a bucket of this name already", advice: "Open it under Buckets, or choose another name."}},
 	{buckets.ErrBucketExists, pageError{status: 409, title: "This name is taken", advice: "Bucket names are shared by all users of the node: choose another one."}},
 	{buckets.ErrBucketName, pageError{status: 400, title: "This is not a bucket name", advice: "Use 3 to 63 lower-case letters, digits, dots and hyphens, with a letter or digit at both ends."}},
-	{buckets.ErrNotEmpty, pageError{status: 409, title: "The bucket is not empty", advice: "Delete its objects, and abort its unfinished uploads with an S3 client, first."}},
+	{buckets.ErrNotEmpty, pageError{status: 409, title: "The bucket is not empty", advice: "Delete its objects first, under All versions also what is left of deleted ones, and abort its unfinished uploads with an S3 client."}},
 	{buckets.ErrNoObject, pageError{status: 404, title: "There is no such object", advice: "It may have been deleted or renamed. Look through the bucket for it."}},
+	{buckets.ErrNoVersion, errNoVersion},
+	{buckets.ErrVersionID, errNoVersion},
+	{buckets.ErrMarker, pageError{status: 404, title: "This is a delete marker", advice: "It has no data: it says that the object was deleted. Deleting the marker brings the version before it back."}},
+	{buckets.ErrLocked, errLocked},
+	{buckets.ErrPublishChanged, pageError{status: 409, title: "The bucket was made public or private meanwhile", advice: "Nothing of this upload was stored. Try again."}},
 	{buckets.ErrKey, pageError{status: 400, title: "This name cannot be stored", advice: "Names are 1 to 1024 bytes of UTF-8. Rename the file and upload it again."}},
 	{buckets.ErrNoZone, pageError{status: 404, title: "There is no such zone", advice: "Zones go when everything in them has been deleted. The current ones are listed under Zones."}},
 	{deals.ErrNoDeal, pageError{status: 404, title: "There is no such deal", advice: "The current deals are listed under Deals."}},

@@ -48,7 +48,7 @@ func plural(n any, noun string) string {
 	if s == "1" {
 		return s + " " + noun
 	}
-	if strings.HasSuffix(noun, "y") {
+	if strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ay") {
 		return countText(n) + " " + strings.TrimSuffix(noun, "y") + "ies"
 	}
 	return countText(n) + " " + noun + "s"

@@ -36,6 +36,7 @@ type site struct {
 	buckets  *buckets.Buckets
 	accounts *accounts.Accounts
 	dealer   *dealer
+	public   map[string]error // the buckets whose access is public, or cannot be read
 }
 
 // dealer packs with an error until it is told not to, and counts deals itself.
@@ -73,7 +74,8 @@ func newSite(t *testing.T) *site {
 	s.buckets = buckets.New(s.store, s.node, s.queue, buckets.Options{Dealer: s.dealer,
 		Policy: buckets.Policy{Threshold: 1 << 20, MaxAge: time.Hour, Publish: true}})
 	stats := reqstat.New(nil)
-	pages := web.New(s.buckets, d, s.accounts, s.node, s.queue, web.Options{Version: "v9.8.7", Requests: stats.Snapshot})
+	pages := web.New(s.buckets, d, s.accounts, s.node, s.queue, web.Options{Version: "v9.8.7", Requests: stats.Snapshot,
+		Public: func(_ context.Context, b buckets.Bucket) (bool, error) { err, ok := s.public[b.Name]; return ok, err }})
 	mux := http.NewServeMux()
 	mux.Handle("/ui/", stats.Wrap("web", pages))
 	s.server = httptest.NewServer(mux)
@@ -224,6 +226,11 @@ func (b *browser) submit(path string, fields ...string) page {
 func (b *browser) upload(bucket, key, body string) page {
 	b.t.Helper()
 	return b.do("PUT", object(bucket, "object", key), http.Header{"X-Csrf-Token": {b.csrf}}, strings.NewReader(body))
+}
+
+// version is a page or action of a version of a key.
+func version(bucket, action string, o buckets.Object) string {
+	return object(bucket, action, o.Key) + "&version=" + o.VersionID()
 }
 
 func object(bucket, action, key string) string {

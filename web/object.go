@@ -10,27 +10,35 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 )
 
-// objectURL is a page or action of an object.
-func objectURL(ref, action, key string) string {
-	return bucketURL(ref) + "/" + action + "?" + url.Values{"key": {key}}.Encode()
+// objectURL is a page or action of a version of a key; version "" is the
+// current one.
+func objectURL(ref, action, key, version string) string {
+	q := url.Values{"key": {key}}
+	if version != "" {
+		q.Set("version", version)
+	}
+	return bucketURL(ref) + "/" + action + "?" + q.Encode()
 }
 
-// visibleObject returns the object that path and query name, if the caller may see it.
-func (s *server) visibleObject(c *call) (buckets.Bucket, buckets.Object, error) {
-	b, err := s.visibleBucket(c)
-	if err != nil {
-		return b, buckets.Object{}, err
+// visibleObject returns the object that path and query name, if the caller may
+// see it, and the version that the query names. Its errors are those of Head.
+func (s *server) visibleObject(c *call) (b buckets.Bucket, o buckets.Object, version string, err error) {
+	if b, err = s.visibleBucket(c); err != nil {
+		return b, o, "", err
 	}
-	o, err := s.buckets.Head(c.r.Context(), b, c.r.URL.Query().Get("key"), "")
+	q := c.r.URL.Query()
+	version = q.Get("version")
+	o, err = s.buckets.Head(c.r.Context(), b, q.Get("key"), version)
 	if errors.Is(err, buckets.ErrKey) {
 		err = buckets.ErrNoObject // such a key cannot be there
 	}
-	return b, o, err
+	return b, o, version, err
 }
 
 type pair struct{ Name, Value string }
@@ -44,16 +52,21 @@ func sortedPairs(m map[string]string) []pair {
 }
 
 type objectView struct {
-	Bucket  bucketView
-	Object  buckets.Object
-	Name    string // of the key, without its folders
-	Folder  string // URL of the listing that shows it
-	Crumbs  []crumb
-	Headers []pair
-	Meta    []pair
-	Sums    []pair
-	Kept    buckets.Content
-	Safety  safety
+	Bucket      bucketView
+	Object      buckets.Object
+	Version     string // that URLs name; "" if the page shows the current one
+	Name        string // of the key, without its folders
+	Crumbs      []crumb
+	Headers     []pair
+	Meta        []pair
+	Sums        []pair
+	PutBy       string // who put it, if that is not the bucket's owner
+	Locked      bool
+	Retained    bool // the retention is not over
+	Kept        buckets.Content
+	Restoration buckets.Restoration
+	Safety      safety
+	Versions    versionsView
 }
 
 // safety says how far an object is on its way into Filecoin deals, and why not further.
@@ -64,26 +77,47 @@ type safety struct {
 	Deals          []deals.Deal
 }
 
+// showObject shows a version of a key. Of a deleted object whose versions stay
+// that is the delete marker.
 func (s *server) showObject(c *call) error {
-	b, o, err := s.visibleObject(c)
-	if err != nil {
+	b, o, version, err := s.visibleObject(c)
+	if err != nil && !(errors.Is(err, buckets.ErrNoObject) && o.Marker) {
 		return err
 	}
-	data := objectView{Bucket: s.bucketView(c.r.Context(), b, nil), Object: o,
-		Headers: sortedPairs(o.Headers), Meta: sortedPairs(o.Meta), Sums: sortedPairs(o.Checksums)}
+	ctx := c.r.Context()
+	data := objectView{Bucket: s.bucketView(ctx, b, nil), Object: o, Version: version,
+		Headers: sortedPairs(o.Headers), Meta: sortedPairs(o.Meta), Sums: sortedPairs(o.Checksums),
+		Locked: o.Removable(false) != nil, Retained: time.Now().Before(o.Retention.Until)}
 	cut := strings.LastIndexByte(o.Key, '/') + 1
-	data.Name, data.Folder = o.Key[cut:], listURL(data.Bucket.Ref, o.Key[:cut], "")
-	if data.Name == "" {
+	if data.Name = o.Key[cut:]; data.Name == "" {
 		data.Name = o.Key
 	}
 	data.Crumbs = crumbs(data.Bucket.Ref, o.Key[:cut])
-	if data.Kept, err = s.buckets.Content(c.r.Context(), o.Content); err != nil && !errors.Is(err, buckets.ErrNoContent) {
+	if o.Owner != b.Owner {
+		data.PutBy = s.userName(ctx, o.Owner)
+	}
+	if data.Versions, err = s.versionsOf(c, b, o, version); err != nil {
 		return err
 	}
-	if data.Safety, err = s.safetyOf(c, data.Kept, b); err != nil {
-		return err
+	if !o.Marker {
+		if err := s.dataOf(c, b, &data); err != nil {
+			return err
+		}
 	}
 	return s.ok(c, "object", view{Title: data.Name, Nav: "buckets", Refresh: true, Scripts: []string{"copy.js", "refresh.js"}, Data: data})
+}
+
+// dataOf fills in where the bytes of a version are.
+func (s *server) dataOf(c *call, b buckets.Bucket, data *objectView) (err error) {
+	ctx, o := c.r.Context(), data.Object
+	if data.Kept, err = s.buckets.Content(ctx, o.Content); err != nil && !errors.Is(err, buckets.ErrNoContent) {
+		return err
+	}
+	if data.Restoration, err = s.buckets.Restoration(ctx, b, o); err != nil {
+		return err
+	}
+	data.Safety, err = s.safetyOf(c, data.Kept, b)
+	return err
 }
 
 func (s *server) safetyOf(c *call, content buckets.Content, b buckets.Bucket) (safety, error) {
@@ -114,39 +148,15 @@ func (s *server) safetyOf(c *call, content buckets.Content, b buckets.Bucket) (s
 	return out, err
 }
 
-func (s *server) confirmDeleteObject(c *call) error {
-	b, o, err := s.visibleObject(c)
-	if err != nil {
-		return err
-	}
-	ref := bucketRef(b)
-	return s.ok(c, "confirm", view{Title: "Delete object", Nav: "buckets", Data: confirmView{
-		Question: "Delete this object?", Name: o.Key, Label: "Delete the object",
-		Warning: "It is gone from the bucket at once and cannot be brought back. Copies that storage providers have sealed stay with them until their deals end, and whoever has fetched it over IPFS keeps it.",
-		Action:  objectURL(ref, "remove", o.Key), Back: objectURL(ref, "object", o.Key)}})
-}
-
-func (s *server) deleteObject(c *call) error {
-	if err := c.form(); err != nil {
-		return err
-	}
-	b, o, err := s.visibleObject(c)
-	if err != nil {
-		return err
-	}
-	if _, err := s.buckets.Delete(c.r.Context(), b, o.Key, buckets.DeleteOptions{}); err != nil {
-		return err
-	}
-	s.redirect(c, listURL(bucketRef(b), o.Key[:strings.LastIndexByte(o.Key, '/')+1], ""))
-	return nil
-}
-
 // download streams an object as a file to save: what users store must never run
 // as a page of ours.
 func (s *server) download(c *call) (err error) {
-	_, o, err := s.visibleObject(c)
+	_, o, _, err := s.visibleObject(c)
 	if err != nil {
 		return err
+	}
+	if o.Marker {
+		return buckets.ErrMarker
 	}
 	f, err := s.buckets.Open(c.r.Context(), o.CID, o.Size)
 	if err != nil {

@@ -46,22 +46,20 @@ func (s *server) loadPages() map[string]*template.Template {
 
 func (s *server) funcs() template.FuncMap {
 	return template.FuncMap{
-		"asset":   func(name string) string { return s.urls[name] },
-		"bytes":   bytesText,
-		"count":   countText,
-		"plural":  plural,
-		"ago":     func(t time.Time) string { return agoText(time.Since(t)) },
-		"until":   func(t time.Time) string { return untilText(time.Until(t)) },
-		"stamp":   stampText,
-		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"span":    spanText,
-		"latency": latencyText,
-		"rate":    rateText,
-		"percent": percentText,
-		"tone":    tone,
-		"objecturl": func(bucket, action, key string) string {
-			return objectURL(bucket, action, key)
-		},
+		"asset":     func(name string) string { return s.urls[name] },
+		"bytes":     bytesText,
+		"count":     countText,
+		"plural":    plural,
+		"ago":       func(t time.Time) string { return agoText(time.Since(t)) },
+		"until":     func(t time.Time) string { return untilText(time.Until(t)) },
+		"stamp":     stampText,
+		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"span":      spanText,
+		"latency":   latencyText,
+		"rate":      rateText,
+		"percent":   percentText,
+		"tone":      tone,
+		"objecturl": objectURL,
 		"bucketurl": bucketURL,
 		"short":     shortText,
 	}

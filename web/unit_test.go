@@ -96,7 +96,7 @@ func TestFormats(t *testing.T) {
 		}
 	}
 	for want, got := range map[string]string{"1 file": web.Plural(1, "file"), "2 files": web.Plural(2, "file"),
-		"3 copies": web.Plural("3", "copy"), "0 tries": web.Plural(0, "try")} {
+		"3 copies": web.Plural("3", "copy"), "2 days": web.Plural(2, "day"), "0 tries": web.Plural(0, "try")} {
 		if got != want {
 			t.Errorf("Plural = %q, want %q", got, want)
 		}

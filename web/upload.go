@@ -92,7 +92,7 @@ func (s *server) putRaw(c *call) error {
 		return err
 	}
 	writeJSON(c, http.StatusOK, map[string]any{
-		"key": o.Key, "cid": o.CID.String(), "size": o.Size, "url": objectURL(bucketRef(b), "object", o.Key)})
+		"key": o.Key, "cid": o.CID.String(), "size": o.Size, "url": objectURL(bucketRef(b), "object", o.Key, "")})
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (s *server) uploadForm(c *call) error {
 			bad = f.Problem
 		}
 	}
-	back := listURL(bucketRef(b), prefix, "")
+	back := listURL(bucketRef(b), prefix)
 	switch {
 	case len(files) == 0:
 		return errInput.because("No file was chosen. Go back, choose at least one and send the form again.")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -18,8 +19,10 @@ import (
 type Options struct {
 	Version  string
 	Requests func() []reqstat.API // the dashboard's rates and latencies; nil: none shown
-	S3URL    string               // base URL of the S3 API, for hints; "": the request's host, port 9000
-	Log      *slog.Logger
+	// Public says whether callers whom nobody named get into a bucket over S3; nil: no page tells.
+	Public func(context.Context, buckets.Bucket) (bool, error)
+	S3URL  string // base URL of the S3 API, for hints; "": the request's host, port 9000
+	Log    *slog.Logger
 }
 
 // server holds what the handlers work on.

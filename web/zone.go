@@ -78,7 +78,8 @@ type zoneView struct {
 
 type memberRow struct {
 	buckets.Content
-	URL string // "" if no object names it any more
+	URL   string // "" if no object names it any more
+	Older bool   // another version of its key is the current one
 }
 
 func (s *server) showZone(c *call) error {
@@ -131,10 +132,18 @@ func (s *server) zoneMembers(c *call, data *zoneView) error {
 	if after > 0 {
 		data.First = self
 	}
+	objects, err := s.buckets.ObjectsOf(c.r.Context(), z.In.Bucket, members)
+	if err != nil {
+		return err
+	}
 	for _, m := range members {
 		row := memberRow{Content: m}
-		if !m.Deleted && z.In.Ref != "" {
-			row.URL = objectURL(z.In.Ref, "object", m.Key)
+		if o, ok := objects[m.ID]; ok && z.In.Ref != "" {
+			version := ""
+			if row.Older = !o.Latest; row.Older {
+				version = o.VersionID()
+			}
+			row.URL = objectURL(z.In.Ref, "object", o.Key, version)
 		}
 		data.Members = append(data.Members, row)
 	}
