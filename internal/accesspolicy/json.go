@@ -41,7 +41,7 @@ func readJSON(data []byte) (node, error) {
 	if len(data) > MaxSize {
 		return node{}, malformed("The policy must not be longer than 20 KB")
 	}
-	data = bytes.TrimSpace(data)
+	data = bytes.Trim(data, " \t\r\n") // what JSON takes for white space, and no more
 	if len(data) == 0 || data[0] != '{' {
 		return node{}, malformed("Policies must be valid JSON and the first byte must be '{'")
 	}
