@@ -57,6 +57,9 @@ var refusals = []struct{ name, query, headers, code string }{
 	{"unknown field", "", refAuth + docCred + ", SignedHeaders=host, Signature=" + refSig + ", More=1", "AuthorizationHeaderMalformed"},
 	{"short credential", "", refAuth + "Credential=a/b/s3/aws4_request, SignedHeaders=host, Signature=" + refSig, "AuthorizationHeaderMalformed"},
 	{"bad terminator", "", strings.Replace(refFull, "aws4_request", "aws5_request", 1), "AuthorizationHeaderMalformed"},
+	// Each mention of a header would copy its value into the canonical request.
+	{"signed header twice", "", strings.Replace(refFull, "=host", "=host;x-amz-date;x-amz-date", 1), "AuthorizationHeaderMalformed"},
+	{"signed header twice in query", strings.Replace(refQuery, "=host", "=host%3Bhost", 1), "", "AuthorizationQueryParametersError"},
 	{"host not signed", "", strings.Replace(refFull, "=host", "=x-amz-date", 1), "AuthorizationHeaderMalformed"},
 	{"upper case header name", "", strings.Replace(refFull, "=host", "=host;X-Amz-Date", 1), "AuthorizationHeaderMalformed"},
 	{"short signature", "", strings.Replace(refFull, refSig, refSig[1:], 1), "AuthorizationHeaderMalformed"},
