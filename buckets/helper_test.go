@@ -31,6 +31,7 @@ type testStore struct {
 	skip    int  // updates before the fault; -1: no fault
 	applied bool // the faulty update is applied all the same
 	hit     bool
+	before  func()        // runs before the next update, once
 	changed chan struct{} // closed and replaced after each commit
 }
 
@@ -43,6 +44,13 @@ func (s *testStore) fail(skip int, applied bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.skip, s.applied, s.hit = skip, applied, false
+}
+
+// intercept lets fn come before the next update, of whoever it is.
+func (s *testStore) intercept(fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = fn
 }
 
 // heal takes the fault away and says whether it has struck.
@@ -60,8 +68,12 @@ func (s *testStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
 		s.skip--
 	}
 	s.hit = s.hit || faulty
-	applied := s.applied
+	applied, before := s.applied, s.before
+	s.before = nil
 	s.mu.Unlock()
+	if before != nil {
+		before()
+	}
 	if faulty && !applied {
 		return errFault
 	}

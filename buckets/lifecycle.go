@@ -90,7 +90,11 @@ func (b *Buckets) applyLifecycle(ctx context.Context, uuid string) error {
 	}
 	began := time.Now()
 	w := &lifecycleWalk{b: b, bucket: bucket, rules: rules}
-	if err := w.run(ctx); err != nil {
+	err = w.run(ctx)
+	if errors.Is(err, errRulesChanged) {
+		return b.applyLifecycle(ctx, uuid)
+	}
+	if err != nil {
 		return fmt.Errorf("lifecycle of bucket %q: %w", bucket.Name, err)
 	}
 	return queue.Later(b.clock.Next(began), w.summary())

@@ -56,6 +56,9 @@ type lifecycleAct struct {
 // errStale says that a version is not any more what it was when it was judged.
 var errStale = errors.New("the version has changed meanwhile")
 
+// errRulesChanged says that a pass applies rules that are not the bucket's any more.
+var errRulesChanged = errors.New("the lifecycle rules have changed meanwhile")
+
 // walkCursor is where a pass that was interrupted goes on, if the rules are still the same.
 type walkCursor struct {
 	Revision      uint64
@@ -268,6 +271,9 @@ func (w *lifecycleWalk) apply(ctx context.Context) error {
 	}
 	for batch := range slices.Chunk(acts, walkBatch) {
 		err := w.commit(ctx, batch)
+		if errors.Is(err, errRulesChanged) {
+			return err
+		}
 		if err == nil {
 			continue
 		}
@@ -286,6 +292,21 @@ func (w *lifecycleWalk) apply(ctx context.Context) error {
 	return nil
 }
 
+// update runs fn in a transaction, with the bucket as it is there, as long as
+// its rules are those of the pass: what their owner took back removes nothing.
+func (w *lifecycleWalk) update(ctx context.Context, fn func(kv.Tx, Bucket) error) error {
+	return w.b.update(ctx, func(tx kv.Tx) error {
+		bucket, err := bucketRow(tx, w.bucket.UUID)
+		if err != nil {
+			return err
+		}
+		if bucket.Documents[documentLifecycle] != w.bucket.Documents[documentLifecycle] {
+			return errRulesChanged
+		}
+		return fn(tx, bucket)
+	})
+}
+
 // commit does some of what is due in one transaction.
 func (w *lifecycleWalk) commit(ctx context.Context, acts []lifecycleAct) error {
 	candidates := make([]uint64, len(acts))
@@ -293,12 +314,8 @@ func (w *lifecycleWalk) commit(ctx context.Context, acts []lifecycleAct) error {
 		candidates[i] = w.b.newID()
 	}
 	var counts map[string]int
-	err := w.b.update(ctx, func(tx kv.Tx) error {
+	err := w.update(ctx, func(tx kv.Tx, bucket Bucket) error {
 		counts = map[string]int{}
-		bucket, err := bucketRow(tx, w.bucket.UUID)
-		if err != nil {
-			return err
-		}
 		for i, a := range acts {
 			switch err := a.do(tx, bucket, a.object, candidates[i]); {
 			case err == nil:
@@ -337,7 +354,11 @@ func (w *lifecycleWalk) uploads(ctx context.Context, prefix string) error {
 			if !ok || due.After(now) {
 				continue
 			}
-			if err := w.b.Abort(ctx, w.bucket, u.Key, u.ID); err != nil && !errors.Is(err, ErrNoUpload) {
+			err := w.update(ctx, func(tx kv.Tx, bucket Bucket) error { return abort(tx, bucket, u.Key, u.ID) })
+			if errors.Is(err, ErrNoUpload) {
+				continue
+			}
+			if err != nil {
 				return err
 			}
 			w.counts["uploads given up"]++

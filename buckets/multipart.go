@@ -121,6 +121,13 @@ func (b *Buckets) commitPart(ctx context.Context, bucket Bucket, key, id string,
 		if _, err := uploadRow(tx, bucket.UUID, key, id); err != nil {
 			return err
 		}
+		now, err := bucketRow(tx, bucket.UUID)
+		if err != nil {
+			return err
+		}
+		if now.Policy.Publish != bucket.Policy.Publish {
+			return ErrPublishChanged // the blocks are stored as the caller's bucket wanted
+		}
 		old, err := partRow(tx, id, p.Number)
 		if err == nil {
 			err = tx.Delete(keyPartRef(old.CID, id, old.Number))
@@ -170,16 +177,18 @@ func partRows(tx kv.Tx, id string, after, max int) (list []Part, more bool, err 
 
 // Abort forgets the upload and its parts.
 func (b *Buckets) Abort(ctx context.Context, bucket Bucket, key, id string) error {
-	err := b.update(ctx, func(tx kv.Tx) error {
-		if _, err := uploadRow(tx, bucket.UUID, key, id); err != nil {
-			return err
-		}
-		return removeUpload(tx, bucket.UUID, key, id)
-	})
+	err := b.update(ctx, func(tx kv.Tx) error { return abort(tx, bucket, key, id) })
 	if err != nil {
 		return fmt.Errorf("abort upload %s: %w", id, err)
 	}
 	return nil
+}
+
+func abort(tx kv.Tx, bucket Bucket, key, id string) error {
+	if _, err := uploadRow(tx, bucket.UUID, key, id); err != nil {
+		return err
+	}
+	return removeUpload(tx, bucket.UUID, key, id)
 }
 
 // removeUpload drops an upload and its parts, of which there are at most 10,000.

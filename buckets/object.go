@@ -183,7 +183,7 @@ func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr
 // as its caller found it, wants them, in the place of the one it replaces. Where
 // there are no versions the same bytes again stay the same content: what is
 // dealt already, or about to be, is not dealt a second time. extra, if not nil,
-// is part of the same transaction, and has the last word before the object is
+// is part of the same transaction, and has the last word before anything is
 // written. event is what webhooks hear.
 func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name string, cond Conditions, event string, extra func(kv.Tx, Object) error) (Object, error) {
 	candidate := b.newID()
@@ -202,13 +202,11 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 			return err
 		}
 		keep := found && bucket.Versioning == "" && old.CID.Equals(o.CID)
-		if keep {
-			made.Content, err = old.Content, b.keepContent(tx, old.Content, Cold(made.Class))
-		} else {
-			made.Content, err = newContentID(tx, bucket, o.Key, old, found, candidate)
-		}
-		if err != nil {
-			return err
+		made.Content = old.Content
+		if !keep {
+			if made.Content, err = newContentID(tx, bucket, o.Key, name, old, found, candidate); err != nil {
+				return err
+			}
 		}
 		if err := made.settle(bucket, name, idTime(candidate)); err != nil {
 			return err
@@ -219,7 +217,10 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 			}
 		}
 		if keep {
-			return errors.Join(putObject(tx, made), b.emit(tx, bucket, event, made))
+			return errors.Join(
+				b.keepContent(tx, made.Content, Cold(made.Class)),
+				putObject(tx, made),
+				b.emit(tx, bucket, event, made))
 		}
 		return errors.Join(
 			b.displace(tx, bucket, made.Key, old, found),
@@ -235,18 +236,27 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 }
 
 // newContentID returns the id of the content that a new version of a key has.
-func newContentID(tx kv.Tx, bucket Bucket, key string, old Object, found bool, candidate uint64) (uint64, error) {
-	least, err := nextPlace(tx, bucket, key, old, found, candidate)
-	if err != nil {
-		return 0, err
+// Without a key it makes one, so it is one that makes a key without versions.
+func newContentID(tx kv.Tx, bucket Bucket, key, name string, old Object, found bool, candidate uint64) (uint64, error) {
+	id, err := nextPlace(tx, bucket, key, old, found, candidate)
+	for ; err == nil; id++ {
+		if id, err = freeID(tx, id, keyContent); err != nil || key != "" {
+			break
+		}
+		if taken, err := hasVersions(tx, bucket.UUID, idKey(id, name)); err != nil || !taken {
+			return id, err
+		}
 	}
-	return freeID(tx, least, keyContent)
+	return id, err
 }
+
+// idKey is the key that Add gives an object.
+func idKey(id uint64, name string) string { return strconv.FormatUint(id, 10) + "/" + name }
 
 // settle sets what a new object has from its bucket and its content.
 func (o *Object) settle(bucket Bucket, name string, now time.Time) error {
 	if o.Key == "" {
-		o.Key = strconv.FormatUint(o.Content, 10) + "/" + name
+		o.Key = idKey(o.Content, name)
 	}
 	o.Version, o.Versioned, o.Latest, o.Modified = 0, bucket.Versioning == Enabled, true, now
 	if bucket.Versioning != "" {

@@ -63,6 +63,16 @@ func newestArchived(tx kv.Tx, bucket, key string) (o Object, found bool, err err
 	return Object{}, false, nil
 }
 
+// hasVersions says whether a key has any version.
+func hasVersions(tx kv.Tx, bucket, key string) (bool, error) {
+	there, err := has(tx, keyObject(bucket, key))
+	if err != nil || there {
+		return there, err
+	}
+	_, there, err = newestArchived(tx, bucket, key)
+	return there, err
+}
+
 // versionOf returns the version that names a content, or ErrNoContent.
 func versionOf(tx kv.Tx, c Content) (Object, error) {
 	o, err := objectAt(tx, c.Bucket, c.Key)
