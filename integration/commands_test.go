@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,31 +23,27 @@ type commandLine struct {
 }
 
 // run runs a command and returns what it prints.
-func (c *commandLine) run(args ...string) (string, error) {
-	return c.feed("", args...)
+func (c *commandLine) run(args ...string) (string, error) { return c.feed(nil, args...) }
+
+// pour runs a command that reads a file through a pipe, which has no length.
+func (c *commandLine) pour(file string, args ...string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = c.feed(unsized{f}, args...)
+	return err
 }
 
-// feed runs a command that reads a file through a pipe, which has no length.
-func (c *commandLine) feed(file string, args ...string) (string, error) {
+func (c *commandLine) feed(in io.Reader, args ...string) (string, error) {
 	cmd := c.job.command(c.path, append(c.args, args...)...)
 	cmd.Env = append(os.Environ(), c.env...)
+	cmd.Stdin = in
 	var errs strings.Builder
 	cmd.Stderr = &errs
-	if file == "" {
-		out, err := cmd.Output()
-		return string(out), c.fault(cmd, err, errs.String())
-	}
-	cat := exec.Command("cat", file)
-	pipe, err := cat.StdoutPipe()
-	if err != nil {
-		return "", err
-	}
-	cmd.Stdin = pipe
-	if err := cat.Start(); err != nil {
-		return "", err
-	}
 	out, err := cmd.Output()
-	return string(out), errors.Join(c.fault(cmd, err, errs.String()), cat.Wait())
+	return string(out), c.fault(cmd, err, errs.String())
 }
 
 func (c *commandLine) fault(cmd *exec.Cmd, err error, text string) error {
@@ -110,10 +107,7 @@ func (c *commandLine) aws() (r report) {
 	}
 	r.do(stepMake, func() error { return c.each([]string{"s3", "mb", "s3://" + j.Bucket}) })
 	r.do(stepPut, func() error { return c.each([]string{"s3", "cp", "--quiet", "--recursive", j.Up, c.url("")}) })
-	r.do(stepStream, func() error {
-		_, err := c.feed(j.Stream, "s3", "cp", "-", c.url(keyStream))
-		return err
-	})
+	r.do(stepStream, func() error { return c.pour(j.Stream, "s3", "cp", "-", c.url(keyStream)) })
 	r.do(stepSpecial, func() error {
 		return j.eachSpecial(func(s special) error { return api(nil, "put-object", s.Key, "--body", s.Up) })
 	})
@@ -191,10 +185,7 @@ func (c *commandLine) rclone() (r report) {
 	at := func(key string) string { return "w:" + j.Bucket + "/" + key }
 	r.do(stepMake, func() error { return c.each([]string{"mkdir", at("")}) })
 	r.do(stepPut, func() error { return c.each([]string{"copy", j.Up, at("")}) })
-	r.do(stepStream, func() error {
-		_, err := c.feed(j.Stream, "rcat", at(keyStream))
-		return err
-	})
+	r.do(stepStream, func() error { return c.pour(j.Stream, "rcat", at(keyStream)) })
 	r.do(stepList, func() error {
 		out, err := c.run("lsjson", "--recursive", "--files-only", at(""))
 		var all []struct {
@@ -271,10 +262,7 @@ func (c *commandLine) s3cmd() (r report) {
 	j := c.job
 	r.do(stepMake, func() error { return c.each([]string{"mb", "s3://" + j.Bucket}) })
 	r.do(stepPut, func() error { return c.each([]string{"put", "--recursive", j.Up + "/", c.url("")}) })
-	r.do(stepStream, func() error {
-		_, err := c.feed(j.Stream, "put", "-", c.url(keyStream))
-		return err
-	})
+	r.do(stepStream, func() error { return c.pour(j.Stream, "put", "-", c.url(keyStream)) })
 	r.do(stepSpecial, func() error {
 		return j.eachSpecial(func(s special) error { return c.each([]string{"put", s.Up, c.url(s.Key)}) })
 	})

@@ -228,6 +228,13 @@ func TestOwnership(t *testing.T) {
 	c.bob.fails("GET", "/box/kept", nil, "", 403, "AccessDenied")
 	c.ann.fails("PUT", "/box/kept?acl", headers{"x-amz-acl": "private"}, "", 400, "AccessControlListNotSupported")
 	c.ann.fails("PUT", "/box?acl", headers{"x-amz-acl": "private"}, "", 400, "AccessControlListNotSupported")
+	for _, path := range []string{"/box/kept?acl", "/box?acl"} { // what holds anyway may be said again
+		list := c.ann.ok("GET", path, nil, "").body
+		c.ann.ok("PUT", path, nil, list)
+		c.ann.ok("PUT", path, headers{"x-amz-acl": "bucket-owner-full-control"}, "")
+		c.ann.fails("PUT", path, nil, strings.ReplaceAll(list, c.ann.id(), c.bob.id()), 400, "AccessControlListNotSupported")
+		c.ann.fails("PUT", path, headers{"x-amz-acl": "public-read"}, list, 400, "AccessControlListNotSupported")
+	}
 }
 
 // TestOwnershipOfNewBuckets: the setting, and what S3's default refuses.

@@ -60,6 +60,9 @@ func (s *server) userOf(ctx context.Context, id string) (accounts.User, error) {
 }
 
 func (s *server) putBucketACL(_ *response, c *call) error {
+	if !c.rules.lists() {
+		return s.keepList(c)
+	}
 	grants, err := s.newList(c, c.bucket.Owner, "")
 	if err != nil {
 		return err
@@ -68,12 +71,12 @@ func (s *server) putBucketACL(_ *response, c *call) error {
 }
 
 func (s *server) putObjectACL(w *response, c *call) error {
-	if !c.rules.lists() {
-		return errACL
-	}
 	o, err := s.object(c)
 	if err != nil {
 		return err
+	}
+	if !c.rules.lists() {
+		return s.keepList(c)
 	}
 	grants, err := s.newList(c, o.Owner, ownerID(c.bucket.Owner))
 	if err != nil {
@@ -83,12 +86,34 @@ func (s *server) putObjectACL(w *response, c *call) error {
 	return err
 }
 
+// keepList answers a request to set a list where lists are off. S3 takes only
+// what holds anyway, the full control of the bucket's owner, as the canned list
+// of that name or as a document: s3cmd gives a copy the list of its source.
+func (s *server) keepList(c *call) error {
+	data, err := c.document(maxACL, false)
+	if err != nil {
+		return err
+	}
+	owner := ownerID(c.bucket.Owner)
+	_, given, err := s.listHeaders(c, owner, owner)
+	switch {
+	case err != nil:
+		return errACL
+	case given && len(data) == 0 && c.h.Get(aclHeader) == cannedFullControl:
+		return nil
+	case given || len(data) == 0:
+		return errACL
+	}
+	grants, err := s.listDocument(c, data, owner)
+	if err != nil || len(grants) == 0 || !private(grants, owner) {
+		return errACL
+	}
+	return nil
+}
+
 // newList reads the list of an operation that sets one: by one header, by
 // several, or by a document, but not by two of them.
 func (s *server) newList(c *call, owner uint64, bucketOwner string) ([]acl.Grant, error) {
-	if !c.rules.lists() {
-		return nil, errACL
-	}
 	data, err := c.document(maxACL, false)
 	if err != nil {
 		return nil, err
