@@ -137,7 +137,7 @@ func notificationRule(service, region string, d destination) (buckets.Notificati
 	r := buckets.NotificationRule{ID: d.ID, Service: service, Region: region, Events: d.Events}
 	arn := map[string]string{"sns": d.Topic, "sqs": d.Queue, "lambda": d.Function}[service]
 	name, ok := strings.CutPrefix(arn, webhookARN(service, region, ""))
-	if !ok || arn != d.Topic+d.Queue+d.Function {
+	if !ok || arn != d.Topic+d.Queue+d.Function || !printable(name) {
 		return r, errInvalidArgument.because("The ARN is not well formed: want "+webhookARN(service, region, "NAME")).
 			with("ArgumentName", "Arn").with("ArgumentValue", arn)
 	}

@@ -3,6 +3,7 @@ package s3
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/whypfs/whypfs/buckets"
@@ -25,7 +26,7 @@ func checkNotification(rules []buckets.NotificationRule) error {
 		if r.ID == "" {
 			r.ID = newRequestID() + newRequestID()
 		}
-		if seen[r.ID] || utf8.RuneCountInString(r.ID) > maxNotificationID {
+		if seen[r.ID] || utf8.RuneCountInString(r.ID) > maxNotificationID || !printable(r.ID) {
 			return errInvalidArgument.because("The Id of a notification configuration must be unique and have at most 255 characters.").
 				with("ArgumentName", "Id").with("ArgumentValue", r.ID)
 		}
@@ -71,4 +72,9 @@ func overlap(a, b buckets.NotificationRule) bool {
 		wants := func(pattern string) bool { return buckets.EventMatches(pattern, e) }
 		return slices.ContainsFunc(a.Events, wants) && slices.ContainsFunc(b.Events, wants)
 	})
+}
+
+// printable says whether a name can be told in a document as it is.
+func printable(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
