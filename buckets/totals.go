@@ -12,7 +12,7 @@ import (
 
 // Totals are for dashboards.
 type Totals struct {
-	Objects, Contents, Bytes int64 // Objects: every version that is no delete marker
+	Objects, Contents, Bytes int64 // Objects: versions that are no delete markers
 	Buckets                  int
 	Zones                    map[ZoneState]int
 }

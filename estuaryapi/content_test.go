@@ -1,6 +1,7 @@
 package estuaryapi_test
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -166,6 +167,69 @@ func TestDeletedContent(t *testing.T) {
 	}
 	f.get("/content/"+itoa(id), token).wantError(t, "deleted", 404, "ERR_CONTENT_NOT_FOUND", "content: "+itoa(id)+" was not found")
 	f.none("deleting")
+}
+
+// Every version of an object is a content: it is listed while it is stored,
+// under a delete marker and a lock too, and is gone with its version.
+func TestContentsAreVersions(t *testing.T) {
+	f := newTest(t, publish, estuaryapi.Options{})
+	ctx := t.Context()
+	u, token := f.user("ann", accounts.LevelUser, 0)
+	b, err := f.buckets.CreateBucket(ctx, u.ID, "box", buckets.BucketOptions{ObjectLock: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v []buckets.Object
+	for i, hold := range []bool{true, false, false} {
+		o, err := f.buckets.Put(ctx, b, "key", u.ID, buckets.Upload{Body: strings.NewReader("body " + itoa(uint64(i)))},
+			buckets.Attributes{Hold: hold}, buckets.Conditions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v = append(v, o)
+	}
+	listed := func(what string, want ...buckets.Object) {
+		t.Helper()
+		list := decode[[]content](t, f.get("/content/contents", token))
+		same := len(list) == len(want)
+		for i := 0; same && i < len(list); i++ {
+			c := list[i]
+			same = c.ID == want[i].Content && c.CID == want[i].CID.String() && c.Name == "key"
+			for _, base := range []string{"/content/", "/content/status/"} {
+				if a := f.get(base+itoa(c.ID), token); a.code != 200 {
+					t.Errorf("%s: GET %s%d = %d %s", what, base, c.ID, a.code, a.body)
+				}
+			}
+		}
+		if !same {
+			t.Errorf("%s: contents %+v, want %+v", what, list, want)
+		}
+	}
+	remove := func(version string) error {
+		_, err := f.buckets.Delete(ctx, b, "key", buckets.DeleteOptions{Version: version})
+		return err
+	}
+	listed("three versions", v[2], v[1], v[0])
+	if err := remove(""); err != nil {
+		t.Fatal(err)
+	}
+	listed("under a marker", v[2], v[1], v[0])
+	if err := remove(v[1].VersionID()); err != nil {
+		t.Fatal(err)
+	}
+	listed("without one", v[2], v[0])
+	f.get("/content/"+itoa(v[1].Content), token).wantError(t, "removed", 404, "ERR_CONTENT_NOT_FOUND", "content: "+itoa(v[1].Content)+" was not found")
+	if err := remove(v[0].VersionID()); !errors.Is(err, buckets.ErrLocked) {
+		t.Fatalf("removing what is held: %v, want ErrLocked", err)
+	}
+	listed("one is held", v[2], v[0])
+
+	// What is stored already is not stored again, be it an older version.
+	a := f.send("/content/add?ignore-dupes=true", token, part{"data", "a", "", "body 0"})
+	if a.code != 409 || !strings.Contains(a.body, v[0].CID.String()) {
+		t.Errorf("a duplicate of an older version: %+v, want 409", a)
+	}
+	listed("a duplicate was refused", v[2], v[0])
 }
 
 func TestRoutes(t *testing.T) {

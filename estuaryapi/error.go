@@ -63,6 +63,7 @@ var codes = []struct {
 	{node.ErrFull, apiError{http.StatusInsufficientStorage, "ERR_CONTENT_ADDING_DISABLED", "the disk of this node is full; nothing was stored"}},
 	{buckets.ErrKey, apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", "the file name is empty, not UTF-8, or too long"}},
 	{buckets.ErrNoContent, apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", "content was not found"}},
+	{buckets.ErrLocked, apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "the content is under a retention or a legal hold: nothing was deleted"}},
 	{buckets.ErrNoZone, apiError{http.StatusNotFound, "ERR_RECORD_NOT_FOUND", "staging zone was not found"}},
 	{errBrokenBody, apiError{http.StatusBadRequest, "ERR_BAD_REQUEST", "the upload broke off; nothing was stored"}},
 }

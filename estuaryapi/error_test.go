@@ -27,6 +27,7 @@ func TestErrorsMapped(t *testing.T) {
 		{accounts.ErrNoToken, 401, "ERR_INVALID_TOKEN"},
 		{buckets.ErrKey, 400, "ERR_INVALID_INPUT"},
 		{buckets.ErrNoContent, 404, "ERR_CONTENT_NOT_FOUND"},
+		{buckets.ErrLocked, 403, "ERR_NOT_AUTHORIZED"},
 		{buckets.ErrNoZone, 404, "ERR_RECORD_NOT_FOUND"},
 		{estuaryapi.ErrBrokenBody, 400, "ERR_BAD_REQUEST"},
 		{errors.New("read /secret/place"), 500, "ERR_INTERNAL_SERVER"},

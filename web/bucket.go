@@ -151,6 +151,7 @@ type confirmView struct {
 	Question, Warning   string
 	Name, Version       string // of what is deleted; Version may be ""
 	Action, Back, Label string
+	Restores            bool // an object, by deleting its delete marker
 }
 
 func (s *server) confirmDeleteBucket(c *call) error {

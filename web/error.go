@@ -21,6 +21,7 @@ type pageError struct {
 
 	command string // that does what the advice says
 	hint    string // what else can be done
+	back    string // URL of the page that it is about
 }
 
 func (e pageError) Error() string   { return e.title }
@@ -29,6 +30,7 @@ func (e pageError) Advice() string  { return e.advice }
 func (e pageError) Status() int     { return e.status }
 func (e pageError) Command() string { return e.command }
 func (e pageError) Hint() string    { return e.hint }
+func (e pageError) Back() string    { return e.back }
 
 // because returns e with another advice.
 func (e pageError) because(format string, args ...any) pageError {

@@ -26,7 +26,7 @@ func (s *server) confirmDeleteObject(c *call) error {
 		data.Warning, err = s.hideWarning(c, b, o)
 	case o.Marker:
 		data.Question, data.Label = "Delete this delete marker?", "Delete the marker"
-		data.Warning, err = s.markerWarning(c, b, o)
+		err = s.markerWarning(c, b, o, &data)
 	default:
 		data.Question, data.Label = "Delete this version?", "Delete the version"
 		data.Warning, err = s.versionWarning(c, b, o)
@@ -74,20 +74,25 @@ func (s *server) hideWarning(c *call, b buckets.Bucket, o buckets.Object) (strin
 		stampText(null.Modified), gone), nil
 }
 
-func (s *server) markerWarning(c *call, b buckets.Bucket, o buckets.Object) (string, error) {
+// markerWarning fills in what becomes of a deleted object without its marker.
+func (s *server) markerWarning(c *call, b buckets.Bucket, o buckets.Object, data *confirmView) error {
 	if !o.Latest {
-		return "It is one of the older versions: deleting it changes nothing that readers see.", nil
+		data.Warning = "It is one of the older versions: deleting it changes nothing that readers see."
+		return nil
 	}
 	older, found, err := s.before(c, b, o)
 	switch {
 	case err != nil:
-		return "", err
+		return err
 	case !found:
-		return "Nothing is behind it: the key is gone altogether.", nil
+		data.Warning = "Nothing is behind it: the key is gone altogether."
 	case older.Marker:
-		return "The version before it is a delete marker too, so the object stays deleted.", nil
+		data.Warning = "The version before it is a delete marker too, so the object stays deleted."
+	default:
+		data.Question, data.Label, data.Restores = "Bring this object back?", "Bring it back", true
+		data.Warning = fmt.Sprintf("Its delete marker is deleted, and the version of %s becomes the current one.", stampText(older.Modified))
 	}
-	return fmt.Sprintf("The object is back then: the version of %s becomes the current one.", stampText(older.Modified)), nil
+	return nil
 }
 
 func (s *server) versionWarning(c *call, b buckets.Bucket, o buckets.Object) (string, error) {
@@ -139,13 +144,14 @@ func (s *server) deleteObject(c *call) error {
 // locked is the error that a locked version is not deleted, with what can be done.
 func (s *server) locked(c *call, b buckets.Bucket, o buckets.Object) error {
 	e := errLocked
+	e.back = objectURL(bucketRef(b), "object", o.Key, o.VersionID())
 	version := []string{"--key", o.Key, "--version-id", o.VersionID()}
 	retained := time.Now().Before(o.Retention.Until)
 	switch until := stampText(o.Retention.Until); {
 	case o.Hold:
 		e.advice = "A legal hold is on it, whoever asks. Take the hold off with an S3 client, then delete it:"
 		if retained {
-			e.advice = fmt.Sprintf("A legal hold is on it, and it is retained in %s mode until %s. The hold can be taken off with an S3 client:", o.Retention.Mode, until)
+			e.advice = fmt.Sprintf("A legal hold is on it, and it is retained in %s mode until %s, hold or not. The hold is taken off with an S3 client:", o.Retention.Mode, until)
 		}
 		e.command = s.aws(c, b, "put-object-legal-hold", append(version, "--legal-hold", "Status=OFF")...)
 	case o.Retention.Mode == buckets.Governance:

@@ -7,7 +7,7 @@ import (
 )
 
 // versionsShown is how many versions an object's page lists at once.
-const versionsShown = 20
+const versionsShown = 10
 
 // versionRow is a version in a list.
 type versionRow struct {
