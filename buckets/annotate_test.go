@@ -60,11 +60,11 @@ func TestBucketOptions(t *testing.T) {
 	if err != nil || b.Versioning != buckets.Enabled || b.Lock == nil || !reflect.DeepEqual(b.Grants, grants) {
 		t.Errorf("CreateBucket = %+v, %v", b, err)
 	}
-	wantErr(t, "SetBucketGrants", f.SetBucketGrants(ctx, "locked", nil), nil)
+	wantErr(t, "SetBucketGrants", f.SetBucketGrants(ctx, f.named("locked"), nil), nil)
 	if b, err = f.Bucket(ctx, "locked"); err != nil || b.Grants != nil || b.Lock == nil {
 		t.Errorf("Bucket = %+v, %v", b, err)
 	}
-	wantErr(t, "SetBucketGrants of none", f.SetBucketGrants(ctx, "none", nil), buckets.ErrNoBucket)
+	wantErr(t, "SetBucketGrants of none", f.SetBucketGrants(ctx, f.named("none"), nil), buckets.ErrNoBucket)
 }
 
 func TestDocuments(t *testing.T) {
@@ -87,7 +87,7 @@ func TestDocuments(t *testing.T) {
 	get(now(), "cors", "", buckets.ErrNoDocument)
 	var last uint64
 	for _, text := range []string{"<a/>", "<b/>", "", "<c/>"} {
-		wantErr(t, "SetDocument", f.SetDocument(ctx, "one", "cors", []byte(text)), nil)
+		wantErr(t, "SetDocument", f.SetDocument(ctx, f.named("one"), "cors", []byte(text)), nil)
 		get(now(), "cors", text, nil)
 		if rev := now().Documents["cors"]; rev <= last {
 			t.Errorf("revision %d of %q is not above %d", rev, text, last)
@@ -98,18 +98,18 @@ func TestDocuments(t *testing.T) {
 	get(stale, "cors", "", buckets.ErrNoDocument)
 	get(now(), "policy", "", buckets.ErrNoDocument)
 	before := now()
-	wantErr(t, "delete document", f.SetDocument(ctx, "one", "cors", nil), nil)
+	wantErr(t, "delete document", f.SetDocument(ctx, f.named("one"), "cors", nil), nil)
 	get(now(), "cors", "", buckets.ErrNoDocument)
 	get(before, "cors", "", buckets.ErrNoDocument)
 	if n := len(now().Documents); n != 0 {
 		t.Errorf("%d documents are left", n)
 	}
-	wantErr(t, "SetDocument", f.SetDocument(ctx, "one", "cors", []byte("d")), nil)
+	wantErr(t, "SetDocument", f.SetDocument(ctx, f.named("one"), "cors", []byte("d")), nil)
 	if rev := now().Documents["cors"]; rev <= last {
 		t.Errorf("revision %d of a document that was deleted before is not above %d", rev, last)
 	}
-	wantErr(t, "SetDocument of no bucket", f.SetDocument(ctx, "none", "cors", nil), buckets.ErrNoBucket)
-	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, "one"), nil) // Check finds what is left of it
+	wantErr(t, "SetDocument of no bucket", f.SetDocument(ctx, f.named("none"), "cors", nil), buckets.ErrNoBucket)
+	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, f.named("one")), nil) // Check finds what is left of it
 }
 
 func TestListBucketPages(t *testing.T) {
@@ -164,5 +164,5 @@ func TestBucketBornWith(t *testing.T) {
 	if wantErr(t, "Document", err, nil); string(got) != "ObjectWriter" {
 		t.Errorf("document = %q", got)
 	}
-	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, "born"), nil)
+	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, f.named("born")), nil)
 }

@@ -142,9 +142,9 @@ func (b *Buckets) GlobalBucket(ctx context.Context, owner uint64) (Bucket, error
 
 // DeleteBucket removes an empty bucket without uploads in progress, else ErrNotEmpty.
 // Zones that are past open go on without it.
-func (b *Buckets) DeleteBucket(ctx context.Context, name string) error {
+func (b *Buckets) DeleteBucket(ctx context.Context, bucket Bucket) error {
 	err := b.update(ctx, func(tx kv.Tx) error {
-		bucket, err := bucketNamed(tx, name)
+		bucket, err := bucketRow(tx, bucket.UUID)
 		if err != nil {
 			return err
 		}
@@ -157,12 +157,12 @@ func (b *Buckets) DeleteBucket(ctx context.Context, name string) error {
 		}
 		return errors.Join(
 			tx.Delete(keyBucket(bucket.UUID)),
-			tx.Delete(keyName(name)),
-			tx.Delete(keyByOwner(bucket.Owner, name)),
+			tx.Delete(keyName(bucket.Name)),
+			tx.Delete(keyByOwner(bucket.Owner, bucket.Name)),
 			deleteDocuments(tx, bucket))
 	})
 	if err != nil {
-		return fmt.Errorf("delete bucket %q: %w", name, err)
+		return fmt.Errorf("delete bucket %q: %w", bucket.Name, err)
 	}
 	return nil
 }
@@ -170,7 +170,11 @@ func (b *Buckets) DeleteBucket(ctx context.Context, name string) error {
 // SetPolicy changes a bucket's policy. Publish can change only while the bucket has no objects.
 // change may be called more than once, so it only sets fields.
 func (b *Buckets) SetPolicy(ctx context.Context, name string, change func(*Policy)) (Bucket, error) {
-	bucket, err := b.changeBucket(ctx, name, func(tx kv.Tx, bucket *Bucket) error {
+	bucket, err := b.Bucket(ctx, name)
+	if err != nil {
+		return Bucket{}, err
+	}
+	bucket, err = b.changeBucket(ctx, bucket.UUID, func(tx kv.Tx, bucket *Bucket) error {
 		publish := bucket.Policy.Publish
 		change(&bucket.Policy)
 		if err := bucket.Policy.validate(); err != nil {
@@ -194,22 +198,24 @@ func (b *Buckets) SetPolicy(ctx context.Context, name string, change func(*Polic
 }
 
 // SetBucketGrants replaces the grants of a bucket.
-func (b *Buckets) SetBucketGrants(ctx context.Context, name string, grants []acl.Grant) error {
-	_, err := b.changeBucket(ctx, name, func(_ kv.Tx, bucket *Bucket) error {
+func (b *Buckets) SetBucketGrants(ctx context.Context, bucket Bucket, grants []acl.Grant) error {
+	_, err := b.changeBucket(ctx, bucket.UUID, func(_ kv.Tx, bucket *Bucket) error {
 		bucket.Grants = grants
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("set grants of %q: %w", name, err)
+		return fmt.Errorf("set grants of %q: %w", bucket.Name, err)
 	}
 	return nil
 }
 
-// changeBucket lets fn, which may run more than once, change a bucket's row.
-func (b *Buckets) changeBucket(ctx context.Context, name string, fn func(kv.Tx, *Bucket) error) (Bucket, error) {
+// changeBucket lets fn, which may run more than once, change a bucket's row. It
+// takes no name: who was allowed to change a bucket must not change another's
+// that has got its name meanwhile.
+func (b *Buckets) changeBucket(ctx context.Context, uuid string, fn func(kv.Tx, *Bucket) error) (Bucket, error) {
 	var bucket Bucket
 	err := b.update(ctx, func(tx kv.Tx) (err error) {
-		if bucket, err = bucketNamed(tx, name); err != nil {
+		if bucket, err = bucketRow(tx, uuid); err != nil {
 			return err
 		}
 		if err := fn(tx, &bucket); err != nil {

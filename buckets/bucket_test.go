@@ -96,16 +96,16 @@ func TestDeleteBucket(t *testing.T) {
 	ctx := t.Context()
 	b := f.bucket("one")
 	f.put(b, "key", "body")
-	wantErr(t, "DeleteBucket with an object", f.DeleteBucket(ctx, "one"), buckets.ErrNotEmpty)
+	wantErr(t, "DeleteBucket with an object", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNotEmpty)
 	f.delete(b, "key")
 	u, err := f.CreateUpload(ctx, b, "key", 7, 7, buckets.Attributes{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantErr(t, "DeleteBucket with an upload", f.DeleteBucket(ctx, "one"), buckets.ErrNotEmpty)
+	wantErr(t, "DeleteBucket with an upload", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNotEmpty)
 	wantErr(t, "Abort", f.Abort(ctx, b, "key", u.ID), nil)
-	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, "one"), nil)
-	wantErr(t, "DeleteBucket again", f.DeleteBucket(ctx, "one"), buckets.ErrNoBucket)
+	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, f.named("one")), nil)
+	wantErr(t, "DeleteBucket again", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNoBucket)
 
 	// Who still has the bucket in hand must not write into it, nor see it come back.
 	_, err = f.Put(ctx, b, "key", 7, upload("body"), buckets.Attributes{}, buckets.Conditions{})

@@ -36,13 +36,13 @@ func (b *Buckets) Document(ctx context.Context, bucket Bucket, name string) ([]b
 }
 
 // SetDocument stores a document of a bucket; nil data deletes it.
-func (b *Buckets) SetDocument(ctx context.Context, bucket, name string, data []byte) error {
+func (b *Buckets) SetDocument(ctx context.Context, bucket Bucket, name string, data []byte) error {
 	candidate := b.newID()
-	_, err := b.changeBucket(ctx, bucket, func(tx kv.Tx, bucket *Bucket) error {
+	_, err := b.changeBucket(ctx, bucket.UUID, func(tx kv.Tx, bucket *Bucket) error {
 		return bucket.setDocument(tx, name, data, candidate)
 	})
 	if err != nil {
-		return fmt.Errorf("set document %q of bucket %q: %w", name, bucket, err)
+		return fmt.Errorf("set document %q of bucket %q: %w", name, bucket.Name, err)
 	}
 	return nil
 }

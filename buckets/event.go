@@ -98,7 +98,7 @@ func (b *Buckets) notification(tx kv.Tx, bucket Bucket) ([]NotificationRule, err
 // SetNotification replaces a bucket's notification rules; without any there
 // are no notifications. A rule for a webhook that is not there is ErrNoWebhook.
 // With test each of the webhooks gets an event that says that it was named.
-func (b *Buckets) SetNotification(ctx context.Context, name string, rules []NotificationRule, test bool) error {
+func (b *Buckets) SetNotification(ctx context.Context, bucket Bucket, rules []NotificationRule, test bool) error {
 	var data []byte
 	var hooks []string
 	for _, r := range rules {
@@ -116,19 +116,19 @@ func (b *Buckets) SetNotification(ctx context.Context, name string, rules []Noti
 		}
 	}
 	candidate, now := b.newID(), time.Now().UTC()
-	_, err := b.changeBucket(ctx, name, func(tx kv.Tx, bucket *Bucket) error {
+	_, err := b.changeBucket(ctx, bucket.UUID, func(tx kv.Tx, bucket *Bucket) error {
 		if err := bucket.setDocument(tx, documentNotification, data, candidate); err != nil || !test {
 			return err
 		}
 		for _, hook := range hooks {
-			if err := b.queueEvent(tx, hook, func(uint64) any { return newTestEvent(name, now) }); err != nil {
+			if err := b.queueEvent(tx, hook, func(uint64) any { return newTestEvent(bucket.Name, now) }); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("set notification rules of %q: %w", name, err)
+		return fmt.Errorf("set notification rules of %q: %w", bucket.Name, err)
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func hooked(t *testing.T, opt buckets.Options) (*fixture, *receiver) {
 func (f *fixture) notify(b buckets.Bucket, events ...string) {
 	f.t.Helper()
 	rule := buckets.NotificationRule{ID: "rule", Service: "sns", Region: "us-east-1", Webhook: "hook", Events: events}
-	if err := f.SetNotification(f.t.Context(), b.Name, []buckets.NotificationRule{rule}, false); err != nil {
+	if err := f.SetNotification(f.t.Context(), b, []buckets.NotificationRule{rule}, false); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -146,7 +146,7 @@ func TestNotificationRules(t *testing.T) {
 	f, r := hooked(t, buckets.Options{})
 	b := f.bucket("rules")
 	set := func(test bool, rules ...buckets.NotificationRule) error {
-		return f.SetNotification(t.Context(), b.Name, rules, test)
+		return f.SetNotification(t.Context(), b, rules, test)
 	}
 	wantErr(t, "SetNotification of an unknown webhook", set(false, buckets.NotificationRule{Webhook: "none"}), buckets.ErrNoWebhook)
 	rules := []buckets.NotificationRule{

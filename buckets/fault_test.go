@@ -112,7 +112,9 @@ var faultCases = append(versionFaults, []faultCase{
 	{
 		name: "delete bucket", again: buckets.ErrNoBucket,
 		before: func(f *fixture, b buckets.Bucket) string { f.bucket("two"); return "" },
-		op:     func(f *fixture, b buckets.Bucket, _ string) error { return f.DeleteBucket(f.t.Context(), "two") },
+		op: func(f *fixture, b buckets.Bucket, _ string) error {
+			return f.DeleteBucket(f.t.Context(), f.named("two"))
+		},
 		after: func(f *fixture, b buckets.Bucket) error {
 			if _, err := f.Bucket(f.t.Context(), "two"); !errors.Is(err, buckets.ErrNoBucket) {
 				return fmt.Errorf("bucket: %w", err)

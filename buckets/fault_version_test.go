@@ -47,7 +47,7 @@ func begun(states ...buckets.Versioning) func(*fixture, buckets.Bucket) string {
 		f.put(b, "key", "old")
 		f.assigned(b)
 		for _, s := range states {
-			wantErr(f.t, "SetVersioning", f.SetVersioning(f.t.Context(), "one", s), nil)
+			wantErr(f.t, "SetVersioning", f.SetVersioning(f.t.Context(), f.named("one"), s), nil)
 			f.put(b, "key", string(s))
 		}
 		return ""
@@ -85,7 +85,7 @@ var versionFaults = []faultCase{
 	{
 		name: "replace an older null version", before: begun(buckets.Enabled),
 		op: func(f *fixture, b buckets.Bucket, _ string) error {
-			if err := f.SetVersioning(f.t.Context(), "one", buckets.Suspended); err != nil {
+			if err := f.SetVersioning(f.t.Context(), f.named("one"), buckets.Suspended); err != nil {
 				return err
 			}
 			return putErr(f, b, "key", "new")
@@ -142,7 +142,7 @@ var versionFaults = []faultCase{
 		op: func(f *fixture, b buckets.Bucket, _ string) error {
 			until := time.Now().Add(time.Hour)
 			return errors.Join(
-				f.SetObjectLock(f.t.Context(), "one", buckets.ObjectLock{}),
+				f.SetObjectLock(f.t.Context(), f.named("one"), buckets.ObjectLock{}),
 				func() error {
 					_, err := f.SetRetention(f.t.Context(), b, "key", "null", buckets.Retention{Mode: buckets.Compliance, Until: until}, false)
 					return err
@@ -159,10 +159,10 @@ var versionFaults = []faultCase{
 		name: "set grants and a document", before: nothing,
 		op: func(f *fixture, b buckets.Bucket, _ string) error {
 			grants := []acl.Grant{{Grantee: acl.Grantee{ID: "000000000008"}, Permission: acl.Read}}
-			if err := f.SetBucketGrants(f.t.Context(), "one", grants); err != nil {
+			if err := f.SetBucketGrants(f.t.Context(), f.named("one"), grants); err != nil {
 				return err
 			}
-			return f.SetDocument(f.t.Context(), "one", "cors", []byte("text"))
+			return f.SetDocument(f.t.Context(), f.named("one"), "cors", []byte("text"))
 		},
 		after: func(f *fixture, _ buckets.Bucket) error {
 			b, err := f.Bucket(f.t.Context(), "one")

@@ -249,6 +249,19 @@ func (f *fixture) bucket(name string) buckets.Bucket {
 	return b
 }
 
+// named is the bucket of that name, or one that there is not.
+func (f *fixture) named(name string) buckets.Bucket {
+	f.t.Helper()
+	b, err := f.Bucket(f.t.Context(), name)
+	if errors.Is(err, buckets.ErrNoBucket) {
+		return buckets.Bucket{Name: name, UUID: name}
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return b
+}
+
 func (f *fixture) put(b buckets.Bucket, key, body string) buckets.Object {
 	f.t.Helper()
 	o, err := f.Put(f.t.Context(), b, key, 7, upload(body), buckets.Attributes{}, buckets.Conditions{})

@@ -84,7 +84,7 @@ func TestLifecycleWhileRulesChange(t *testing.T) {
 		f.put(b, "key", "body")
 		f.begin(b, "key", "part")
 		f.age(b, "key", 5*day)
-		f.store.intercept(func() { wantErr(t, "SetLifecycle", f.SetLifecycle(ctx, "one", nil), nil) })
+		f.store.intercept(func() { wantErr(t, "SetLifecycle", f.SetLifecycle(ctx, b, nil), nil) })
 		wantErr(t, "ApplyLifecycle", f.ApplyLifecycle(ctx, b.UUID), nil)
 		uploads, err := f.Uploads(ctx, b, buckets.UploadQuery{Max: 10})
 		if got := f.history(b); len(got) != 1 || len(uploads.Uploads) != 1 || err != nil {

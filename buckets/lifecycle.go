@@ -34,7 +34,7 @@ func (b *Buckets) Lifecycle(ctx context.Context, bucket Bucket) (*lifecycle.Conf
 
 // SetLifecycle replaces a bucket's lifecycle rules, which must be valid; nil
 // takes them away. The job lifecycle applies them from then on, once a day.
-func (b *Buckets) SetLifecycle(ctx context.Context, name string, rules *lifecycle.Config) error {
+func (b *Buckets) SetLifecycle(ctx context.Context, bucket Bucket, rules *lifecycle.Config) error {
 	var data []byte
 	if rules != nil {
 		var err error
@@ -43,7 +43,7 @@ func (b *Buckets) SetLifecycle(ctx context.Context, name string, rules *lifecycl
 		}
 	}
 	candidate, first := b.newID(), b.clock.Next(time.Now())
-	_, err := b.changeBucket(ctx, name, func(tx kv.Tx, bucket *Bucket) error {
+	_, err := b.changeBucket(ctx, bucket.UUID, func(tx kv.Tx, bucket *Bucket) error {
 		err := bucket.setDocument(tx, documentLifecycle, data, candidate)
 		if err == nil && rules != nil {
 			err = b.queue.Add(tx, jobLifecycle, bucket.UUID, first)
@@ -51,7 +51,7 @@ func (b *Buckets) SetLifecycle(ctx context.Context, name string, rules *lifecycl
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("set lifecycle rules of %q: %w", name, err)
+		return fmt.Errorf("set lifecycle rules of %q: %w", bucket.Name, err)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (f *fixture) rules(b buckets.Bucket, rules ...string) buckets.Bucket {
 	if err := xml.Unmarshal([]byte(doc+"</LifecycleConfiguration>"), &c); err != nil {
 		f.t.Fatal(err)
 	}
-	if err := errors.Join(c.Validate(), f.SetLifecycle(f.t.Context(), b.Name, &c)); err != nil {
+	if err := errors.Join(c.Validate(), f.SetLifecycle(f.t.Context(), b, &c)); err != nil {
 		f.t.Fatal(err)
 	}
 	return f.again(b)
@@ -47,7 +47,7 @@ func (f *fixture) again(b buckets.Bucket) buckets.Bucket {
 func (f *fixture) versioned(name string) buckets.Bucket {
 	f.t.Helper()
 	b := f.bucket(name)
-	if err := f.SetVersioning(f.t.Context(), name, buckets.Enabled); err != nil {
+	if err := f.SetVersioning(f.t.Context(), f.named(name), buckets.Enabled); err != nil {
 		f.t.Fatal(err)
 	}
 	return f.again(b)
@@ -126,7 +126,7 @@ func TestExpiration(t *testing.T) {
 	f.age(b, "a/young", day)
 	f.pass(b)
 	f.wantHistory(b, "b/old*")
-	if err := f.SetLifecycle(t.Context(), b.Name, nil); err != nil {
+	if err := f.SetLifecycle(t.Context(), b, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.pass(b); got != "" {

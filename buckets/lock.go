@@ -75,8 +75,8 @@ type ObjectLock struct {
 
 // SetObjectLock enables object lock in a bucket with versioning, else
 // ErrVersioningOff, for good, and sets its default retention.
-func (b *Buckets) SetObjectLock(ctx context.Context, name string, lock ObjectLock) error {
-	_, err := b.changeBucket(ctx, name, func(_ kv.Tx, bucket *Bucket) error {
+func (b *Buckets) SetObjectLock(ctx context.Context, bucket Bucket, lock ObjectLock) error {
+	_, err := b.changeBucket(ctx, bucket.UUID, func(_ kv.Tx, bucket *Bucket) error {
 		switch {
 		case lock.Default != nil && !lock.Default.valid():
 			return ErrRetention
@@ -87,7 +87,7 @@ func (b *Buckets) SetObjectLock(ctx context.Context, name string, lock ObjectLoc
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("set object lock of %q: %w", name, err)
+		return fmt.Errorf("set object lock of %q: %w", bucket.Name, err)
 	}
 	return nil
 }

@@ -65,9 +65,9 @@ func TestLockedVersions(t *testing.T) {
 			}
 		})
 	}
-	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, "one"), buckets.ErrNotEmpty)
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "one", buckets.Suspended), buckets.ErrVersioningLocked)
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "one", buckets.Enabled), nil)
+	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNotEmpty)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("one"), buckets.Suspended), buckets.ErrVersioningLocked)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("one"), buckets.Enabled), nil)
 }
 
 func TestSetRetention(t *testing.T) {
@@ -147,7 +147,7 @@ func TestDefaultRetention(t *testing.T) {
 	ctx := t.Context()
 	b := f.lockedBucket("one")
 	year := &buckets.DefaultRetention{Mode: buckets.Compliance, Years: 1}
-	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, "one", buckets.ObjectLock{Default: year}), nil)
+	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, f.named("one"), buckets.ObjectLock{Default: year}), nil)
 	inAYear := func(name string, o buckets.Object) {
 		t.Helper()
 		want := time.Now().AddDate(1, 0, 0)
@@ -170,12 +170,12 @@ func TestDefaultRetention(t *testing.T) {
 		t.Errorf("retention of an object with its own is %+v, want %+v", o.Retention, own)
 	}
 	days := &buckets.DefaultRetention{Mode: buckets.Governance, Days: 3}
-	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, "one", buckets.ObjectLock{Default: days}), nil)
+	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, f.named("one"), buckets.ObjectLock{Default: days}), nil)
 	o = f.put(b, "days", "body")
 	if d := time.Until(o.Retention.Until); d < 71*time.Hour || d > 73*time.Hour {
 		t.Errorf("retention of 3 days is %+v", o.Retention)
 	}
-	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, "one", buckets.ObjectLock{}), nil)
+	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, f.named("one"), buckets.ObjectLock{}), nil)
 	if o = f.put(b, "none", "body"); o.Retention != (buckets.Retention{}) {
 		t.Errorf("retention without a default is %+v", o.Retention)
 	}
@@ -197,19 +197,19 @@ func TestLockRefused(t *testing.T) {
 	wantErr(t, "SetRetention", err, buckets.ErrLockOff)
 	_, err = f.SetHold(ctx, b, "key", "", true)
 	wantErr(t, "SetHold", err, buckets.ErrLockOff)
-	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, "plain", buckets.ObjectLock{}), buckets.ErrVersioningOff)
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "plain", "On"), buckets.ErrVersioning)
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "plain", ""), buckets.ErrVersioning)
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "plain", buckets.Suspended), nil)
-	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, "plain", buckets.ObjectLock{}), buckets.ErrVersioningOff)
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "plain", buckets.Enabled), nil)
+	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, f.named("plain"), buckets.ObjectLock{}), buckets.ErrVersioningOff)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("plain"), "On"), buckets.ErrVersioning)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("plain"), ""), buckets.ErrVersioning)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("plain"), buckets.Suspended), nil)
+	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, f.named("plain"), buckets.ObjectLock{}), buckets.ErrVersioningOff)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("plain"), buckets.Enabled), nil)
 	for _, d := range []buckets.DefaultRetention{
 		{}, {Mode: buckets.Governance}, {Days: 1}, {Mode: "OTHER", Days: 1}, {Mode: buckets.Governance, Days: 1, Years: 1},
 		{Mode: buckets.Governance, Days: -1}, {Mode: buckets.Governance, Years: 101}, {Mode: buckets.Governance, Days: 36501},
 	} {
-		wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, "plain", buckets.ObjectLock{Default: &d}), buckets.ErrRetention)
+		wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, f.named("plain"), buckets.ObjectLock{Default: &d}), buckets.ErrRetention)
 	}
-	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, "plain", buckets.ObjectLock{}), nil)
+	wantErr(t, "SetObjectLock", f.SetObjectLock(ctx, f.named("plain"), buckets.ObjectLock{}), nil)
 	_, err = f.Put(ctx, b, "key", 7, upload("body"), buckets.Attributes{Retention: buckets.Retention{Mode: "OTHER", Until: time.Now()}}, buckets.Conditions{})
 	wantErr(t, "Put", err, buckets.ErrRetention)
 	// What was there before can be locked too, and a lock ends by itself.

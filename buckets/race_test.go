@@ -180,7 +180,7 @@ func (c *churn) step(r *rand.Rand, reads *atomic.Int64) error {
 	case 8:
 		return c.removeVersion(ctx, r)
 	case 9:
-		return c.SetVersioning(ctx, "one", []buckets.Versioning{buckets.Enabled, buckets.Enabled, buckets.Suspended}[r.IntN(3)])
+		return c.SetVersioning(ctx, c.named("one"), []buckets.Versioning{buckets.Enabled, buckets.Enabled, buckets.Suspended}[r.IntN(3)])
 	}
 	o, err := c.Head(ctx, c.b, key, "")
 	if err != nil {

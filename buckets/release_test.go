@@ -107,7 +107,7 @@ func TestEmptyZoneGoes(t *testing.T) {
 	if z := f.zones(); len(z) != 0 {
 		t.Errorf("zones are %+v", z)
 	}
-	wantErr(t, "DeleteBucket", f.DeleteBucket(t.Context(), "one"), nil)
+	wantErr(t, "DeleteBucket", f.DeleteBucket(t.Context(), f.named("one")), nil)
 }
 
 // TestReleaseMany: completion lets go of more deleted members than one transaction takes.

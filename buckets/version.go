@@ -29,8 +29,8 @@ const (
 
 // SetVersioning enables or suspends versioning; nothing brings a bucket back to
 // where it was never set.
-func (b *Buckets) SetVersioning(ctx context.Context, name string, v Versioning) error {
-	_, err := b.changeBucket(ctx, name, func(_ kv.Tx, bucket *Bucket) error {
+func (b *Buckets) SetVersioning(ctx context.Context, bucket Bucket, v Versioning) error {
+	_, err := b.changeBucket(ctx, bucket.UUID, func(_ kv.Tx, bucket *Bucket) error {
 		switch {
 		case v != Enabled && v != Suspended:
 			return ErrVersioning
@@ -41,7 +41,7 @@ func (b *Buckets) SetVersioning(ctx context.Context, name string, v Versioning) 
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("set versioning of %q: %w", name, err)
+		return fmt.Errorf("set versioning of %q: %w", bucket.Name, err)
 	}
 	return nil
 }

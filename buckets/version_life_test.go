@@ -45,7 +45,7 @@ func TestOldRows(t *testing.T) {
 	if old.Version != 0 || old.Versioned || old.VersionID() != "null" {
 		t.Fatalf("an object without versions is %+v", old)
 	}
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "one", buckets.Enabled), nil)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("one"), buckets.Enabled), nil)
 	put := f.put(b, "key", "new")
 	if got, err := f.Head(ctx, b, "key", "null"); err != nil || got.Content != old.Content || got.Latest {
 		t.Errorf("the null version is %+v, %v", got, err)
@@ -153,7 +153,7 @@ func TestCopyVersion(t *testing.T) {
 	_, err = f.Copy(ctx, src, b, "copy", 7, buckets.Attributes{}, buckets.Conditions{})
 	wantErr(t, "Copy of a version that was removed", err, buckets.ErrNoObject)
 
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "one", buckets.Suspended), nil)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("one"), buckets.Suspended), nil)
 	null := f.put(b, "null", "1")
 	f.put(b, "null", "2")
 	_, err = f.Copy(ctx, null, b, "copy", 7, buckets.Attributes{}, buckets.Conditions{})
@@ -166,7 +166,7 @@ func TestMarkersFillBucket(t *testing.T) {
 	ctx := t.Context()
 	b := f.versioned("one")
 	f.delete(b, "never was")
-	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, "one"), buckets.ErrNotEmpty)
+	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNotEmpty)
 	o, err := f.Head(ctx, b, "never was", "")
 	wantErr(t, "Head", err, buckets.ErrNoObject)
 	if !o.Marker || !o.Latest || o.Owner != 7 {
@@ -177,7 +177,7 @@ func TestMarkersFillBucket(t *testing.T) {
 		t.Errorf("List = %+v, %v", page, err)
 	}
 	wantErr(t, "Delete of the marker", f.deleteErr(b, "never was", buckets.DeleteOptions{Version: o.VersionID()}), nil)
-	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, "one"), nil)
+	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, f.named("one")), nil)
 }
 
 // TestObjectsOf: a content leads to the version that names it, wherever that is.
@@ -186,7 +186,7 @@ func TestObjectsOf(t *testing.T) {
 	ctx := t.Context()
 	b := f.bucket("one")
 	null := f.put(b, "key", "null")
-	wantErr(t, "SetVersioning", f.SetVersioning(ctx, "one", buckets.Enabled), nil)
+	wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("one"), buckets.Enabled), nil)
 	old, gone, last := f.put(b, "key", "old"), f.put(b, "key", "gone"), f.put(b, "key", "last")
 	hidden := f.put(b, "hidden", "body")
 	f.delete(b, "hidden")

@@ -20,9 +20,9 @@ func TestVersionPages(t *testing.T) {
 	for i := range 90 {
 		switch key := keys[r.IntN(len(keys))]; {
 		case i == 10:
-			wantErr(t, "SetVersioning", f.SetVersioning(ctx, "one", buckets.Enabled), nil)
+			wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("one"), buckets.Enabled), nil)
 		case i == 60:
-			wantErr(t, "SetVersioning", f.SetVersioning(ctx, "one", buckets.Suspended), nil)
+			wantErr(t, "SetVersioning", f.SetVersioning(ctx, f.named("one"), buckets.Suspended), nil)
 		case r.IntN(3) == 0:
 			f.delete(b, key)
 		default:

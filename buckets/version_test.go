@@ -186,7 +186,7 @@ func (v *versionTest) other() string {
 		if v.m.state == buckets.Enabled {
 			state = buckets.Suspended
 		}
-		wantErr(v.t, "SetVersioning", v.SetVersioning(v.t.Context(), "one", state), nil)
+		wantErr(v.t, "SetVersioning", v.SetVersioning(v.t.Context(), v.named("one"), state), nil)
 		v.m.state = state
 		return string(state)
 	}
@@ -272,12 +272,12 @@ func (v *versionTest) empty() {
 		if len(page.Versions) == 0 {
 			break
 		}
-		wantErr(v.t, "DeleteBucket", v.DeleteBucket(ctx, "one"), buckets.ErrNotEmpty)
+		wantErr(v.t, "DeleteBucket", v.DeleteBucket(ctx, v.named("one")), buckets.ErrNotEmpty)
 		for _, o := range page.Versions {
 			wantErr(v.t, "Delete", v.deleteErr(v.b, o.Key, buckets.DeleteOptions{Version: o.VersionID()}), nil)
 		}
 	}
-	wantErr(v.t, "DeleteBucket", v.DeleteBucket(ctx, "one"), nil)
+	wantErr(v.t, "DeleteBucket", v.DeleteBucket(ctx, v.named("one")), nil)
 }
 
 // deleteErr is a delete of which only the error matters.

@@ -67,7 +67,7 @@ func (s *server) putBucketACL(_ *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.buckets.SetBucketGrants(c.r.Context(), c.name, grants)
+	return s.buckets.SetBucketGrants(c.r.Context(), c.bucket, grants)
 }
 
 func (s *server) putObjectACL(w *response, c *call) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/internal/stall"
 	"github.com/whypfs/whypfs/s3"
 )
@@ -132,4 +133,48 @@ func TestBodyThatStops(t *testing.T) {
 		}
 	}
 	a.absent("/box/k")
+}
+
+// Whose bucket is deleted while the body of a request about it arrives has no
+// say over the bucket that another then makes under its name.
+func TestBucketOfAnother(t *testing.T) {
+	for target, body := range map[string]string{
+		"/box?policy":            allow(`"*"`, "s3:*", "box/*"),
+		"/box?versioning":        `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`,
+		"/box?ownershipControls": writers,
+		"/box?publicAccessBlock": `<PublicAccessBlockConfiguration></PublicAccessBlockConfiguration>`,
+		"/box?encryption":        `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`,
+		"/box/k":                 "data",
+	} {
+		ann := newAPI(t, s3.Options{})
+		bob := ann.as("bob", accounts.LevelUser)
+		r := ann.request("PUT", target, headers{"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD", "Expect": "100-continue"}, nil)
+		r.Body = io.NopCloser(&lateBody{strings.NewReader(body), func() { // read once the request was let in
+			ann.ok("DELETE", "/box", nil, "")
+			bob.ok("PUT", "/box", nil, "")
+		}})
+		r.ContentLength = int64(len(body))
+		if got := ann.send(ann.sign(r, "")); got.status != 404 || got.code() != "NoSuchBucket" {
+			t.Errorf("PUT %s to a bucket that is gone = %d %s", target, got.status, got.code())
+		}
+		b := bob.named("box")
+		if b.Owner != bob.user.ID || b.Versioning != "" || len(b.Documents) > 0 {
+			t.Errorf("PUT %s left bob's bucket as %+v", target, b)
+		}
+		bob.absent("/box/k")
+	}
+}
+
+// lateBody calls first before it is read.
+type lateBody struct {
+	io.Reader
+	first func()
+}
+
+func (l *lateBody) Read(p []byte) (int, error) {
+	if l.first != nil {
+		l.first()
+		l.first = nil
+	}
+	return l.Reader.Read(p)
 }

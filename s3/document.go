@@ -26,7 +26,7 @@ func (s *server) configure(w *response, c *call, name string, doc any) error {
 	if err != nil {
 		return err
 	}
-	if err := s.buckets.SetDocument(c.r.Context(), c.name, name, data); err != nil {
+	if err := s.buckets.SetDocument(c.r.Context(), c.bucket, name, data); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Length", "0")
@@ -37,7 +37,7 @@ func (s *server) configure(w *response, c *call, name string, doc any) error {
 // unconfigure drops a document of the call's bucket and answers. That there
 // was none is no error.
 func (s *server) unconfigure(w *response, c *call, name string) error {
-	if err := s.buckets.SetDocument(c.r.Context(), c.name, name, nil); err != nil {
+	if err := s.buckets.SetDocument(c.r.Context(), c.bucket, name, nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -28,6 +28,7 @@ type fake struct {
 	buckets *buckets.Buckets
 	user    accounts.User
 	name    string
+	bucket  buckets.Bucket                   // name's, unless it is created
 	list    func() ([]buckets.Bucket, error) // the page for ListBuckets
 	options buckets.BucketOptions            // of the bucket for CreateBucket
 	err     error
@@ -57,7 +58,7 @@ func (f *fakeReply) Write(p []byte) (int, error) {
 // is bound to it, do a bucket operation. query is the sub-resource, if any. It
 // returns the body of the answer; an error is that of the backend.
 func (s *server) gofakes3(c *call, f *fake, query string) ([]byte, error) {
-	f.ctx, f.buckets, f.user, f.name = c.r.Context(), s.buckets, c.user, c.name
+	f.ctx, f.buckets, f.user, f.name, f.bucket = c.r.Context(), s.buckets, c.user, c.name, c.bucket
 	path := "/"
 	if c.name != "" {
 		path += fakeBucket
@@ -113,7 +114,7 @@ func (f *fake) BucketExists(string) (bool, error) { return true, nil }
 
 // DeleteBucket implements gofakes3.Backend.
 func (f *fake) DeleteBucket(string) error {
-	return f.keep(f.buckets.DeleteBucket(f.ctx, f.name))
+	return f.keep(f.buckets.DeleteBucket(f.ctx, f.bucket))
 }
 
 // ForceDeleteBucket and what follows is never reached: objects have handlers of their own.

@@ -41,7 +41,7 @@ func (s *server) putLifecycle(w *response, c *call) error {
 	if err := rules.Validate(); err != nil {
 		return err
 	}
-	if err := s.buckets.SetLifecycle(c.r.Context(), c.name, &rules); err != nil {
+	if err := s.buckets.SetLifecycle(c.r.Context(), c.bucket, &rules); err != nil {
 		return err
 	}
 	w.Header().Set(minimumSizeHeader, rules.MinimumSize)
@@ -50,7 +50,7 @@ func (s *server) putLifecycle(w *response, c *call) error {
 }
 
 func (s *server) deleteLifecycle(w *response, c *call) error {
-	if err := s.buckets.SetLifecycle(c.r.Context(), c.name, nil); err != nil {
+	if err := s.buckets.SetLifecycle(c.r.Context(), c.bucket, nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

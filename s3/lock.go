@@ -60,7 +60,7 @@ func (s *server) putObjectLock(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.buckets.SetObjectLock(c.r.Context(), c.name, lock); err != nil {
+	if err := s.buckets.SetObjectLock(c.r.Context(), c.bucket, lock); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Length", "0")

@@ -97,7 +97,7 @@ func (s *server) putNotification(w *response, c *call) error {
 		return err
 	}
 	test := !strings.EqualFold(c.h.Get("X-Amz-Skip-Destination-Validation"), "true")
-	if err := s.buckets.SetNotification(c.r.Context(), c.name, rules, test); err != nil {
+	if err := s.buckets.SetNotification(c.r.Context(), c.bucket, rules, test); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusOK)

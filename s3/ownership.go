@@ -48,7 +48,7 @@ func (s *server) putOwnership(_ *response, c *call) error {
 	if v == ownerEnforced && !private(c.bucket.Grants, ownerID(c.bucket.Owner)) {
 		return errOwnershipACL
 	}
-	return s.buckets.SetDocument(c.r.Context(), c.name, ownershipDocument, []byte(v))
+	return s.buckets.SetDocument(c.r.Context(), c.bucket, ownershipDocument, []byte(v))
 }
 
 // private says whether a list grants nothing to others than the owner.
@@ -77,7 +77,7 @@ func (s *server) ownershipControls(w *response, c *call) error {
 
 // deleteOwnership removes the controls, which in S3 turns access control lists on.
 func (s *server) deleteOwnership(w *response, c *call) error {
-	if err := s.buckets.SetDocument(c.r.Context(), c.name, ownershipDocument, []byte(noOwnership)); err != nil {
+	if err := s.buckets.SetDocument(c.r.Context(), c.bucket, ownershipDocument, []byte(noOwnership)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -25,7 +25,7 @@ func (s *server) putPolicy(w *response, c *call) error {
 	if c.rules.block.BlockPublicPolicy && p.IsPublic() {
 		return errAccessDenied
 	}
-	if err := s.buckets.SetDocument(c.r.Context(), c.name, policyDocument, data); err != nil {
+	if err := s.buckets.SetDocument(c.r.Context(), c.bucket, policyDocument, data); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -50,7 +50,7 @@ func (s *server) policy(w *response, c *call) error {
 }
 
 func (s *server) deletePolicy(w *response, c *call) error {
-	if err := s.buckets.SetDocument(c.r.Context(), c.name, policyDocument, nil); err != nil {
+	if err := s.buckets.SetDocument(c.r.Context(), c.bucket, policyDocument, nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

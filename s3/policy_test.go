@@ -328,7 +328,7 @@ func TestTagsInABody(t *testing.T) {
 func TestUnreadablePolicy(t *testing.T) {
 	a := newAPI(t, s3.Options{})
 	a.ok("PUT", "/box/k", nil, "x")
-	must(t, a.buckets.SetDocument(t.Context(), "box", "policy", []byte("{damaged")))
+	must(t, a.buckets.SetDocument(t.Context(), a.named("box"), "policy", []byte("{damaged")))
 	a.fails("GET", "/box/k", nil, "", 500, "InternalError")
 	if r := a.unsigned("DELETE", "/box?policy", nil, ""); r.status != 500 {
 		t.Errorf("nobody removes it: %d", r.status)

@@ -40,7 +40,7 @@ func (s *server) putPublicAccessBlock(_ *response, c *call) error {
 	if _, err := parsePublicBlock(data); err != nil {
 		return err
 	}
-	return s.buckets.SetDocument(c.r.Context(), c.name, blockDocument, data)
+	return s.buckets.SetDocument(c.r.Context(), c.bucket, blockDocument, data)
 }
 
 func (s *server) publicAccessBlock(w *response, c *call) error {
@@ -54,7 +54,7 @@ func (s *server) publicAccessBlock(w *response, c *call) error {
 }
 
 func (s *server) deletePublicAccessBlock(w *response, c *call) error {
-	if err := s.buckets.SetDocument(c.r.Context(), c.name, blockDocument, nil); err != nil {
+	if err := s.buckets.SetDocument(c.r.Context(), c.bucket, blockDocument, nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

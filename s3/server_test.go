@@ -93,6 +93,14 @@ func (a *api) as(name string, level accounts.Level) *api {
 	return &b
 }
 
+// named is the bucket of that name.
+func (a *api) named(name string) buckets.Bucket {
+	a.t.Helper()
+	b, err := a.buckets.Bucket(a.t.Context(), name)
+	must(a.t, err)
+	return b
+}
+
 type headers map[string]string
 
 // reply is an answer that was read to its end.

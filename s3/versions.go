@@ -39,7 +39,7 @@ func (s *server) putVersioning(w *response, c *call) error {
 	case doc.MFADelete == "Enabled" || c.h.Get("X-Amz-Mfa") != "":
 		return errNotImplemented.because("MFA delete is not implemented.")
 	}
-	if err := s.buckets.SetVersioning(c.r.Context(), c.name, v); err != nil {
+	if err := s.buckets.SetVersioning(c.r.Context(), c.bucket, v); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Length", "0")

@@ -180,7 +180,7 @@ func (s *server) deleteBucket(c *call) error {
 	if b.Global {
 		return errNoPage
 	}
-	if err := s.buckets.DeleteBucket(c.r.Context(), b.Name); err != nil {
+	if err := s.buckets.DeleteBucket(c.r.Context(), b); err != nil {
 		return err
 	}
 	s.redirect(c, "/ui/buckets")

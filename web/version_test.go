@@ -14,12 +14,18 @@ import (
 	"github.com/whypfs/whypfs/internal/lifecycle"
 )
 
+// bucket is the bucket of that name.
+func (s *site) bucket(name string) buckets.Bucket {
+	s.t.Helper()
+	b, err := s.buckets.Bucket(s.t.Context(), name)
+	must(s.t, err)
+	return b
+}
+
 // versions returns the versions of a bucket as they are listed.
 func (b *browser) versions(bucket string) []buckets.Object {
 	b.t.Helper()
-	row, err := b.buckets.Bucket(b.t.Context(), bucket)
-	must(b.t, err)
-	page, err := b.buckets.Versions(b.t.Context(), row, buckets.VersionQuery{Max: 1000})
+	page, err := b.buckets.Versions(b.t.Context(), b.bucket(bucket), buckets.VersionQuery{Max: 1000})
 	must(b.t, err)
 	return page.Versions
 }
@@ -29,7 +35,7 @@ func (b *browser) versions(bucket string) []buckets.Object {
 func (b *browser) versioned(bucket, key string, bodies ...string) []buckets.Object {
 	b.t.Helper()
 	b.submit("/ui/buckets", "name", bucket).want(303)
-	must(b.t, b.buckets.SetVersioning(b.t.Context(), bucket, buckets.Enabled))
+	must(b.t, b.buckets.SetVersioning(b.t.Context(), b.bucket(bucket), buckets.Enabled))
 	for _, body := range bodies {
 		b.upload(bucket, key, body).want(200)
 	}
@@ -146,14 +152,14 @@ func TestDeleteWarnings(t *testing.T) {
 	remove := object("box", "remove", "k")
 	ann.get(remove).want(200).has("Delete this object?", "gone at once and cannot be brought back", "IPFS").hasNot("marker")
 
-	must(t, s.buckets.SetVersioning(ctx, "box", buckets.Enabled))
+	must(t, s.buckets.SetVersioning(ctx, s.bucket("box"), buckets.Enabled))
 	ann.get(remove).want(200).has("A delete marker hides it", "brings it back").hasNot("gone at once")
 	ann.upload("box", "k", "one").want(200)
 	v := ann.versions("box") // one, null
 	ann.get(version("box", "remove", v[0])).want(200).has("Delete this version?", v[0].VersionID(), "gone at once", "becomes the current one")
 	ann.get(version("box", "remove", v[1])).want(200).has("gone at once").hasNot("becomes the current one")
 
-	must(t, s.buckets.SetVersioning(ctx, "box", buckets.Suspended))
+	must(t, s.buckets.SetVersioning(ctx, s.bucket("box"), buckets.Suspended))
 	ann.get(remove).want(200).has("A delete marker hides it", "the version with the id null", "gone at once")
 	ann.submit(remove).want(303)
 	v = ann.versions("box") // the null marker, one
@@ -170,7 +176,7 @@ func TestDeleteWarnings(t *testing.T) {
 	ann.get(version("box", "remove", v[0])).want(200).has("Nothing is behind it")
 	ann.get(remove).want(404)
 
-	must(t, s.buckets.SetVersioning(ctx, "box", buckets.Enabled))
+	must(t, s.buckets.SetVersioning(ctx, s.bucket("box"), buckets.Enabled))
 	ann.upload("box", "k", "three").want(200)
 	v = ann.versions("box")
 	ann.get(version("box", "remove", v[0])).want(200).has("The one before it is a delete marker, so the object is deleted then")
@@ -300,15 +306,15 @@ func TestBucketSettings(t *testing.T) {
 	}
 	ann.get("/ui/buckets/plain").want(200).has("off: what is replaced or deleted is gone", "it needs versioning", "Status=Enabled", "no rules", "whypfs bucket policy plain").
 		hasNot("All versions", `class="badge`)
-	must(t, s.buckets.SetVersioning(ctx, "plain", buckets.Enabled))
+	must(t, s.buckets.SetVersioning(ctx, s.bucket("plain"), buckets.Enabled))
 	ann.get("/ui/buckets/plain").want(200).has(">versioning</span>", "Status=Suspended", "ObjectLockEnabled=Enabled")
-	must(t, s.buckets.SetVersioning(ctx, "plain", buckets.Suspended))
+	must(t, s.buckets.SetVersioning(ctx, s.bucket("plain"), buckets.Suspended))
 	ann.get("/ui/buckets/plain").want(200).has("versioning suspended</span>", "Status=Enabled", "it needs versioning", "All versions")
 
-	must(t, s.buckets.SetVersioning(ctx, "kept", buckets.Enabled))
-	must(t, s.buckets.SetObjectLock(ctx, "kept", buckets.ObjectLock{Default: &buckets.DefaultRetention{Mode: buckets.Governance, Days: 30}}))
-	must(t, s.buckets.SetDocument(ctx, "kept", "cors", []byte("<CORS/>")))
-	must(t, s.buckets.SetLifecycle(ctx, "kept", &lifecycle.Config{Rules: []lifecycle.Rule{{}, {}}}))
+	must(t, s.buckets.SetVersioning(ctx, s.bucket("kept"), buckets.Enabled))
+	must(t, s.buckets.SetObjectLock(ctx, s.bucket("kept"), buckets.ObjectLock{Default: &buckets.DefaultRetention{Mode: buckets.Governance, Days: 30}}))
+	must(t, s.buckets.SetDocument(ctx, s.bucket("kept"), "cors", []byte("<CORS/>")))
+	must(t, s.buckets.SetLifecycle(ctx, s.bucket("kept"), &lifecycle.Config{Rules: []lifecycle.Rule{{}, {}}}))
 	ann.get("/ui/buckets/kept").want(200).has("object lock</span>", "object lock keeps it on", "GOVERNANCE mode for 30 days", "2 rules, applied once a day",
 		"get-bucket-cors").hasNot("Status=", "get-bucket-tagging")
 
