@@ -44,6 +44,9 @@ func (n *Node) checkCAR(ctx context.Context, root cid.Cid, found hashSet) (DAG, 
 	}
 	k := fileChecker{n: n, done: map[cid.Cid]fileExtent{}}
 	e, err := k.node(ctx, root, 1)
+	if err == nil && e.places > sparePlaces+4*min(e.size, maxPlaces) {
+		return DAG{}, badCAR("its root is a file of %d bytes in far more places", e.size)
+	}
 	if errors.Is(err, ErrNotFile) {
 		return DAG{}, badCAR("its root says that it is a UnixFS file, and cannot be read as one: %v", err)
 	}
@@ -117,14 +120,23 @@ type fileChecker struct {
 
 type fileExtent struct {
 	size   int64
-	height int // nodes on the longest path down, leaves not counted
+	height int   // nodes on the longest path down, leaves not counted
+	places int64 // nodes and leaves, each as often as it stands in the file; at most maxPlaces
 }
+
+const (
+	// A file without a byte in most of its places keeps its readers busy, and
+	// tells them nothing, for as long as it likes. Who makes files with sense
+	// in them needs fewer than sparePlaces and four for each byte.
+	sparePlaces = 1 << 20
+	maxPlaces   = 1 << 45 // so that places of the links of a node add up
+)
 
 // node checks the file under c, which is the depth-th node on its path.
 func (k *fileChecker) node(ctx context.Context, c cid.Cid, depth int) (fileExtent, error) {
 	if c.Type() == cid.Raw {
 		size, _, err := k.n.look(ctx, c)
-		return fileExtent{size: int64(size)}, err
+		return fileExtent{size: int64(size), places: 1}, err
 	}
 	e, ok := k.done[c]
 	if !ok {
@@ -147,7 +159,7 @@ func (k *fileChecker) node(ctx context.Context, c cid.Cid, depth int) (fileExten
 }
 
 func (k *fileChecker) links(ctx context.Context, c cid.Cid, fn fileNode, depth int) (fileExtent, error) {
-	e := fileExtent{size: fn.size, height: 1}
+	e := fileExtent{size: fn.size, height: 1, places: 1}
 	if k.pending += len(fn.links); k.pending > maxPending {
 		return e, fmt.Errorf("%s: too many links: %w", c, ErrNotFile)
 	}
@@ -160,7 +172,9 @@ func (k *fileChecker) links(ctx context.Context, c cid.Cid, fn fileNode, depth i
 			return e, fmt.Errorf("%s: %d bytes where %d are due: %w", l.cid, sub.size, l.size, ErrNotFile)
 		}
 		e.height = max(e.height, 1+sub.height)
+		e.places += sub.places
 	}
+	e.places = min(e.places, maxPlaces)
 	k.pending -= len(fn.links)
 	return e, nil
 }

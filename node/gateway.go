@@ -85,7 +85,8 @@ func serveGateway(handler http.Handler) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		ctx := r.Context()
+		effort := new(effort)
+		ctx := context.WithValue(r.Context(), effortKey{}, effort)
 		if p, err := path.NewPath(r.URL.Path); err == nil { // else the handler answers 400
 			im, err := path.NewImmutablePath(p)
 			if err != nil { // "/ipfs/../ipns/name"
@@ -96,7 +97,7 @@ func serveGateway(handler http.Handler) http.Handler {
 				ctx = context.WithValue(ctx, missKey{}, &miss{root: im.RootCid()})
 			}
 		}
-		sw := &streamWriter{ResponseWriter: w}
+		sw := &streamWriter{ResponseWriter: w, effort: effort}
 		handler.ServeHTTP(sw, r.WithContext(ctx))
 		sw.finish()
 	})
@@ -145,6 +146,9 @@ type gatewayBlocks struct {
 }
 
 func (b gatewayBlocks) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
+	if e, ok := ctx.Value(effortKey{}).(*effort); ok && !e.read() {
+		return nil, errHollow
+	}
 	blk, err := b.get(ctx, c)
 	m, ok := ctx.Value(missKey{}).(*miss)
 	if !ok || !format.IsNotFound(err) {
