@@ -140,31 +140,57 @@ func (b *Buckets) GlobalBucket(ctx context.Context, owner uint64) (Bucket, error
 	return bucket, nil
 }
 
-// DeleteBucket removes an empty bucket without uploads in progress, else ErrNotEmpty.
-// Zones that are past open go on without it.
-func (b *Buckets) DeleteBucket(ctx context.Context, bucket Bucket) error {
-	err := b.update(ctx, func(tx kv.Tx) error {
-		bucket, err := bucketRow(tx, bucket.UUID)
-		if err != nil {
+// DeleteBucket removes a bucket that has no versions, else ErrNotEmpty. As in S3
+// its uploads in progress end with it. Zones that are past open go on without it.
+func (b *Buckets) DeleteBucket(ctx context.Context, bucket Bucket) (err error) {
+	// One upload can have 10,000 parts, so each ends in a transaction of its own.
+	for more := true; more && err == nil; {
+		err = b.update(ctx, func(tx kv.Tx) (err error) {
+			more, err = deleteBucket(tx, bucket)
 			return err
-		}
-		empty, err := isEmpty(tx, bucket.UUID)
-		if err != nil {
-			return err
-		}
-		if !empty {
-			return ErrNotEmpty
-		}
-		return errors.Join(
-			tx.Delete(keyBucket(bucket.UUID)),
-			tx.Delete(keyName(bucket.Name)),
-			tx.Delete(keyByOwner(bucket.Owner, bucket.Name)),
-			deleteDocuments(tx, bucket))
-	})
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("delete bucket %q: %w", bucket.Name, err)
 	}
 	return nil
+}
+
+// deleteBucket removes one upload of a bucket without versions, and then there
+// is more to do, or the bucket itself.
+func deleteBucket(tx kv.Tx, bucket Bucket) (more bool, err error) {
+	if bucket, err = bucketRow(tx, bucket.UUID); err != nil {
+		return false, err
+	}
+	found, err := anyOf(tx, bucket.UUID, tabObject, tabVersion)
+	if err == nil && found {
+		err = ErrNotEmpty
+	}
+	if err != nil {
+		return false, err
+	}
+	u, found, err := anyUpload(tx, bucket.UUID)
+	switch {
+	case err != nil:
+		return false, err
+	case found:
+		return true, removeUpload(tx, bucket.UUID, u.Key, u.ID)
+	}
+	return false, errors.Join(
+		tx.Delete(keyBucket(bucket.UUID)),
+		tx.Delete(keyName(bucket.Name)),
+		tx.Delete(keyByOwner(bucket.Owner, bucket.Name)),
+		deleteDocuments(tx, bucket))
+}
+
+func anyUpload(tx kv.Tx, bucket string) (u MultipartUpload, found bool, err error) {
+	for row, err := range tx.Scan(kv.Range(tabUpload, bucket)) {
+		if err == nil {
+			err = decode(row.Value, &u)
+		}
+		return u, err == nil, err
+	}
+	return u, false, nil
 }
 
 // SetPolicy changes a bucket's policy. Publish can change only while the bucket has no objects.
@@ -261,13 +287,19 @@ func bucketAt(tx kv.Tx, key []byte) (Bucket, error) {
 
 // isEmpty says whether a bucket has neither versions nor uploads in progress.
 func isEmpty(tx kv.Tx, bucket string) (bool, error) {
-	for _, table := range []string{tabObject, tabVersion, tabUpload} {
+	found, err := anyOf(tx, bucket, tabObject, tabVersion, tabUpload)
+	return !found && err == nil, err
+}
+
+// anyOf says whether a bucket has a row in one of some tables.
+func anyOf(tx kv.Tx, bucket string, tables ...string) (bool, error) {
+	for _, table := range tables {
 		from, to := kv.Range(table, bucket)
 		if found, err := anyRow(tx, from, to); err != nil || found {
-			return false, err
+			return found, err
 		}
 	}
-	return true, nil
+	return false, nil
 }
 
 // reservedPrefixes and reservedSuffixes are names S3 keeps for itself.

@@ -98,17 +98,27 @@ func TestDeleteBucket(t *testing.T) {
 	f.put(b, "key", "body")
 	wantErr(t, "DeleteBucket with an object", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNotEmpty)
 	f.delete(b, "key")
-	u, err := f.CreateUpload(ctx, b, "key", 7, 7, buckets.Attributes{}, "")
-	if err != nil {
-		t.Fatal(err)
+	var uploads []buckets.MultipartUpload
+	for range 2 {
+		u, err := f.CreateUpload(ctx, b, "key", 7, 7, buckets.Attributes{}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.part(b, "key", u.ID, 1, "part")
+		uploads = append(uploads, u)
 	}
-	wantErr(t, "DeleteBucket with an upload", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNotEmpty)
-	wantErr(t, "Abort", f.Abort(ctx, b, "key", u.ID), nil)
-	wantErr(t, "DeleteBucket", f.DeleteBucket(ctx, f.named("one")), nil)
+	f.put(b, "key", "body")
+	wantErr(t, "DeleteBucket with an object", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNotEmpty)
+	if page, err := f.Uploads(ctx, b, buckets.UploadQuery{Max: 9}); err != nil || len(page.Uploads) != 2 {
+		t.Errorf("uploads after a refusal = %v, %v; want both", page.Uploads, err)
+	}
+	f.delete(b, "key")
+	wantErr(t, "DeleteBucket with uploads", f.DeleteBucket(ctx, f.named("one")), nil) // Check finds what is left of them
+	wantErr(t, "Abort", f.Abort(ctx, b, "key", uploads[0].ID), buckets.ErrNoUpload)
 	wantErr(t, "DeleteBucket again", f.DeleteBucket(ctx, f.named("one")), buckets.ErrNoBucket)
 
 	// Who still has the bucket in hand must not write into it, nor see it come back.
-	_, err = f.Put(ctx, b, "key", 7, upload("body"), buckets.Attributes{}, buckets.Conditions{})
+	_, err := f.Put(ctx, b, "key", 7, upload("body"), buckets.Attributes{}, buckets.Conditions{})
 	wantErr(t, "Put", err, buckets.ErrNoBucket)
 	_, err = f.CreateUpload(ctx, b, "key", 7, 7, buckets.Attributes{}, "")
 	wantErr(t, "CreateUpload", err, buckets.ErrNoBucket)

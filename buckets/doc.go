@@ -72,8 +72,8 @@
 // gc forgets a zone three months after its last step if all its members are
 // deleted; its deals run out. A zone that a live content is in is never
 // forgotten, as restoring needs its pieces. Uploads in progress stay until they
-// are completed, aborted, or abandoned: gc aborts those to which nothing has
-// come for Options.UploadExpiry.
+// are completed, aborted, end with their bucket, or are abandoned: gc aborts
+// those to which nothing has come for Options.UploadExpiry.
 //
 // # Lifecycle
 //

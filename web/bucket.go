@@ -165,7 +165,7 @@ func (s *server) confirmDeleteBucket(c *call) error {
 	ref := bucketURL(bucketRef(b))
 	return s.ok(c, "confirm", view{Title: "Delete bucket", Nav: "buckets", Data: confirmView{
 		Question: "Delete this bucket?", Name: b.Name, Label: "Delete the bucket",
-		Warning: "Only an empty bucket can be deleted: one without objects, unfinished uploads, and, if it ever had versioning, older versions and delete markers. Its policy goes with it; data that is already in Filecoin deals stays there until they end.",
+		Warning: "Only an empty bucket can be deleted: one without objects and, if it ever had versioning, older versions and delete markers. Its policy and unfinished uploads go with it; data that is already in Filecoin deals stays there until they end.",
 		Action:  ref + "/delete", Back: ref}})
 }
 
