@@ -98,6 +98,7 @@ func (c *checker) buckets() error {
 			return err
 		}
 		c.must(bucket.UUID == uuid, "bucket %s says it is %s", uuid, bucket.UUID)
+		c.must(bucket.Lock == nil || bucket.Versioning == Enabled, "bucket %s has object lock, and its versioning is %q", uuid, bucket.Versioning)
 		if err := c.documentsOf(bucket); err != nil {
 			return err
 		}
@@ -117,6 +118,15 @@ func (c *checker) buckets() error {
 		c.must(!gone && bucket.Name == name, "name %q leads to bucket %q", name, bucket.Name)
 		return err
 	}, &name)
+	if err != nil {
+		return err
+	}
+	err = c.each(tabByOwner, func([]byte) error {
+		bucket, err := bucketNamed(c.tx, name)
+		gone, err := absent(err)
+		c.must(!gone && bucket.Owner == owner, "%q is listed as a bucket of %d, and is %+v", name, owner, bucket)
+		return err
+	}, &owner, &name)
 	if err != nil {
 		return err
 	}
@@ -153,6 +163,7 @@ func (c *checker) version(o Object) error {
 		return err
 	}
 	c.must(!gone, "object %s/%q is in no bucket", o.Bucket, o.Key)
+	c.must(gone || bucket.Lock != nil || !o.Hold && o.Retention == Retention{}, "object %s/%q is locked in a bucket without object lock", o.Bucket, o.Key)
 	c.must(bucket.Versioning != "" || !o.Versioned, "object %s/%q is a version in a bucket without versions", o.Bucket, o.Key)
 	if o.Marker {
 		c.must(o.Content == 0, "delete marker %+v has a content", o)

@@ -1,7 +1,9 @@
 package buckets_test
 
 import (
+	"errors"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +39,25 @@ func TestCheckFinds(t *testing.T) {
 		wantErr(t, "Check", f.Check(t.Context()), buckets.ErrInconsistent)
 		wantErr(t, "FakeRefs", f.FakeRefs(t.Context(), 0), nil)
 	})
+	for what, change := range map[string]struct{ table, old, new string }{
+		"a lock in a bucket without":   {"obj", `"Size":4`, `"Size":4,"Hold":true`},
+		"lock without versions":        {"bktid", `"Name":"one"`, `"Name":"one","Lock":{}`},
+		"a bucket of somebody else's":  {"bktown", "", ""},
+		"an object of another content": {"obj", `"Content":`, `"Content":1`},
+	} {
+		t.Run(what, func(t *testing.T) {
+			f := newTest(t, buckets.Options{})
+			f.put(f.bucket("one"), "key", "body")
+			key, value := f.firstRow(change.table)
+			wrong, bad := key, []byte(strings.Replace(string(value), change.old, change.new, 1))
+			if change.table == "bktown" {
+				wrong = kv.Key("bktown", uint64(8), "one")
+			}
+			f.write(func(tx kv.Tx) error { return tx.Put(wrong, bad) })
+			wantErr(t, "Check", f.Check(t.Context()), buckets.ErrInconsistent)
+			f.write(func(tx kv.Tx) error { return errors.Join(tx.Delete(wrong), tx.Put(key, value)) })
+		})
+	}
 }
 
 func (f *fixture) firstRow(table string) (key, value []byte) {

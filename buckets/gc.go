@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,28 +124,25 @@ func (b *Buckets) allDeleted(ctx context.Context, zone uint64) (bool, error) {
 	}
 }
 
-// forgetDone removes the records of uploads completed before a time.
+// forgetDone removes the records of uploads completed before a time. Most are
+// younger, and looking at them does not hold writers up.
 func (b *Buckets) forgetDone(ctx context.Context, before time.Time) error {
-	for {
-		var left bool
-		err := b.update(ctx, func(tx kv.Tx) error {
-			var old [][]byte
-			for row, err := range tx.Scan(kv.Range(tabDone)) {
-				if err != nil {
-					return err
-				}
-				var d doneRow
-				if err := decode(row.Value, &d); err != nil {
-					return err
-				}
-				if d.Completed.Before(before) {
-					old = append(old, append([]byte(nil), row.Key...))
-				}
-				if len(old) == gcBatch {
-					break
-				}
-			}
-			left = len(old) == gcBatch
+	for from, to := kv.Range(tabDone); from != nil; {
+		var old [][]byte
+		var next []byte
+		err := b.view(ctx, func(tx kv.Tx) (err error) {
+			old, next, err = doneBefore(tx, from, to, before)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		from = next
+		if len(old) == 0 {
+			continue
+		}
+		// A record never changes.
+		err = b.update(ctx, func(tx kv.Tx) error {
 			for _, key := range old {
 				if err := tx.Delete(key); err != nil {
 					return err
@@ -152,8 +150,29 @@ func (b *Buckets) forgetDone(ctx context.Context, before time.Time) error {
 			}
 			return nil
 		})
-		if err != nil || !left {
+		if err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// doneBefore returns up to gcBatch old records, and where to go on; nil at the end.
+func doneBefore(tx kv.Tx, from, to []byte, before time.Time) (old [][]byte, next []byte, err error) {
+	for row, err := range tx.Scan(from, to) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(old) == gcBatch {
+			return old, bytes.Clone(row.Key), nil
+		}
+		var d doneRow
+		if err := decode(row.Value, &d); err != nil {
+			return nil, nil, err
+		}
+		if d.Completed.Before(before) {
+			old = append(old, bytes.Clone(row.Key))
+		}
+	}
+	return old, nil, nil
 }

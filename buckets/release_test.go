@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/kv"
 )
 
 // dealing takes a zone that is to wait for its deals so far.
@@ -203,6 +204,42 @@ func TestGCDone(t *testing.T) {
 	wantErr(t, "GC", f.GC(t.Context()), nil)
 	_, err = f.complete(b, "key", id, list)
 	wantErr(t, "Complete a day later", err, buckets.ErrNoUpload)
+}
+
+// Old records go however many there are, and looking for them among younger
+// ones keeps no writer waiting.
+func TestGCDoneMany(t *testing.T) {
+	f := newTest(t, buckets.Options{})
+	const all = 1300
+	f.write(func(tx kv.Tx) error {
+		var errs []error
+		for i := range all {
+			age := time.Duration(i%2) * 25 * time.Hour
+			row := map[string]any{"Completed": time.Now().Add(-age)}
+			errs = append(errs, kv.PutJSON(tx, kv.Key("done", fmt.Sprintf("%05d", i)), row))
+		}
+		return errors.Join(errs...)
+	})
+	left := func() (n int) {
+		f.write(func(tx kv.Tx) error {
+			n = 0
+			for _, err := range tx.Scan(kv.Range("done")) {
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			return nil
+		})
+		return n
+	}
+	wantErr(t, "GC", f.GC(t.Context()), nil)
+	if n := left(); n != all/2 {
+		t.Errorf("%d records are left, want %d", n, all/2)
+	}
+	f.store.intercept(func() { t.Error("GC with nothing to do updates the store") })
+	wantErr(t, "GC", f.GC(t.Context()), nil)
+	f.store.intercept(nil)
 }
 
 // TestSweep: the space of what nothing names is given back, and all else stays readable.
