@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/accesspolicy"
@@ -36,9 +37,10 @@ type rules struct {
 // lists says whether access control lists count for anything.
 func (r rules) lists() bool { return r.ownership != "" && r.ownership != ownerEnforced }
 
-// lookAtTags says whether the policy looks at the tags that a request gives.
-func (r rules) lookAtTags() bool {
-	return r.policy != nil && (r.policy.Uses("s3:requestobjecttag/") || r.policy.Uses("s3:requestobjecttagkeys"))
+// lookAt says whether the policy looks at one of these condition keys, as
+// accesspolicy.Policy.Uses names them.
+func (r rules) lookAt(keys []string) bool {
+	return r.policy != nil && slices.ContainsFunc(keys, r.policy.Uses)
 }
 
 // A rulebook keeps the parsed documents of buckets.

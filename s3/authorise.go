@@ -43,8 +43,8 @@ func (s *server) authorise(c *call) error {
 		return err
 	}
 	q := c.question()
-	if c.op.right.tags && c.rules.lookAtTags() {
-		return nil // putObjectTagging asks
+	if c.rules.lookAt(c.op.right.body) {
+		return nil // askWithBody asks
 	}
 	if c.op.right.each && c.rules.policy != nil {
 		return nil // a policy may say something else of each key
@@ -68,6 +68,7 @@ type question struct {
 	version string // as asked for
 	action  string
 	grant   aclGrant
+	etag    string          // that a key of many must have
 	object  *buckets.Object // the one that key and version name, where its list or tags count
 	// initiator began the upload in progress that it is about; 0: there is none.
 	initiator uint64
@@ -83,12 +84,12 @@ func (op *operation) repairsPolicy() bool {
 	return op.right.action == "s3:PutBucketPolicy" || op.right.action == "s3:DeleteBucketPolicy"
 }
 
-// askWithTags decides about an operation whose body gives these tags.
-func (s *server) askWithTags(c *call, tags []buckets.Tag) error {
-	if !c.rules.lookAtTags() {
+// askWithBody decides about an operation once what its body asks for is set in
+// the call.
+func (s *server) askWithBody(c *call) error {
+	if !c.rules.lookAt(c.op.right.body) {
 		return nil // was asked before the body was read
 	}
-	c.tags = tags
 	return s.ask(c, c.question())
 }
 
@@ -115,8 +116,8 @@ func initiator(up buckets.MultipartUpload) uint64 {
 }
 
 // askEach decides about one of the many keys that a request names.
-func (s *server) askEach(c *call, key, version string) error {
-	return s.ask(c, question{bucket: c.bucket, rules: c.rules, key: key, version: version, action: c.op.right.action, grant: c.op.right.grant})
+func (s *server) askEach(c *call, key, version, etag string) error {
+	return s.ask(c, question{bucket: c.bucket, rules: c.rules, key: key, version: version, etag: etag, action: c.op.right.action, grant: c.op.right.grant})
 }
 
 // askBypass decides whether the caller may override retention of a key.
@@ -170,11 +171,17 @@ func (s *server) mayCopy(c *call, b buckets.Bucket, key, version string) (bucket
 		return o, err
 	}
 	q.object, tags.object = &o, &o
-	if err := s.judge(c, q); err != nil || len(o.Tags) == 0 || c.op.name == opUploadPartCopy || c.h.Get("X-Amz-Tagging-Directive") == "REPLACE" {
+	if err := s.judge(c, q); err != nil || len(o.Tags) == 0 || c.op.name == opUploadPartCopy || c.retags() {
 		return o, err
 	}
 	if err := s.judge(c, tags); err != nil {
 		return o, err
+	}
+	c.tags = o.Tags
+	if c.rules.lookAt(tagKeys) {
+		if err := s.judge(c, c.question()); err != nil {
+			return o, err
+		}
 	}
 	return o, s.judge(c, question{bucket: c.bucket, rules: c.rules, key: c.key, action: "s3:PutObjectTagging"})
 }

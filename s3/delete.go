@@ -207,7 +207,7 @@ func (s *server) deleteOne(c *call, e deleteEntry) (buckets.Deleted, error) {
 	case len(e.Key) > 1024:
 		return buckets.Deleted{}, errKeyTooLong
 	}
-	if err := s.askEach(c, e.Key, e.VersionID); err != nil {
+	if err := s.askEach(c, e.Key, e.VersionID, e.ETag); err != nil {
 		return buckets.Deleted{}, err
 	}
 	if e.ETag != "" {

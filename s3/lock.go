@@ -126,9 +126,6 @@ func (s *server) getRetention(w *response, c *call) error {
 }
 
 func (s *server) putRetention(w *response, c *call) error {
-	if c.bucket.Lock == nil {
-		return errNoLockBucket
-	}
 	data, err := c.document(maxLockDocument, true)
 	if err != nil {
 		return err
@@ -136,6 +133,16 @@ func (s *server) putRetention(w *response, c *call) error {
 	r, err := parseRetention(data, time.Now())
 	if err != nil {
 		return err
+	}
+	c.locks = &lockRequest{mode: string(r.Mode)}
+	if r.Mode != "" {
+		c.locks.until = r.Until.Format(time.RFC3339)
+	}
+	if err := s.askWithBody(c); err != nil {
+		return err
+	}
+	if c.bucket.Lock == nil {
+		return errNoLockBucket
 	}
 	version, err := c.versionID()
 	if err != nil {
@@ -184,9 +191,6 @@ func (s *server) getLegalHold(w *response, c *call) error {
 }
 
 func (s *server) putLegalHold(w *response, c *call) error {
-	if c.bucket.Lock == nil {
-		return errNoLockBucket
-	}
 	data, err := c.document(maxLockDocument, true)
 	if err != nil {
 		return err
@@ -197,6 +201,13 @@ func (s *server) putLegalHold(w *response, c *call) error {
 	}
 	if doc.Status != holdStatus(true) && doc.Status != holdStatus(false) {
 		return errMalformedXML
+	}
+	c.locks = &lockRequest{hold: doc.Status}
+	if err := s.askWithBody(c); err != nil {
+		return err
+	}
+	if c.bucket.Lock == nil {
+		return errNoLockBucket
 	}
 	version, err := c.versionID()
 	if err != nil {

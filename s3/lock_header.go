@@ -14,6 +14,9 @@ const (
 	lockBy    = "X-Amz-Bypass-Governance-Retention"
 )
 
+// A lockRequest is how a request locks an object, as it says so.
+type lockRequest struct{ mode, until, hold string }
+
 // lock reads the headers that lock what a request makes.
 func (c *call) lock(a *buckets.Attributes) error {
 	mode, until, hold := c.h.Get(lockMode), c.h.Get(lockUntil), c.h.Get(lockHold)

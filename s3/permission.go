@@ -10,9 +10,9 @@ type permission struct {
 	each   bool           // it is asked for each key that the request names
 	// uploads says that who began the upload has it too.
 	uploads bool
-	// tags says that a policy may look at the tags in the request's body, so
-	// that it is asked for when these are read.
-	tags bool
+	// body are the condition keys whose values stand in the request's body. If
+	// the policy looks at one it is asked for when the body was read.
+	body []string
 }
 
 // An aclGrant is a permission in a list, and whose list. Not every operation has
@@ -52,8 +52,16 @@ func (p permission) orInitiator() permission {
 	return p
 }
 
-// withTags is the permission of an operation whose body holds tags.
-func (p permission) withTags() permission {
-	p.tags = true
+// tagKeys and lockKeys are the condition keys about tags that a request gives,
+// and about locks.
+var (
+	tagKeys  = names("s3:requestobjecttag/", "s3:requestobjecttagkeys")
+	lockKeys = names("s3:object-lock-mode", "s3:object-lock-retain-until-date", "s3:object-lock-remaining-retention-days", "s3:object-lock-legal-hold")
+)
+
+// withBody is the permission of an operation whose body holds values of the
+// condition keys.
+func (p permission) withBody(keys []string) permission {
+	p.body = keys
 	return p
 }

@@ -2,12 +2,15 @@ package s3
 
 import (
 	"crypto/tls"
+	"math"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/accesspolicy"
 )
 
@@ -24,13 +27,7 @@ func (s *server) policyRequest(c *call, q question) accesspolicy.Request {
 var conditionHeaders = map[string]string{
 	"aws:referer":                                        "Referer",
 	"aws:useragent":                                      "User-Agent",
-	"s3:if-match":                                        "If-Match",
-	"s3:if-none-match":                                   "If-None-Match",
-	"s3:object-lock-legal-hold":                          "X-Amz-Object-Lock-Legal-Hold",
-	"s3:object-lock-mode":                                "X-Amz-Object-Lock-Mode",
-	"s3:object-lock-retain-until-date":                   "X-Amz-Object-Lock-Retain-Until-Date",
 	"s3:x-amz-acl":                                       "X-Amz-Acl",
-	"s3:x-amz-content-sha256":                            "X-Amz-Content-Sha256",
 	"s3:x-amz-grant-full-control":                        "X-Amz-Grant-Full-Control",
 	"s3:x-amz-grant-read":                                "X-Amz-Grant-Read",
 	"s3:x-amz-grant-read-acp":                            "X-Amz-Grant-Read-Acp",
@@ -49,19 +46,19 @@ var conditionHeaders = map[string]string{
 // request has no such key.
 func (s *server) conditionValues(c *call, q question, key string, now time.Time) []string {
 	if header, ok := conditionHeaders[key]; ok {
-		return c.h.Values(header)
+		return meant(c.h.Values(header))
 	}
 	if tag, ok := strings.CutPrefix(key, "s3:existingobjecttag/"); ok {
 		return q.existingTag(tag)
 	}
 	if tag, ok := strings.CutPrefix(key, "s3:requestobjecttag/"); ok {
-		return c.requestTags()[tag]
+		return tagValue(c.requestTags(), tag)
 	}
 	switch key {
 	case "s3:requestobjecttagkeys":
 		var keys []string
-		for k := range c.requestTags() {
-			keys = append(keys, k)
+		for _, t := range c.requestTags() {
+			keys = append(keys, t.Key)
 		}
 		return keys
 	case "s3:versionid":
@@ -77,6 +74,16 @@ func (s *server) conditionValues(c *call, q question, key string, now time.Time)
 		return c.listValues(q, "max-keys")
 	case "s3:x-amz-copy-source":
 		return c.copySourceValues()
+	case "s3:objectcreationoperation":
+		return c.creates()
+	case "s3:if-match", "s3:if-none-match":
+		return c.writeConditionValues(q, key)
+	case "s3:object-lock-mode", "s3:object-lock-retain-until-date", "s3:object-lock-remaining-retention-days", "s3:object-lock-legal-hold":
+		return c.lockValues(key, now)
+	case "s3:x-amz-content-sha256":
+		return present(c.auth.Payload)
+	case "aws:viaawsservice":
+		return []string{"false"}
 	case "aws:currenttime":
 		return []string{now.UTC().Format(time.RFC3339)}
 	case "aws:epochtime":
@@ -92,39 +99,95 @@ func (s *server) conditionValues(c *call, q question, key string, now time.Time)
 	return c.identityValues(key, now)
 }
 
-func present(v string) []string {
-	if v == "" {
-		return nil
-	}
-	return []string{v}
+func present(v string) []string { return meant([]string{v}) }
+
+// meant are the values of a header that the operation will look at. One that is
+// empty asks for nothing, and must not pass for one that does.
+func meant(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
 }
 
 // existingTag is the value of one of the tags of the object.
 func (q *question) existingTag(key string) []string {
-	if q.object != nil {
-		for _, t := range q.object.Tags {
-			if t.Key == key {
-				return []string{t.Value}
-			}
+	if q.object == nil {
+		return nil
+	}
+	return tagValue(q.object.Tags, key)
+}
+
+func tagValue(tags []buckets.Tag, key string) []string {
+	for _, t := range tags {
+		if t.Key == key {
+			return []string{t.Value}
 		}
 	}
 	return nil
 }
 
-// requestTags are the tags that a request gives an object.
-func (c *call) requestTags() url.Values {
-	if len(c.tags) > 0 {
-		v := url.Values{}
-		for _, t := range c.tags {
-			v.Add(t.Key, t.Value)
-		}
-		return v
+// requestTags are the tags that a request gives an object. A copy that keeps
+// those of its source takes none from the header.
+func (c *call) requestTags() []buckets.Tag {
+	if len(c.tags) > 0 || c.op.copies && !c.retags() {
+		return c.tags
 	}
-	tags, err := url.ParseQuery(c.h.Get("X-Amz-Tagging"))
+	tags, err := parseTagHeader(c.h.Get(tagHeader))
 	if err != nil {
 		return nil // the operation refuses it
 	}
 	return tags
+}
+
+// retags says whether a copy gets tags of its own.
+func (c *call) retags() bool { return c.h.Get("X-Amz-Tagging-Directive") == "REPLACE" }
+
+// creates says of an operation that writes whether it makes an object, as those
+// do not that only prepare one.
+func (c *call) creates() []string {
+	if c.op.right.action != "s3:PutObject" {
+		return nil
+	}
+	parts := slices.Contains([]string{opCreateUpload, opUploadPart, opUploadPartCopy}, c.op.name)
+	return []string{strconv.FormatBool(!parts)}
+}
+
+// writeConditionValues are what an operation is conditional on. DeleteObjects
+// has that for each key, and reads no header. To write if there is no object
+// with some ETag is no condition that S3 has, and means next to nothing.
+func (c *call) writeConditionValues(q question, key string) []string {
+	switch none := c.h.Get("If-None-Match"); {
+	case c.op.right.each:
+		if key == "s3:if-match" {
+			return present(q.etag)
+		}
+		return nil
+	case key == "s3:if-match":
+		return meant(c.h.Values("If-Match"))
+	case none == "*":
+		return []string{none}
+	}
+	return nil
+}
+
+// lockValues are how a request locks an object, in its headers or its body.
+func (c *call) lockValues(key string, now time.Time) []string {
+	l := lockRequest{c.h.Get(lockMode), c.h.Get(lockUntil), c.h.Get(lockHold)}
+	if c.locks != nil {
+		l = *c.locks
+	}
+	switch key {
+	case "s3:object-lock-mode":
+		return present(l.mode)
+	case "s3:object-lock-legal-hold":
+		return present(l.hold)
+	case "s3:object-lock-retain-until-date":
+		return present(l.until)
+	}
+	until, err := time.Parse(time.RFC3339, l.until)
+	if err != nil {
+		return nil // the operation refuses it
+	}
+	// A day that has begun counts: a limit of ten days lets ten days through.
+	return []string{strconv.FormatFloat(math.Ceil(until.Sub(now).Hours()/24), 'f', 0, 64)}
 }
 
 // listValues is a parameter of a listing: on an object the same name means
@@ -202,21 +265,12 @@ func (c *call) identityValues(key string, now time.Time) []string {
 		}
 		return []string{"REST-HEADER"}
 	case "s3:signatureage": // milliseconds
-		signed, err := time.Parse("20060102T150405Z", c.signedAt())
-		if err != nil {
+		if c.auth.Time.IsZero() {
 			return nil
 		}
-		return []string{strconv.FormatInt(now.Sub(signed).Milliseconds(), 10)}
+		return []string{strconv.FormatInt(now.Sub(c.auth.Time).Milliseconds(), 10)}
+	case "aws:principalisawsservice":
+		return []string{"false"}
 	}
 	return nil
-}
-
-// signedAt is the time that a signature covers.
-func (c *call) signedAt() string {
-	for name, values := range c.q {
-		if strings.EqualFold(name, "X-Amz-Date") && len(values) > 0 {
-			return values[0]
-		}
-	}
-	return c.r.Header.Get("X-Amz-Date")
 }

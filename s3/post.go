@@ -97,9 +97,6 @@ func (f *form) headers(request http.Header) (http.Header, error) {
 			h.Set(name, v)
 		}
 	}
-	if v := f.fields["x-amz-date"]; v != "" { // of the signature
-		h.Set("X-Amz-Date", v)
-	}
 	for name, value := range f.fields {
 		header := formHeaders[name]
 		switch {

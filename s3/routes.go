@@ -46,6 +46,7 @@ type operation struct {
 const (
 	opCreateBucket   = "CreateBucket"
 	opCreateUpload   = "CreateMultipartUpload"
+	opUploadPart     = "UploadPart"
 	opUploadPartCopy = "UploadPartCopy"
 )
 
@@ -127,10 +128,10 @@ var operations = []operation{
 	{"GetObject", "GET", object, nil, false, append(slices.Clip(readable), redirected...), may("s3:GetObject", objectRead), (*server).getObject},
 	{"HeadObject", "HEAD", object, nil, false, readable, may("s3:GetObject", objectRead), (*server).getObject},
 	{opUploadPartCopy, "PUT", object, names("uploadId", "partNumber"), true, nil, may("s3:PutObject", bucketWrite), (*server).uploadPartCopy},
-	{"UploadPart", "PUT", object, names("uploadId", "partNumber"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).uploadPart},
-	{"PutObjectRetention", "PUT", object, names("retention"), false, names("versionId"), may("s3:PutObjectRetention", noGrant), (*server).putRetention},
-	{"PutObjectLegalHold", "PUT", object, names("legal-hold"), false, names("versionId"), may("s3:PutObjectLegalHold", noGrant), (*server).putLegalHold},
-	{"PutObjectTagging", "PUT", object, names("tagging"), false, names("versionId"), may("s3:PutObjectTagging", noGrant).withTags(), (*server).putObjectTagging},
+	{opUploadPart, "PUT", object, names("uploadId", "partNumber"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).uploadPart},
+	{"PutObjectRetention", "PUT", object, names("retention"), false, names("versionId"), may("s3:PutObjectRetention", noGrant).withBody(lockKeys), (*server).putRetention},
+	{"PutObjectLegalHold", "PUT", object, names("legal-hold"), false, names("versionId"), may("s3:PutObjectLegalHold", noGrant).withBody(lockKeys), (*server).putLegalHold},
+	{"PutObjectTagging", "PUT", object, names("tagging"), false, names("versionId"), may("s3:PutObjectTagging", noGrant).withBody(tagKeys), (*server).putObjectTagging},
 	{"CopyObject", "PUT", object, nil, true, nil, may("s3:PutObject", bucketWrite), (*server).copyObject},
 	{"PutObject", "PUT", object, nil, false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).putObject},
 	{opCreateUpload, "POST", object, names("uploads"), false, nil, mayUpload("s3:PutObject", bucketWrite), (*server).createUpload},

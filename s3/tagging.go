@@ -163,7 +163,8 @@ func (s *server) putObjectTagging(w *response, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.askWithTags(c, tags); err != nil {
+	c.tags = tags
+	if err := s.askWithBody(c); err != nil {
 		return err
 	}
 	return s.setTags(w, c, tags, http.StatusOK)

@@ -81,7 +81,7 @@ func verifyPostV4(ctx context.Context, fields map[string]string, keys Keys, opt 
 		e.StringToSign = fields["policy"]
 		return nil, e
 	}
-	return &Request{AccessKey: c.accessKey, Form: true}, nil
+	return &Request{AccessKey: c.accessKey, Form: true, Time: c.time}, nil
 }
 
 // parsePost reads the fields of a signature. How old it may be is the policy's

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A Request is an authenticated request.
@@ -16,6 +17,10 @@ type Request struct {
 	Form      bool   // a form upload, signed over its policy if at all
 	V2        bool   // signed with Signature Version 2, as only a form can be
 	Mode      Mode
+	// Payload is what x-amz-content-sha256 says, or would say of what was
+	// signed; "" if nothing was.
+	Payload string
+	Time    time.Time // that the signature covers; zero if there is none
 
 	sum   []byte // of the payload, if ModeSigned
 	chain *chain // of chunk signatures, in the modes that have them

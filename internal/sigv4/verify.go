@@ -116,7 +116,7 @@ func anonymous(r *http.Request, t *target) (*Request, error) {
 	case p.mode == ModeStreamingSigned || p.mode == ModeStreamingSignedTrailer:
 		return nil, refuse("InvalidRequest", "%s needs a signed request", p.text)
 	default:
-		q.Mode, q.sum = p.mode, p.sum
+		q.Payload, q.Mode, q.sum = p.text, p.mode, p.sum
 	}
 	return q, nil
 }
@@ -144,7 +144,7 @@ func verify(r *http.Request, t *target, c *claim, p payload, payloads []string, 
 		if same(s.sign(s.stringToSign(algorithm, hexSHA256(form))), c.signature) {
 			return &Request{
 				AccessKey: c.accessKey, Presigned: c.presigned,
-				Mode: p.mode, sum: p.sum, chain: newChain(s, p.mode, c.signature),
+				Payload: p.text, Time: c.time, Mode: p.mode, sum: p.sum, chain: newChain(s, p.mode, c.signature),
 			}, nil
 		}
 	}
