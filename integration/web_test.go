@@ -148,10 +148,17 @@ func TestNarrowPages(t *testing.T) {
 	long := strings.Repeat("unbroken", 60)
 	must(t, s.minio().MakeBucket(t.Context(), "narrow", minio.MakeBucketOptions{}))
 	put(s, "narrow", long, []byte("x"))
+	must(t, s.minio().MakeBucket(t.Context(), "held", minio.MakeBucketOptions{ObjectLocking: true}))
+	held, err := s.minio().PutObject(t.Context(), "held", long, strings.NewReader("x"), 1, minio.PutObjectOptions{
+		LegalHold: minio.LegalHoldEnabled, SendContentMd5: true, UserTags: map[string]string{long[:128]: long[:256]}})
+	must(t, err)
+	version := long + "&version=" + held.VersionID
 	pages := []string{"/ui/", "/ui/buckets", "/ui/buckets/narrow", "/ui/buckets/narrow/object?key=" + long, "/ui/buckets/narrow/remove?key=" + long,
+		"/ui/buckets/held?versions=all", "/ui/buckets/held/object?key=" + version, "/ui/buckets/held/remove?key=" + version,
 		"/ui/zones", "/ui/deals", "/ui/providers", "/ui/jobs", "/ui/nothing"}
 	for _, path := range pages {
 		b.open(base + path)
+		b.do(`document.querySelector("details")?.setAttribute("open", "")`)
 		wide := 0
 		must(t, b.eval(`document.documentElement.scrollWidth - innerWidth`, &wide))
 		if wide > 0 {
