@@ -108,6 +108,7 @@ var (
 	errNotEmpty            = &apiError{Code: "BucketNotEmpty", Status: 409, Message: "The bucket you tried to delete is not empty"}
 	errNotImplemented      = &apiError{Code: "NotImplemented", Status: 501, Message: "A header or query you provided implies functionality that is not implemented."}
 	errOrigin              = &apiError{Code: "BadRequest", Status: 400, Message: "Insufficient information. Origin request header needed."}
+	errConflict            = &apiError{Code: "OperationAborted", Status: 409, Message: "A conflicting operation is in progress against this resource. Please try again."}
 	errPrecondition        = &apiError{Code: "PreconditionFailed", Status: 412, Message: "At least one of the pre-conditions you specified did not hold"}
 	errRedirect            = &apiError{Code: "InvalidRedirectLocation", Status: 400, Message: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."}
 	errRetentionPeriod     = &apiError{Code: "InvalidRetentionPeriod", Status: 400, Message: "The retention period specified in the Object Lock configuration must be a positive integer."}
@@ -141,6 +142,7 @@ var known = []struct {
 	{buckets.ErrVersioningLocked, errBucketState.because("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")},
 	{buckets.ErrMarker, errMethodNotAllowed},
 	{buckets.ErrPrecondition, errPrecondition},
+	{buckets.ErrPublishChanged, errConflict},
 	{buckets.ErrNotCold, errObjectState.because("Restore is not allowed for the object's current storage class")},
 	{buckets.ErrRestoring, &apiError{Code: "RestoreAlreadyInProgress", Status: 409, Message: "Object restore is already in progress"}},
 	{buckets.ErrDays, errMalformedXML},
