@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -241,4 +242,16 @@ func (s *server) bucketOptions(c *call) (buckets.BucketOptions, error) {
 		ObjectLock: strings.EqualFold(c.h.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true"),
 		Grants:     grants, Documents: documents,
 	}, nil
+}
+
+// shares says whether headers give rights in the object that is put to others
+// than its owner and the bucket's. Where lists are off they cannot.
+func (s *server) shares(c *call) bool {
+	if !c.rules.lists() {
+		return false
+	}
+	owner, bucketOwner := ownerID(c.objectOwner()), ownerID(c.bucket.Owner)
+	grants, _, err := s.listHeaders(c, owner, bucketOwner)
+	// What is wrong with them the operation says.
+	return err == nil && slices.ContainsFunc(grants, func(g acl.Grant) bool { return g.Grantee.ID != owner && g.Grantee.ID != bucketOwner })
 }

@@ -57,6 +57,9 @@ func (s *server) authorise(c *call) error {
 	if err := s.ask(c, q); err != nil {
 		return err
 	}
+	if q.action == "s3:GetObjectAttributes" { // which tell of the object's bytes
+		return s.askToRead(c, c.key, q.version)
+	}
 	return s.askForHeaders(c, q)
 }
 
@@ -69,6 +72,7 @@ type question struct {
 	action  string
 	grant   aclGrant
 	etag    string          // that a key of many must have
+	prefix  string          // of a listing that is asked for in place of an object that is missing
 	object  *buckets.Object // the one that key and version name, where its list or tags count
 	// initiator began the upload in progress that it is about; 0: there is none.
 	initiator uint64
@@ -120,28 +124,45 @@ func (s *server) askEach(c *call, key, version, etag string) error {
 	return s.ask(c, question{bucket: c.bucket, rules: c.rules, key: key, version: version, etag: etag, action: c.op.right.action, grant: c.op.right.grant})
 }
 
+// askToRead decides whether the caller may read what a condition or an attribute
+// tells of an object. That there is none is for the operation to say.
+func (s *server) askToRead(c *call, key, version string) error {
+	_, err := s.decide(c, question{bucket: c.bucket, rules: c.rules, key: key, version: version, action: "s3:GetObject", grant: objectRead})
+	return err
+}
+
 // askBypass decides whether the caller may override retention of a key.
 func (s *server) askBypass(c *call, key string) error {
 	return s.judge(c, question{bucket: c.bucket, rules: c.rules, key: key, action: "s3:BypassGovernanceRetention"})
 }
 
-// ask decides about one action, finding out about the object if need be.
+// ask decides about one action, finding out about the object if need be. If
+// that is not there, and the caller may know, it says so.
 func (s *server) ask(c *call, q question) error {
+	absent, err := s.decide(c, q)
+	if err != nil {
+		return err
+	}
+	return absent
+}
+
+// decide is ask with the error for an object that is not there told apart.
+func (s *server) decide(c *call, q question) (absent, err error) {
 	if q.version != "" {
 		q.action, q.grant = ofVersion(q.action, q.grant)
 	}
 	if !q.aboutContent() || s.trusted(c, q) {
-		return s.judge(c, q)
+		return nil, s.judge(c, q)
 	}
 	o, err := s.find(c, q)
 	switch {
 	case errors.Is(err, buckets.ErrNoObject), errors.Is(err, buckets.ErrNoVersion):
-		return s.missing(c, q, c.notObject(o, err))
+		return c.notObject(o, err), s.missing(c, q)
 	case err != nil:
-		return err
+		return nil, err
 	}
 	q.object = &o
-	return s.judge(c, q)
+	return nil, s.judge(c, q)
 }
 
 // trusted says that nothing about the object can change the answer.
@@ -166,7 +187,10 @@ func (s *server) mayCopy(c *call, b buckets.Bucket, key, version string) (bucket
 	o, err := s.buckets.Head(c.r.Context(), b, key, version)
 	switch {
 	case errors.Is(err, buckets.ErrNoObject), errors.Is(err, buckets.ErrNoVersion):
-		return o, s.missing(c, q, err)
+		if denied := s.missing(c, q); denied != nil {
+			err = denied
+		}
+		return o, err
 	case err != nil:
 		return o, err
 	}
@@ -195,22 +219,17 @@ func (s *server) find(c *call, q question) (buckets.Object, error) {
 	return s.buckets.Head(c.r.Context(), q.bucket, q.key, q.version)
 }
 
-// missing tells that an object does not exist to those who could see so in a
-// listing, and to nobody else.
-func (s *server) missing(c *call, q question, absent error) error {
+// missing returns an error unless the caller could see in a listing that an
+// object does not exist: nobody else is told.
+func (s *server) missing(c *call, q question) error {
 	if q.rules.policy != nil && q.rules.policy.Evaluate(s.policyRequest(c, q)) == accesspolicy.Deny {
 		return errAccessDenied
 	}
-	list := question{bucket: q.bucket, rules: q.rules, action: "s3:ListBucket", grant: bucketRead, version: q.version}
+	list := question{bucket: q.bucket, rules: q.rules, action: "s3:ListBucket", grant: bucketRead, version: q.version, prefix: q.key}
 	if q.version != "" {
 		list.action = "s3:ListBucketVersions"
 	}
-	c.prefix = q.key
-	defer func() { c.prefix = "" }()
-	if err := s.judge(c, list); err != nil {
-		return err
-	}
-	return absent
+	return s.judge(c, list)
 }
 
 // judge decides: what the policy denies is denied; the owner, whom the policy
@@ -303,21 +322,26 @@ func (s *server) askForHeaders(c *call, q question) error {
 	case c.op.name == opCreateUpload:
 		return errAccessDenied.because("Anonymous users cannot initiate multipart uploads. Please authenticate.")
 	}
-	for _, h := range []struct{ name, action string }{
-		{"X-Amz-Tagging", "s3:PutObjectTagging"}, // tags may decide over access
-		{"X-Amz-Object-Lock-Mode", "s3:PutObjectRetention"},
-		{"X-Amz-Object-Lock-Retain-Until-Date", "s3:PutObjectRetention"},
-		{"X-Amz-Object-Lock-Legal-Hold", "s3:PutObjectLegalHold"},
+	for _, h := range []struct {
+		sent   bool
+		action string
+		grant  aclGrant
+	}{
+		{s.shares(c), "s3:PutObjectAcl", bucketWrite},
+		{c.h.Get(tagHeader) != "" && c.form == nil, "s3:PutObjectTagging", noGrant}, // tags may decide over access
+		// In a form tags are one more field: who may write at all may send it.
+		{c.h.Get(tagHeader) != "" && c.form != nil, "s3:PutObjectTagging", bucketWrite},
+		{c.h.Get(lockMode) != "" || c.h.Get(lockUntil) != "", "s3:PutObjectRetention", noGrant},
+		{c.h.Get(lockHold) != "", "s3:PutObjectLegalHold", noGrant},
 	} {
-		if c.h.Get(h.name) == "" {
+		if !h.sent {
 			continue
 		}
-		// In a form tags are one more field: who may write at all may send it.
-		if q.grant = noGrant; c.form != nil && h.name == tagHeader {
-			q.grant = bucketWrite
+		if !c.anonymous() && c.user.Level < accounts.LevelUser {
+			return errAccessDenied
 		}
 		// About the object to be, not about one there is: judge, not ask.
-		if q.action = h.action; s.judge(c, q) != nil {
+		if q.action, q.grant = h.action, h.grant; s.judge(c, q) != nil {
 			return errAccessDenied
 		}
 	}

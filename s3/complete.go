@@ -80,7 +80,7 @@ type completeResult struct {
 }
 
 func (s *server) completeUpload(w *response, c *call) error {
-	cond, err := c.writeConditions()
+	cond, err := s.writeConditions(c)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type copyObjectResult struct {
 // copyObject copies by reference: no byte is read unless the client asks for a
 // checksum that the source does not have.
 func (s *server) copyObject(w *response, c *call) error {
-	cond, err := c.writeConditions()
+	cond, err := s.writeConditions(c)
 	if err != nil {
 		return err
 	}

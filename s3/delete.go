@@ -98,7 +98,7 @@ func (s *server) deleteOptions(c *call) (opt buckets.DeleteOptions, err error) {
 	if opt.Version, err = c.versionID(); err != nil {
 		return opt, err
 	}
-	if opt.Conditions, err = c.writeConditions(); err != nil {
+	if opt.Conditions, err = s.writeConditions(c); err != nil {
 		return opt, err
 	}
 	if v := c.h.Get("X-Amz-If-Match-Size"); v != "" {
@@ -111,8 +111,20 @@ func (s *server) deleteOptions(c *call) (opt buckets.DeleteOptions, err error) {
 			return opt, err
 		}
 	}
+	if err := s.askIfReads(c, c.key, opt); err != nil {
+		return opt, err
+	}
 	opt.BypassGovernance, err = s.bypasses(c, c.key)
 	return opt, err
+}
+
+// askIfReads decides about conditions of a deletion that tell something of the
+// object.
+func (s *server) askIfReads(c *call, key string, opt buckets.DeleteOptions) error {
+	if opt.IfSize == nil && opt.IfModified.IsZero() && (opt.IfMatch == "" || opt.IfMatch == "*") {
+		return nil
+	}
+	return s.askToRead(c, key, opt.Version)
 }
 
 func ifSize(v string) (*int64, error) {
@@ -226,6 +238,9 @@ func (s *server) deleteOne(c *call, e deleteEntry) (buckets.Deleted, error) {
 		if opt.IfModified, err = ifModified(e.LastModifiedTime); err != nil {
 			return buckets.Deleted{}, err
 		}
+	}
+	if err := s.askIfReads(c, e.Key, opt); err != nil {
+		return buckets.Deleted{}, err
 	}
 	return s.delete(c.r.Context(), c.bucket, e.Key, opt)
 }

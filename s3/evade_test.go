@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -174,4 +175,91 @@ func (a *api) signByDate(r *http.Request) *http.Request {
 	}
 	r.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%x", a.keys.AccessKeyID, scope, names, key))
 	return r
+}
+
+// TestRightsOfHeaders: what a header does besides is a right besides.
+func TestRightsOfHeaders(t *testing.T) {
+	c := newCrowd(t) // lists count
+	put := statement("Allow", c.bob.aws(), "s3:PutObject", "box/*", "")
+	for _, tt := range []struct {
+		name, more string
+		h          headers
+		want       int
+	}{
+		{"no list", "", nil, yes},
+		{"private", "", headers{"x-amz-acl": "private"}, yes},
+		{"to the bucket's owner", "", headers{"x-amz-acl": "bucket-owner-full-control"}, yes},
+		{"a grant to the bucket's owner", "", headers{"x-amz-grant-full-control": "id=" + c.ann.id()}, yes},
+		{"public", "", headers{"x-amz-acl": "public-read"}, no},
+		{"a grant", "", headers{"x-amz-grant-read": `id="` + c.cat.id() + `"`}, no},
+		{"public, as allowed", statement("Allow", c.bob.aws(), "s3:PutObjectAcl", "box/*", ""), headers{"x-amz-acl": "public-read"}, yes},
+		{"a tag", "", headers{"x-amz-tagging": "a=b"}, no},
+	} {
+		doc := policyOf(put)
+		if tt.more != "" {
+			doc = policyOf(put, tt.more)
+		}
+		c.ann.ok("PUT", "/box?policy", nil, doc)
+		if r := c.bob.do("PUT", "/box/k", tt.h, "x"); r.status != tt.want {
+			t.Errorf("%s: PUT = %d %s, want %d", tt.name, r.status, r.body, tt.want)
+		}
+		if r := c.bob.do("POST", "/box/k?uploads", tt.h, ""); r.status != tt.want {
+			t.Errorf("%s: POST ?uploads = %d %s, want %d", tt.name, r.status, r.body, tt.want)
+		}
+	}
+	// A denial is for the owner, too.
+	public := headers{"x-amz-acl": "public-read"}
+	c.ann.ok("PUT", "/box?policy", nil, policyOf(denyIf("s3:PutObjectAcl", `"StringLike":{"aws:username":"*"}`)))
+	c.ann.fails("PUT", "/box/k", public, "x", 403, "AccessDenied")
+	c.ann.fails("PUT", "/box/k?acl", public, "", 403, "AccessDenied")
+	// Who may write to the bucket by its list may say who reads what is written.
+	c.ann.ok("DELETE", "/box?policy", nil, "")
+	c.ann.ok("PUT", "/box?acl", headers{"x-amz-acl": "public-read-write"}, "")
+	if r := c.ann.unsigned("PUT", "/box/n", public, "x"); r.status != yes {
+		t.Errorf("nobody's PUT = %d %s", r.status, r.body)
+	}
+}
+
+// TestUploadLevelHeaders: keys that only put objects cannot publish, tag or lock
+// them, even if they are the owner's.
+func TestUploadLevelHeaders(t *testing.T) {
+	ann := newAPI(t, s3.Options{})
+	up := ann.as("up", accounts.LevelUpload)
+	_, err := ann.buckets.CreateBucket(t.Context(), up.user.ID, "ups", buckets.BucketOptions{
+		ObjectLock: true, Documents: map[string][]byte{"ownership": []byte("ObjectWriter")},
+	})
+	must(t, err)
+	up.ok("PUT", "/ups/k", headers{"x-amz-acl": "private"}, "x")
+	for name, value := range map[string]string{
+		"x-amz-acl": "public-read", "x-amz-tagging": "a=b", "x-amz-object-lock-legal-hold": "ON",
+		"x-amz-object-lock-mode": "COMPLIANCE", "x-amz-object-lock-retain-until-date": "2099-01-01T00:00:00Z",
+	} {
+		h := withMD5("x")
+		h[name] = value
+		up.fails("PUT", "/ups/k", h, "x", 403, "AccessDenied")
+		up.fails("POST", "/ups/k?uploads", headers{name: value}, "", 403, "AccessDenied")
+	}
+}
+
+// TestConditionsTellNothing of an object to who may not read it.
+func TestConditionsTellNothing(t *testing.T) {
+	c := newPair(t)
+	etag := c.ann.ok("PUT", "/box/k", nil, "x").header.Get("ETag")
+	c.ann.ok("PUT", "/box?policy", nil, policyOf(statement("Allow", c.bob.aws(), "s3:PutObject", "box/*", ""),
+		statement("Allow", c.bob.aws(), "s3:DeleteObject", "box/*", ""), statement("Allow", c.bob.aws(), "s3:GetObjectAttributes", "box/*", "")))
+	for _, method := range []string{"PUT", "DELETE"} {
+		for _, tag := range []string{etag, `"other"`} {
+			for _, target := range []string{"/box/k", "/box/none"} {
+				c.bob.fails(method, target, headers{"If-Match": tag}, "", 403, "AccessDenied")
+			}
+		}
+	}
+	c.bob.fails("DELETE", "/box/k", headers{"x-amz-if-match-size": "1"}, "", 403, "AccessDenied")
+	c.bob.fails("GET", "/box/k?attributes", headers{"x-amz-object-attributes": "ETag"}, "", 403, "AccessDenied")
+	doc := "<Delete>" + strings.Repeat("<Object><Key>k</Key><ETag>"+etag+"</ETag></Object><Object><Key>none</Key><ETag>"+etag+"</ETag></Object>", 20) + "</Delete>"
+	r := c.bob.ok("POST", "/box?delete", withMD5(doc), doc)
+	if n := strings.Count(r.body, "<Code>AccessDenied</Code>"); n != 40 {
+		t.Errorf("DeleteObjects refuses %d of 40: %s", n, r.body)
+	}
+	c.ann.ok("DELETE", "/box/k", headers{"If-Match": etag}, "")
 }

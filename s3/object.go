@@ -57,7 +57,7 @@ func (s *server) store(c *call, limit int64, check func() error) (o uploaded, er
 		return o, err
 	}
 	attr.Grants = grants
-	cond, err := c.writeConditions()
+	cond, err := s.writeConditions(c)
 	if err != nil {
 		return o, err
 	}
@@ -89,8 +89,9 @@ func (s *server) store(c *call, limit int64, check func() error) (o uploaded, er
 	return o, err
 }
 
-// writeConditions reads the conditions on the object that is replaced.
-func (c *call) writeConditions() (buckets.Conditions, error) {
+// writeConditions reads the conditions on the object that is replaced. One on
+// its ETag is for who may read it, as in S3.
+func (s *server) writeConditions(c *call) (buckets.Conditions, error) {
 	var cond buckets.Conditions
 	if v := strings.Join(c.h.Values("If-None-Match"), ","); v != "" {
 		if strings.Contains(v, ",") {
@@ -103,6 +104,9 @@ func (c *call) writeConditions() (buckets.Conditions, error) {
 			return cond, errNotImplemented.with("Header", "If-Match")
 		}
 		cond.IfMatch = ifMatch(v)
+	}
+	if cond.IfMatch != "" && cond.IfMatch != "*" {
+		return cond, s.askToRead(c, c.key, c.q.Get("versionId"))
 	}
 	return cond, nil
 }

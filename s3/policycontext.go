@@ -64,8 +64,8 @@ func (s *server) conditionValues(c *call, q question, key string, now time.Time)
 	case "s3:versionid":
 		return present(q.version)
 	case "s3:prefix":
-		if c.prefix != "" {
-			return []string{c.prefix}
+		if q.prefix != "" {
+			return []string{q.prefix}
 		}
 		return c.listValues(q, "prefix")
 	case "s3:delimiter":
@@ -193,7 +193,7 @@ func (c *call) lockValues(key string, now time.Time) []string {
 // listValues is a parameter of a listing: on an object the same name means
 // something else.
 func (c *call) listValues(q question, name string) []string {
-	if q.key != "" || c.prefix != "" || !c.q.Has(name) {
+	if q.key != "" || q.prefix != "" || !c.q.Has(name) {
 		return nil
 	}
 	return c.q[name]

@@ -36,7 +36,6 @@ type call struct {
 	found  *found         // what head found, once it was asked
 	tags   []buckets.Tag  // that the body gives the object, once read
 	locks  *lockRequest   // of the object, that the body asks for, once read
-	prefix string         // of a listing that is asked for in place of an object that is missing
 }
 
 // ServeHTTP implements http.Handler. It is the only place that maps errors to
