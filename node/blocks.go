@@ -6,7 +6,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 
-	"github.com/whypfs/whypfs/node/segment"
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 // Block is an IPLD block.
@@ -30,14 +30,14 @@ func (n *Node) HasBlock(ctx context.Context, c cid.Cid) (size int, ok bool) {
 }
 
 // PutBlocks checks the blocks' hashes, stores them and returns when they are durable.
-func (n *Node) PutBlocks(ctx context.Context, blocks []Block, private bool) error {
-	for _, b := range blocks {
-		if !segment.Matches(b.Cid, b.Data) {
+func (n *Node) PutBlocks(ctx context.Context, bs []Block, private bool) error {
+	for _, b := range bs {
+		if !blocks.Matches(b.Cid, b.Data) {
 			return fmt.Errorf("put %s: %w", b.Cid, ErrDamaged)
 		}
 	}
 	batch := n.blocks.Batch(private)
-	for _, b := range blocks {
+	for _, b := range bs {
 		if err := batch.Put(ctx, b.Cid, b.Data); err != nil {
 			return err
 		}

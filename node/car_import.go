@@ -12,7 +12,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/whypfs/whypfs/internal/car"
-	"github.com/whypfs/whypfs/node/segment"
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 const (
@@ -102,7 +102,7 @@ func oneRoot(roots []cid.Cid) (cid.Cid, error) {
 }
 
 // storeCAR stores the blocks, each checked against its CID, and returns which there are.
-func storeCAR(ctx context.Context, in *car.Reader, batch *segment.Batch) (hashSet, error) {
+func storeCAR(ctx context.Context, in *car.Reader, batch blocks.Batch) (hashSet, error) {
 	found := newHashSet()
 	for {
 		if err := ctx.Err(); err != nil {
@@ -118,7 +118,7 @@ func storeCAR(ctx context.Context, in *car.Reader, batch *segment.Batch) (hashSe
 		if err := verifcid.ValidateCid(verifcid.DefaultAllowlist, c); err != nil {
 			return found, badCAR("%s: %v", c, err)
 		}
-		if !segment.Matches(c, data) {
+		if !blocks.Matches(c, data) {
 			return found, badCAR("the bytes of block %s do not have its hash", c)
 		}
 		if c.Prefix().MhType == multihash.IDENTITY {

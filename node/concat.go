@@ -9,7 +9,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
 
-	"github.com/whypfs/whypfs/node/segment"
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 // errOtherShape says that a part's leaves are not those that Import would make
@@ -46,7 +46,7 @@ func (n *Node) Concat(ctx context.Context, parts []File, private bool) (f File, 
 	return File{Root: root.cid, Size: root.size}, joined, nil
 }
 
-func (n *Node) emptyFile(ctx context.Context, batch *segment.Batch) (link, error) {
+func (n *Node) emptyFile(ctx context.Context, batch blocks.Batch) (link, error) {
 	c, err := rawLeaf(nil)
 	if err != nil {
 		return link{}, err
@@ -55,7 +55,7 @@ func (n *Node) emptyFile(ctx context.Context, batch *segment.Batch) (link, error
 }
 
 // rebuild makes a balanced DAG of the leaves of all parts.
-func (n *Node) rebuild(ctx context.Context, parts []File, batch *segment.Batch) (link, error) {
+func (n *Node) rebuild(ctx context.Context, parts []File, batch blocks.Batch) (link, error) {
 	for _, p := range parts[:len(parts)-1] {
 		if p.Size%int64(n.shape.chunk) != 0 {
 			return link{}, errOtherShape // known without reading anything
@@ -113,7 +113,7 @@ func (n *Node) addLeaves(ctx context.Context, t *tree, part File, last bool) err
 var leafPrefix = cid.Prefix{Version: 1, Codec: cid.Raw, MhType: multihash.SHA2_256, MhLength: 32}
 
 // join links the parts as they are under nodes without data.
-func (n *Node) join(ctx context.Context, parts []File, batch *segment.Batch) (link, error) {
+func (n *Node) join(ctx context.Context, parts []File, batch blocks.Batch) (link, error) {
 	t := tree{width: n.shape.width, put: batch.Put}
 	for _, p := range parts {
 		l := link{cid: p.Root, size: p.Size, dag: uint64(p.Size)}

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/whypfs/whypfs/node/segment"
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 const (
@@ -36,7 +36,7 @@ type chunk struct {
 // one holds up the reading and memory stays bounded.
 type importer struct {
 	shape  shape
-	batch  *segment.Batch
+	batch  blocks.Batch
 	hashes []hash.Hash
 	pool   *sync.Pool // of *chunk
 

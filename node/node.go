@@ -12,16 +12,17 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/whypfs/whypfs/node/blocks"
 	"github.com/whypfs/whypfs/node/segment"
 )
 
 var (
 	// ErrNotFound says that a block is not in the local store and could not be restored.
-	ErrNotFound = segment.ErrNotFound
+	ErrNotFound = blocks.ErrNotFound
 	// ErrFull says that the disk has no room for more blocks.
-	ErrFull = segment.ErrFull
+	ErrFull = blocks.ErrFull
 	// ErrDamaged says that a stored block no longer has its hash.
-	ErrDamaged = segment.ErrDamaged
+	ErrDamaged = blocks.ErrDamaged
 )
 
 // Config of a node. Dir is required; the rest works as its zero value.
@@ -51,7 +52,7 @@ type Config struct {
 type Node struct {
 	cfg    Config
 	log    *slog.Logger
-	blocks *segment.Store
+	blocks blocks.Store
 	host   *host
 	shape  shape
 	chunks sync.Pool // of *chunk

@@ -6,18 +6,18 @@ import (
 	"fmt"
 
 	"github.com/ipfs/boxo/blockstore"
-	blocks "github.com/ipfs/go-block-format"
+	blockformat "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
 
-	"github.com/whypfs/whypfs/node/segment"
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 // publicBlocks is the view that bitswap and the gateway have: blocks stored as
 // public, each checked against its CID when read. What is put through it is public.
 func (n *Node) publicBlocks() blockstore.Blockstore { return publicStore{n.blocks} }
 
-type publicStore struct{ blocks *segment.Store }
+type publicStore struct{ blocks blocks.Store }
 
 // notFound gives boxo the error that it knows.
 func notFound(c cid.Cid, err error) error {
@@ -27,7 +27,7 @@ func notFound(c cid.Cid, err error) error {
 	return err
 }
 
-func (p publicStore) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
+func (p publicStore) Get(ctx context.Context, c cid.Cid) (blockformat.Block, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (p publicStore) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
 	if err != nil {
 		return nil, notFound(c, err)
 	}
-	return blocks.NewBlockWithCid(data, c)
+	return blockformat.NewBlockWithCid(data, c)
 }
 
 func (p publicStore) Has(_ context.Context, c cid.Cid) (bool, error) {
@@ -51,14 +51,14 @@ func (p publicStore) GetSize(_ context.Context, c cid.Cid) (int, error) {
 	return size, nil
 }
 
-func (p publicStore) Put(ctx context.Context, b blocks.Block) error {
-	return p.PutMany(ctx, []blocks.Block{b})
+func (p publicStore) Put(ctx context.Context, b blockformat.Block) error {
+	return p.PutMany(ctx, []blockformat.Block{b})
 }
 
-func (p publicStore) PutMany(ctx context.Context, bs []blocks.Block) error {
+func (p publicStore) PutMany(ctx context.Context, bs []blockformat.Block) error {
 	batch := p.blocks.Batch(false)
 	for _, b := range bs {
-		if !segment.Matches(b.Cid(), b.RawData()) {
+		if !blocks.Matches(b.Cid(), b.RawData()) {
 			return fmt.Errorf("put %s: %w", b.Cid(), blockstore.ErrHashMismatch)
 		}
 		if err := batch.Put(ctx, b.Cid(), b.RawData()); err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 
-	"github.com/whypfs/whypfs/node/segment"
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 // Lease keeps blocks that are stored, or found to be stored already, while it
@@ -16,7 +16,7 @@ import (
 func (n *Node) Lease() *Lease { return &Lease{n.blocks.Lease()} }
 
 // Lease is held by an upload.
-type Lease struct{ held *segment.Lease }
+type Lease struct{ held blocks.Lease }
 
 // Release ends the lease; a second call does nothing.
 func (l *Lease) Release() { l.held.Release() }
@@ -36,7 +36,7 @@ type SweepResult struct {
 // node of a live DAG hides what is under it, so with one Sweep removes nothing
 // and returns ErrDamaged.
 func (n *Node) Sweep(ctx context.Context, roots func(yield func(cid.Cid) error) error) (SweepResult, error) {
-	r, err := n.blocks.Sweep(ctx, func(ctx context.Context) (segment.Live, error) {
+	r, err := n.blocks.Sweep(ctx, func(ctx context.Context) (blocks.Live, error) {
 		// The roots come out of a transaction, which is not held open over the walks.
 		var all []cid.Cid
 		err := roots(func(c cid.Cid) error {

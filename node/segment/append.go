@@ -11,6 +11,7 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/whypfs/whypfs/internal/car"
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 const (
@@ -27,8 +28,7 @@ const (
 	reservePart = 64
 )
 
-// A Batch is what one upload stores: one Sync makes all of it durable. It is
-// safe for concurrent use. It needs no end.
+// A Batch is a blocks.Batch.
 type Batch struct {
 	store   *Store
 	private bool
@@ -40,7 +40,9 @@ type Batch struct {
 }
 
 // Batch begins a batch of private or public blocks.
-func (s *Store) Batch(private bool) *Batch {
+func (s *Store) Batch(private bool) blocks.Batch { return s.batch(private) }
+
+func (s *Store) batch(private bool) *Batch {
 	return &Batch{store: s, private: private, ends: map[*segment]int64{}}
 }
 

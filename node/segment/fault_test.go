@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/multiformats/go-multihash"
+
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 // Whatever fails, and whether or not it happened, nothing acknowledged is gone,
@@ -96,7 +98,7 @@ func TestSyncFailureReachesAll(t *testing.T) {
 	kept := testBlock(t, 0)
 	mustPut(t, s, true, kept)
 	one, other, again := s.Batch(false), s.Batch(false), s.Batch(false)
-	for i, b := range []*Batch{one, other} {
+	for i, b := range []blocks.Batch{one, other} {
 		if err := b.Put(t.Context(), testBlock(t, 1+i).cid, testBlock(t, 1+i).data); err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +113,7 @@ func TestSyncFailureReachesAll(t *testing.T) {
 		}
 		return noFault
 	}
-	for i, b := range []*Batch{one, other, again} {
+	for i, b := range []blocks.Batch{one, other, again} {
 		for range 2 {
 			if err := b.Sync(t.Context()); !errors.Is(err, errFault) {
 				t.Errorf("Sync of batch %d = %v, want %v", i, err, errFault)

@@ -2,17 +2,17 @@ package segment
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"hash/crc32"
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-varint"
+
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
-// MaxBlock bounds a block's data. Bitswap carries 2 MiB; what is read back
-// after a crash is not trusted to allocate more than this.
-const MaxBlock = 4 << 20
+// MaxBlock bounds a block's data.
+const MaxBlock = blocks.MaxBlock
 
 const (
 	maxSection = MaxBlock + 256 // with the CID
@@ -71,42 +71,9 @@ func parseMark(b []byte) (m mark, ok bool) {
 	return m, m.length <= maxSection
 }
 
-// multihashOf is c's multihash as a string, without copying.
-func multihashOf(c cid.Cid) string {
-	k := c.KeyString()
-	if len(k) == 34 && k[0] == 0x12 && k[1] == 0x20 {
-		return k // CIDv0 is a bare multihash
-	}
-	for range 2 { // version and codec
-		for len(k) > 0 && k[0]&0x80 != 0 {
-			k = k[1:]
-		}
-		if len(k) > 0 {
-			k = k[1:]
-		}
-	}
-	return k
-}
+func multihashOf(c cid.Cid) string { return blocks.Multihash(c) }
 
-// identityData is the data that an identity CID carries in itself.
-func identityData(c cid.Cid) (data []byte, ok bool) {
-	mh := multihashOf(c)
-	if len(mh) < 2 || mh[0] != 0x00 {
-		return nil, false
-	}
-	n, k, err := varint.FromUvarint([]byte(mh[1:min(len(mh), 11)]))
-	if err != nil || uint64(len(mh)-1-k) != n {
-		return nil, false
-	}
-	return []byte(mh[1+k:]), true
-}
+func identityData(c cid.Cid) (data []byte, ok bool) { return blocks.Identity(c) }
 
 // Matches says whether data has the hash that c names.
-func Matches(c cid.Cid, data []byte) bool {
-	if mh := multihashOf(c); len(mh) == 34 && mh[0] == 0x12 && mh[1] == 0x20 {
-		sum := sha256.Sum256(data)
-		return mh[2:] == string(sum[:])
-	}
-	got, err := c.Prefix().Sum(data)
-	return err == nil && got.Equals(c)
-}
+func Matches(c cid.Cid, data []byte) bool { return blocks.Matches(c, data) }

@@ -3,6 +3,8 @@ package segment
 import (
 	"context"
 	"sync"
+
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 // leases are those that are held. Its zero value has none.
@@ -19,7 +21,7 @@ type Lease struct {
 }
 
 // Lease begins a lease. A sweep that begins while it is held waits for its end.
-func (s *Store) Lease() *Lease {
+func (s *Store) Lease() blocks.Lease {
 	l := &Lease{from: &s.leases, done: make(chan struct{})}
 	s.leases.mu.Lock()
 	defer s.leases.mu.Unlock()

@@ -13,17 +13,16 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 var (
-	// ErrNotFound says that a block is not in the store.
-	ErrNotFound = errors.New("block not found")
-	// ErrFull says that the disk has no room for more blocks.
-	ErrFull = errors.New("disk is full")
-	// ErrDamaged says that a stored block no longer has its hash.
-	ErrDamaged = errors.New("block is damaged")
-	// ErrClosed says that the store was closed.
-	ErrClosed = errors.New("block store is closed")
+	// The errors are those of the contract.
+	ErrNotFound = blocks.ErrNotFound
+	ErrFull     = blocks.ErrFull
+	ErrDamaged  = blocks.ErrDamaged
+	ErrClosed   = blocks.ErrClosed
 )
 
 const (
@@ -41,7 +40,7 @@ type Options struct {
 	space func() (free, total int64, err error) // default: statfs
 }
 
-// Store is a directory of segments.
+// Store is a directory of segments. It is a blocks.Store.
 type Store struct {
 	opt     Options
 	log     *slog.Logger
@@ -371,24 +370,15 @@ func (s *Store) Multihashes() []string {
 	return all
 }
 
-// Usage says what a store holds.
-type Usage struct {
-	Blocks   int64
-	Bytes    int64 // of the blocks, each counted once
-	Disk     int64 // of the segments
-	Free     int64
-	Segments int
-}
-
 // Usage says what the store holds now.
-func (s *Store) Usage() Usage {
+func (s *Store) Usage() blocks.Usage {
 	free, _, err := s.opt.space()
 	if err != nil {
 		s.log.Warn("ask for disk space", "err", err)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	u := Usage{Blocks: int64(s.index.len()), Bytes: s.index.bytes, Free: free, Segments: len(s.segs)}
+	u := blocks.Usage{Blocks: int64(s.index.len()), Bytes: s.index.bytes, Free: free, Segments: len(s.segs)}
 	for _, g := range s.segs {
 		u.Disk += g.written
 	}

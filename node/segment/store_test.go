@@ -179,24 +179,6 @@ func TestSegmentIsCAR(t *testing.T) {
 	}
 }
 
-func TestIdentityIsNotStored(t *testing.T) {
-	s := openTest(t, newMemFiles(), Options{})
-	x := newBlock(t, []byte("inline"), multihash.IDENTITY)
-	mustPut(t, s, false, x)
-	check(t, s, true, x)
-	if u := s.Usage(); u.Blocks != 0 {
-		t.Errorf("Usage() = %+v, want no blocks", u)
-	}
-}
-
-func TestTooLarge(t *testing.T) {
-	s := openTest(t, newMemFiles(), Options{})
-	mustPut(t, s, false, newBlock(t, make([]byte, MaxBlock), multihash.SHA2_256))
-	if err := put(s, false, newBlock(t, make([]byte, MaxBlock+1), multihash.SHA2_256)); err == nil {
-		t.Error("a block beyond MaxBlock was stored")
-	}
-}
-
 func TestPrivateThenPublic(t *testing.T) {
 	d := newMemFiles()
 	s := openTest(t, d, Options{})

@@ -12,6 +12,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/whypfs/whypfs/internal/car"
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 // A segment is rewritten once a minWaste-th of it is waste; with less, copying
@@ -26,15 +27,12 @@ const smallPart = 16
 // blocks in it just when it was to go.
 const maxTries = 1000
 
-// A Live says whether a block, given its multihash, is to be kept.
-type Live func(mh multihash.Multihash) bool
-
-// Swept is what a sweep did.
-type Swept struct {
-	Blocks int64 // removed
-	Bytes  int64 // given back to the disk
-	Kept   int64 // blocks
-}
+type (
+	// Live says whether a block is to be kept.
+	Live = blocks.Live
+	// Swept is what a sweep did.
+	Swept = blocks.Swept
+)
 
 // Sweep removes the blocks that are not live; see the package comment. It asks
 // for live when blocks stored earlier are frozen, and live is used until Sweep
@@ -191,7 +189,7 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 	s := w.store
 	entries := w.entries(g)
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.off, b.off) })
-	w.public, w.private = s.Batch(false), s.Batch(true)
+	w.public, w.private = s.batch(false), s.batch(true)
 	w.public.sweeps, w.private.sweeps = true, true
 	var needed []entry
 	waste := g.synced - int64(len(header))

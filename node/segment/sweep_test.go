@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/multiformats/go-multihash"
 )
@@ -143,23 +142,6 @@ func TestSweepFullDisk(t *testing.T) {
 	}
 }
 
-// A block that is dead to the sweep, but stored again while it runs, stays.
-func TestPutDuringSweep(t *testing.T) {
-	s := openTest(t, newMemFiles(), Options{})
-	x := testBlock(t, 1)
-	mustPut(t, s, false, x, testBlock(t, 2))
-	_, err := s.Sweep(t.Context(), func(context.Context) (Live, error) {
-		l := s.Lease()
-		defer l.Release()
-		return func(multihash.Multihash) bool { return false }, put(s, false, x)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	check(t, s, true, x)
-	checkAbsent(t, s, true, testBlock(t, 2))
-}
-
 // An upload that begins during the sweep may count on a block that it finds.
 func TestFoundDuringSweep(t *testing.T) {
 	for _, trim := range []bool{false, true} {
@@ -188,62 +170,6 @@ func TestFoundDuringSweep(t *testing.T) {
 		sweep(t, s, liveBlocks(t, live)) // it counts for one sweep only
 		checkAbsent(t, s, true, testBlock(t, 1))
 	}
-}
-
-func TestSweepWaitsForLeases(t *testing.T) {
-	s := openTest(t, newMemFiles(), Options{})
-	x := testBlock(t, 1)
-	mustPut(t, s, false, x)
-	early := s.Lease()
-	mustPut(t, s, false, x) // counts on the copy that is here
-	asked := make(chan struct{})
-	swept := make(chan error)
-	go func() {
-		_, err := s.Sweep(t.Context(), func(context.Context) (Live, error) {
-			close(asked)
-			return func(mh multihash.Multihash) bool { return string(mh) == multihashOf(x.cid) }, nil
-		})
-		swept <- err
-	}()
-	for s.frozen() == 0 {
-		time.Sleep(time.Microsecond) // nothing tells of a freeze but the state itself
-	}
-	late := s.Lease() // must not hold it up
-	select {
-	case <-asked:
-		t.Fatal("sweep asked for roots while an earlier lease was held")
-	default:
-	}
-	early.Release()
-	early.Release()
-	if err := <-swept; err != nil {
-		t.Fatal(err)
-	}
-	late.Release()
-	check(t, s, true, x)
-
-	held := s.Lease()
-	defer held.Release()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := s.Sweep(ctx, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("Sweep = %v, want %v", err, context.Canceled)
-	}
-	if s.frozen() != 0 {
-		t.Error("segments are candidates after the sweep ended")
-	}
-}
-
-// frozen counts the candidates.
-func (s *Store) frozen() (n int) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, g := range s.segs {
-		if g.candidate {
-			n++
-		}
-	}
-	return n
 }
 
 // What cannot be read is not removed, and does not keep the rest from being swept.

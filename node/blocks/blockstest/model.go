@@ -1,17 +1,19 @@
-package segment
+package blockstest
 
 import (
 	"context"
-	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 // A metadata is what the model of a store's users knows: how many objects hold a block.
 type metadata struct {
 	mu     sync.Mutex
 	owners map[int]int
+	all    []block
 }
 
 func (m *metadata) add(ids []int, n int) {
@@ -22,34 +24,34 @@ func (m *metadata) add(ids []int, n int) {
 	}
 }
 
-func (m *metadata) live(t testing.TB) Live {
+func (m *metadata) live() blocks.Live {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	live := map[int]bool{}
+	var live []block
 	for i, n := range m.owners {
-		live[i] = n > 0
+		if n > 0 {
+			live = append(live, m.all[i])
+		}
 	}
-	maps.DeleteFunc(live, func(_ int, l bool) bool { return !l })
-	return liveBlocks(t, live)
+	return liveOnly(live...)
 }
 
 // upload stores an object of some blocks, as a client does: under a lease,
 // fetching only what is not here.
-func (m *metadata) upload(t testing.TB, s *Store, r *rand.Rand) []int {
-	l := s.Lease()
+func (m *metadata) upload(t testing.TB, st blocks.Store, r *rand.Rand) []int {
+	l := st.Lease()
 	defer l.Release()
 	var ids []int
 	for range 1 + r.IntN(6) {
-		ids = append(ids, r.IntN(80))
+		ids = append(ids, r.IntN(len(m.all)))
 	}
 	var missing []block
 	for _, i := range ids {
-		x := testBlock(t, i)
-		if _, ok := s.Find(t.Context(), x.cid); !ok || r.IntN(2) == 0 {
-			missing = append(missing, x)
+		if _, ok := st.Find(t.Context(), m.all[i].cid); !ok || r.IntN(2) == 0 {
+			missing = append(missing, m.all[i])
 		}
 	}
-	if err := put(s, r.IntN(2) == 0, missing...); err != nil {
+	if err := put(st, r.IntN(2) == 0, missing...); err != nil {
 		t.Error(err)
 	}
 	m.add(ids, 1)
@@ -57,18 +59,17 @@ func (m *metadata) upload(t testing.TB, s *Store, r *rand.Rand) []int {
 }
 
 // use uploads, reads and deletes objects.
-func (m *metadata) use(t testing.TB, s *Store, r *rand.Rand) {
+func (m *metadata) use(t testing.TB, st blocks.Store, r *rand.Rand) {
 	var mine [][]int
 	for range 120 {
 		if len(mine) > 4 {
 			m.add(mine[0], -1)
 			mine = mine[1:]
 		}
-		mine = append(mine, m.upload(t, s, r))
+		mine = append(mine, m.upload(t, st, r))
 		for _, object := range mine {
 			for _, i := range object {
-				x := testBlock(t, i)
-				if got, err := s.Block(x.cid, false, nil); err != nil || string(got) != string(x.data) {
+				if got, err := st.Block(m.all[i].cid, false, nil); err != nil || string(got) != string(m.all[i].data) {
 					t.Errorf("Block %d = %v", i, err)
 				}
 			}
@@ -77,15 +78,13 @@ func (m *metadata) use(t testing.TB, s *Store, r *rand.Rand) {
 }
 
 // Uploads, reads and sweeps side by side, against a model of what is live.
-func TestConcurrent(t *testing.T) {
-	s, err := Open(t.Context(), t.TempDir(), Options{SegmentSize: 16 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &metadata{owners: map[int]int{}}
+func (s suite) model(t *testing.T) {
+	dir := t.TempDir()
+	st := s.new(t, dir, Options{})
+	m := &metadata{owners: map[int]int{}, all: some(t, 0, 80)}
 	var users sync.WaitGroup
 	for w := range 6 {
-		users.Go(func() { m.use(t, s, rand.New(rand.NewPCG(uint64(w), 5))) })
+		users.Go(func() { m.use(t, st, rand.New(rand.NewPCG(uint64(w), 5))) })
 	}
 	done := make(chan struct{})
 	go func() {
@@ -99,7 +98,7 @@ func TestConcurrent(t *testing.T) {
 			busy = false // and one last sweep
 		default:
 		}
-		got, err := s.Sweep(t.Context(), func(context.Context) (Live, error) { return m.live(t), nil })
+		got, err := st.Sweep(t.Context(), func(context.Context) (blocks.Live, error) { return m.live(), nil })
 		if err != nil {
 			t.Error(err)
 		}
@@ -108,7 +107,10 @@ func TestConcurrent(t *testing.T) {
 	if removed == 0 {
 		t.Error("the sweeps removed nothing")
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+	after := s.new(t, killed(t, dir), Options{})
+	for i, b := range m.all {
+		if m.owners[i] > 0 {
+			check(t, after, false, b)
+		}
 	}
 }
