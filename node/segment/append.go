@@ -11,6 +11,7 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/whypfs/whypfs/internal/car"
+	"github.com/whypfs/whypfs/internal/freespace"
 	"github.com/whypfs/whypfs/node/blocks"
 )
 
@@ -269,7 +270,7 @@ func (s *Store) forBlocks() (free int64, err error) {
 
 // asFull makes an error for want of room ErrFull.
 func asFull(err error) error {
-	if isFull(err) && !errors.Is(err, ErrFull) {
+	if freespace.IsNone(err) && !errors.Is(err, ErrFull) {
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return err

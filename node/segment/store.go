@@ -14,6 +14,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/whypfs/whypfs/internal/freespace"
 	"github.com/whypfs/whypfs/node/blocks"
 )
 
@@ -47,7 +48,7 @@ type Store struct {
 	files   files
 	root    *os.Root // nil with Options.files
 	metrics *metrics
-	leases  leases
+	leases  blocks.Leases
 	sweep   chan struct{} // holds a token while a sweep runs
 
 	// appendMu orders appends. It is taken before mu, and held over the write
@@ -90,7 +91,7 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 		s.root, s.files = root, osFiles{dir: dir, root: root}
 	}
 	if s.opt.space == nil {
-		s.opt.space = func() (int64, int64, error) { return space(dir) }
+		s.opt.space = func() (int64, int64, error) { return freespace.Of(dir) }
 	}
 	if err := s.recover(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store: %w", err), s.closeFiles())
@@ -103,6 +104,9 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// Lease begins a lease.
+func (s *Store) Lease() blocks.Lease { return s.leases.Begin() }
 
 // Close seals the active segment. What was put and not synced may be lost.
 func (s *Store) Close() error {

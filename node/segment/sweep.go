@@ -50,7 +50,7 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 	}
 	candidates := s.candidates()
 	defer s.thaw(candidates)
-	if err := s.leases.wait(ctx); err != nil {
+	if err := s.leases.Wait(ctx); err != nil {
 		return Swept{}, fmt.Errorf("wait for uploads: %w", err)
 	}
 	isLive, err := live(ctx)
