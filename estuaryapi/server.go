@@ -68,7 +68,7 @@ func (s *server) routes() []route {
 
 // New returns Estuary V1's API.
 func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node, opt Options) http.Handler {
-	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.Gateway(), opt: opt, log: opt.Log}
+	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.PathGateway(), opt: opt, log: opt.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

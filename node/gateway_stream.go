@@ -14,7 +14,7 @@ const holdBytes = 4 << 10
 // readers take that, and some caches keep it.
 type streamWriter struct {
 	http.ResponseWriter
-	effort *effort
+	visit  *visit
 	wrote  bool   // the handler has written a status
 	status int    // held back, 0 if none is
 	held   []byte // what of the body is held back
@@ -34,7 +34,7 @@ func (w *streamWriter) WriteHeader(status int) {
 
 func (w *streamWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
-	w.effort.sent.Add(int64(len(p)))
+	w.visit.sent.Add(int64(len(p)))
 	if w.status == 0 {
 		return w.ResponseWriter.Write(p)
 	}

@@ -84,7 +84,7 @@ func TestGatewayHollow(t *testing.T) {
 	}
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		n.Gateway().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/ipfs/"+dir.Cid.String()+path, nil))
+		n.Gateway().ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1/ipfs/"+dir.Cid.String()+path, nil))
 		return w
 	}
 	if w := get("/a"); w.Code == 200 && w.Body.Len() > 0 {

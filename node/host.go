@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +49,8 @@ type host struct {
 	keep     keeper
 	metrics  hostMetrics
 	restorer *restorer
-	gateway  http.Handler
+	names    *names
+	gateway  *gatewayServer
 
 	closed   sync.Once
 	closeErr error
@@ -93,7 +93,10 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 		return nil, err
 	}
 	h := &host{restorer: newRestorer(cfg, local)}
-	if h.gateway, err = newGateway(cfg, blocks, h.restorer); err != nil {
+	if h.names, err = newNames(cfg, h.values); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if h.gateway, err = newGateway(cfg, blocks, h.names, h.restorer); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	if len(cfg.ListenAddrs) == 0 {
@@ -180,6 +183,14 @@ func (h *host) close() error {
 		h.closeErr = errors.Join(errs...)
 	})
 	return h.closeErr
+}
+
+// values is the DHT as a store of IPNS records, nil when it is off.
+func (h *host) values() routing.ValueStore {
+	if h.dht == nil {
+		return nil
+	}
+	return h.dht
 }
 
 func (h *host) addrs() []string {

@@ -32,6 +32,8 @@ type Config struct {
 	Bootstrap   []string // multiaddrs with /p2p/ of peers to keep connections to
 	DHT         string   // "off" (default), "client" or "server"
 
+	Gateway GatewayConfig
+
 	SegmentSize int64 // bytes after which a segment is sealed; default 512 MiB
 
 	// Restore brings the blocks of the DAG under root back into the store. It

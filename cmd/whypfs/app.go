@@ -109,6 +109,7 @@ func (a *app) connect(ctx context.Context) error {
 		ListenAddrs: a.cfg.Libp2pAddrs,
 		Bootstrap:   a.cfg.Bootstrap,
 		DHT:         a.cfg.DHT,
+		Gateway:     a.cfg.Gateway.node(),
 		Restore:     func(ctx context.Context, root cid.Cid) error { return a.buckets.Restore(ctx, root) },
 		Published:   a.published,
 		Log:         a.log.With("pkg", "node"),

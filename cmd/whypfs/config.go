@@ -31,6 +31,7 @@ type config struct {
 	TLSCert     string
 	TLSKey      string
 	PublicURL   string
+	Gateway     gatewaySettings
 
 	Sandbox          bool
 	SandboxEpoch     time.Duration
@@ -83,6 +84,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.SandboxProviders, "sandbox-providers", 8, "storage providers of the sandbox")
 	fs.StringSliceVar(&c.Bootstrap, "bootstrap", nil, "multiaddr, with /p2p/, of a peer to stay connected to; repeatable")
 	fs.StringVar(&c.DHT, "dht", "off", "part in the DHT: off, client or server")
+	c.Gateway.flags(fs)
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
 	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
 	fs.StringVar(&c.S3Ownership, "s3-object-ownership", "BucketOwnerEnforced", "object ownership of new buckets that name none: BucketOwnerEnforced (no ACLs), BucketOwnerPreferred or ObjectWriter")

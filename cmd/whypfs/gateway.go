@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/whypfs/whypfs/node"
+)
+
+// gatewaySettings are the settings of the IPFS gateway beside its address.
+type gatewaySettings struct {
+	Domains     []string
+	Names       dnslinks
+	DNS         string
+	MaxRequests int
+	MaxDuration time.Duration
+	MaxSize     size
+}
+
+// flags declares them on fs.
+func (g *gatewaySettings) flags(fs *pflag.FlagSet) {
+	fs.StringSliceVar(&g.Domains, "gateway-domain", nil, "domain under which every CID and name is an origin of its own, {cid}.ipfs.DOMAIN, as under localhost; needs a wildcard in the DNS and the certificate; repeatable")
+	fs.Var(&g.Names, "dnslink", "`DOMAIN=PATH`: a DNSLink that the gateway knows without the DNS; repeatable")
+	fs.StringVar(&g.DNS, "dnslink-dns", "off", "where the gateway looks up other DNSLinks: off, system, or the URL of a DNS-over-HTTPS server")
+	fs.IntVar(&g.MaxRequests, "gateway-max-requests", 512, "requests that the gateway answers at once; more get 429")
+	fs.DurationVar(&g.MaxDuration, "gateway-max-duration", 24*time.Hour, "how long one request of the gateway may take")
+	fs.Var(&g.MaxSize, "gateway-max-size", "largest file or directory that the gateway serves other than as raw blocks or a CAR; 0: any")
+}
+
+// node is what package node makes of them.
+func (g *gatewaySettings) node() node.GatewayConfig {
+	return node.GatewayConfig{
+		Domains: g.Domains, Names: g.Names, DNS: g.DNS,
+		MaxRequests: g.MaxRequests, MaxDuration: g.MaxDuration, MaxSize: int64(g.MaxSize),
+	}
+}
+
+// dnslinks are DNSLinks by domain, written DOMAIN=PATH, several of them with
+// white space between.
+type dnslinks map[string]string
+
+func (d *dnslinks) Set(v string) error {
+	if *d == nil {
+		*d = dnslinks{}
+	}
+	for _, field := range strings.Fields(v) {
+		domain, path, ok := strings.Cut(field, "=")
+		if !ok || domain == "" || !strings.HasPrefix(path, "/ipfs/") && !strings.HasPrefix(path, "/ipns/") {
+			return errors.New("want DOMAIN=PATH, with a path of /ipfs/ or /ipns/")
+		}
+		if _, twice := (*d)[domain]; twice {
+			return fmt.Errorf("%s is given twice", domain)
+		}
+		(*d)[domain] = path
+	}
+	return nil
+}
+
+func (d *dnslinks) String() string { return "" }
+func (d *dnslinks) Type() string   { return "DOMAIN=PATH" }

@@ -1,0 +1,53 @@
+package node
+
+import (
+	"context"
+	"io"
+
+	"github.com/ipfs/boxo/blockstore"
+	"github.com/ipfs/boxo/files"
+	"github.com/ipfs/boxo/gateway"
+	"github.com/ipfs/boxo/path"
+)
+
+// gatewayBackend is boxo's backend over own, which tells each visit what it
+// reads, and differs where the comments say so.
+type gatewayBackend struct {
+	*gateway.BlocksBackend
+	own blockstore.Blockstore
+}
+
+func (b gatewayBackend) Get(ctx context.Context, p path.ImmutablePath, ranges ...gateway.ByteRange) (gateway.ContentPathMetadata, *gateway.GetResponse, error) {
+	visitOf(ctx).enter(p.RootCid())
+	return b.BlocksBackend.Get(ctx, p, ranges...)
+}
+
+func (b gatewayBackend) GetAll(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, files.Node, error) {
+	visitOf(ctx).enter(p.RootCid())
+	return b.BlocksBackend.GetAll(ctx, p)
+}
+
+func (b gatewayBackend) GetBlock(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, files.File, error) {
+	visitOf(ctx).enter(p.RootCid())
+	return b.BlocksBackend.GetBlock(ctx, p)
+}
+
+func (b gatewayBackend) Head(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, *gateway.HeadResponse, error) {
+	visitOf(ctx).enter(p.RootCid())
+	return b.BlocksBackend.Head(ctx, p)
+}
+
+func (b gatewayBackend) ResolvePath(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, error) {
+	visitOf(ctx).enter(p.RootCid())
+	return b.BlocksBackend.ResolvePath(ctx, p)
+}
+
+// GetCAR answers for absent content with an error, where boxo would send an
+// empty CAR with status 200.
+func (b gatewayBackend) GetCAR(ctx context.Context, p path.ImmutablePath, params gateway.CarParams) (gateway.ContentPathMetadata, io.ReadCloser, error) {
+	visitOf(ctx).enter(p.RootCid())
+	if _, err := b.own.Get(ctx, p.RootCid()); err != nil {
+		return gateway.ContentPathMetadata{}, nil, err
+	}
+	return b.BlocksBackend.GetCAR(ctx, p, params)
+}
