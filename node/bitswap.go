@@ -15,20 +15,17 @@ import (
 // hashes have less than 70 bytes.
 const maxCIDSize = 168
 
-// maxSending are the bytes queued for one peer. boxo's default is 1 MiB: a
-// single block of ours, so that a peer would get them one by one.
-const maxSending = 8 << 20
-
 // newBitswap serves blocks to any peer, and lets Fetch ask connected peers,
 // and with a DHT the providers it names. It announces nothing.
-func newBitswap(ctx context.Context, h p2phost.Host, d *dht.IpfsDHT, blocks blockstore.Blockstore) *bitswap.Bitswap {
+func newBitswap(ctx context.Context, h p2phost.Host, d *dht.IpfsDHT, blocks blockstore.Blockstore, limits Limits) *bitswap.Bitswap {
 	var find routing.ContentDiscovery // stays a nil interface without a DHT
 	if d != nil {
 		find = d
 	}
 	return bitswap.New(ctx, bsnet.NewFromIpfsHost(h), find, blocks,
 		bitswap.MaxCidSize(maxCIDSize),
-		bitswap.MaxOutstandingBytesPerPeer(maxSending),
+		bitswap.MaxOutstandingBytesPerPeer(int(limits.PeerBytes)),
+		bitswap.MaxQueuedWantlistEntriesPerPeer(uint(limits.PeerWants)),
 		// The blocks are in the store before anyone hears of them, so counting
 		// duplicates would cost a lookup for each received block.
 		bitswap.WithoutDuplicatedBlockStats(),

@@ -27,6 +27,14 @@
 // When Import, ImportCAR, Concat, PutBlocks, Publish or Fetch return nil, every block they
 // stored, and every block they found stored, is durable.
 //
+// # Peers
+//
+// By default the node dials nobody and asks no service outside: whom it joins
+// the network through is Config's to say. It stays connected to Config.Peering,
+// dials Config.Bootstrap while it has few connections, and when that fails the
+// peers it was connected to before, which it keeps in Config.Dir/peers. Isolated
+// says that nobody is connected. Limits bound what strangers can make it hold.
+//
 // # Removal
 //
 // The node does not know what is referenced; its caller does. Whoever stores

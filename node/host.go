@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,19 +23,13 @@ import (
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
-	"github.com/multiformats/go-multiaddr"
 )
 
 // ErrNoHost says that the node has no listen addresses, so it has no libp2p host.
 var ErrNoHost = errors.New("node has no libp2p host")
 
-// Connections are trimmed to lowConns once there are more than highConns;
-// those to bootstrap peers are never trimmed.
-const (
-	lowConns  = 256
-	highConns = 384
-	connGrace = 30 * time.Second
-)
+// connGrace is how long a new connection is not trimmed.
+const connGrace = 30 * time.Second
 
 // host is what a node shows to others: the libp2p host with bitswap and the
 // DHT, and the HTTP gateway. It reads public blocks only; nothing in it can
@@ -47,6 +40,8 @@ type host struct {
 	dht  *dht.IpfsDHT // nil when off
 
 	keep     keeper
+	join     *joiner
+	backups  *backups
 	metrics  hostMetrics
 	restorer *restorer
 	names    *names
@@ -88,7 +83,14 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 	if err != nil {
 		return nil, err
 	}
-	keep, err := bootstrapPeers(cfg.Bootstrap)
+	if cfg.Limits, err = cfg.Limits.withDefaults(); err != nil {
+		return nil, err
+	}
+	peering, err := parsePeers("peering", cfg.Peering)
+	if err != nil {
+		return nil, err
+	}
+	bootstrap, err := parsePeers("bootstrap", cfg.Bootstrap)
 	if err != nil {
 		return nil, err
 	}
@@ -100,34 +102,57 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	if len(cfg.ListenAddrs) == 0 {
-		if on || len(keep) > 0 {
-			return nil, fmt.Errorf("a DHT or bootstrap peers: %w", ErrNoHost)
+		if on || len(peering)+len(bootstrap) > 0 {
+			return nil, fmt.Errorf("a DHT, peering or bootstrap peers: %w", ErrNoHost)
 		}
 		return h, nil
 	}
-	if err := h.listen(cfg, mode, on, keep); err != nil {
+	if err := h.start(ctx, cfg, mode, on, peering, bootstrap, blocks); err != nil {
 		return nil, errors.Join(err, h.close())
-	}
-	// The exchange outlives Open; close ends it.
-	h.swap = newBitswap(context.WithoutCancel(ctx), h.p2p, h.dht, blocks)
-	h.metrics.register(cfg.Metrics, h)
-	h.keep.start(h.p2p, keep, cfg.Log)
-	if h.dht != nil {
-		if err := h.dht.Bootstrap(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("bootstrap DHT: %w", err), h.close())
-		}
 	}
 	cfg.Log.InfoContext(ctx, "libp2p host listens", "peer", h.p2p.ID().String(), "addrs", h.addrs())
 	return h, nil
 }
 
+// start starts the libp2p host and what runs on it.
+func (h *host) start(ctx context.Context, cfg Config, mode dht.ModeOpt, on bool, peering, bootstrap []peer.AddrInfo, blocks blockstore.Blockstore) error {
+	backups, err := openBackups(cfg.Dir, cfg.Log)
+	if err != nil {
+		return err
+	}
+	// The DHT asks for these when its table is empty.
+	known := func() []peer.AddrInfo { return slices.Concat(bootstrap, peering, backups.list()) }
+	if err := h.listen(cfg, mode, on, known); err != nil {
+		return err
+	}
+	// The exchange outlives Open; close ends it.
+	h.swap = newBitswap(context.WithoutCancel(ctx), h.p2p, h.dht, blocks, cfg.Limits)
+	h.metrics.register(cfg.Metrics, h)
+	if err := backups.start(h.p2p, slices.Concat(bootstrap, peering)); err != nil {
+		return err
+	}
+	h.backups = backups
+	h.keep.start(h.p2p, peering, cfg.Log)
+	h.join = startJoiner(h.p2p, bootstrap, backups, cfg.Log)
+	if h.dht != nil {
+		if err := h.dht.Bootstrap(ctx); err != nil {
+			return fmt.Errorf("bootstrap DHT: %w", err)
+		}
+	}
+	return nil
+}
+
 // listen starts the libp2p host, and the DHT as its peer routing.
-func (h *host) listen(cfg Config, mode dht.ModeOpt, on bool, bootstrap []peer.AddrInfo) error {
+func (h *host) listen(cfg Config, mode dht.ModeOpt, on bool, known func() []peer.AddrInfo) error {
 	key, err := identity(cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("libp2p identity: %w", err)
 	}
-	conns, err := connmgr.NewConnManager(lowConns, highConns, connmgr.WithGracePeriod(connGrace))
+	conns, err := connmgr.NewConnManager(cfg.Limits.LowConns, cfg.Limits.HighConns, connmgr.WithGracePeriod(connGrace))
+	if err != nil {
+		return err
+	}
+	resources, err := cfg.Limits.manager(cfg.Metrics != nil)
 	if err != nil {
 		return err
 	}
@@ -145,6 +170,7 @@ func (h *host) listen(cfg Config, mode dht.ModeOpt, on bool, bootstrap []peer.Ad
 		libp2p.Security(libp2ptls.ID, libp2ptls.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.ConnectionManager(conns),
+		libp2p.ResourceManager(resources),
 		libp2p.DisableRelay(),
 		// Nobody is asked whether we can be reached: the operator says so by
 		// the listen addresses.
@@ -153,7 +179,7 @@ func (h *host) listen(cfg Config, mode dht.ModeOpt, on bool, bootstrap []peer.Ad
 	}
 	if on {
 		opts = append(opts, libp2p.Routing(func(p p2phost.Host) (routing.PeerRouting, error) {
-			h.dht, err = dht.New(p, dht.Mode(mode), dht.BootstrapPeers(bootstrap...))
+			h.dht, err = dht.New(p, dht.Mode(mode), dht.BootstrapPeersFunc(known))
 			return h.dht, err
 		}))
 	}
@@ -169,6 +195,8 @@ func (h *host) close() error {
 	h.closed.Do(func() {
 		h.restorer.close()
 		h.keep.stop()
+		h.join.stop()
+		h.backups.stop()
 		h.metrics.unregister()
 		var errs []error
 		if h.swap != nil {
@@ -191,76 +219,4 @@ func (h *host) values() routing.ValueStore {
 		return nil
 	}
 	return h.dht
-}
-
-func (h *host) addrs() []string {
-	if h.p2p == nil {
-		return nil
-	}
-	var out []string
-	for _, a := range h.p2p.Addrs() {
-		out = append(out, a.String()+"/p2p/"+h.p2p.ID().String())
-	}
-	return out
-}
-
-// ID is the libp2p peer id, "" without a host.
-func (n *Node) ID() string {
-	if n.host.p2p == nil {
-		return ""
-	}
-	return n.host.p2p.ID().String()
-}
-
-// Addrs are the addresses others can dial, with /p2p/.
-func (n *Node) Addrs() []string { return n.host.addrs() }
-
-// Peer is a connected peer.
-type Peer struct{ ID, Addr string }
-
-// Peers are the connected peers, by ID.
-func (n *Node) Peers() []Peer {
-	if n.host.p2p == nil {
-		return nil
-	}
-	var out []Peer
-	for _, c := range n.host.p2p.Network().Conns() {
-		out = append(out, Peer{ID: c.RemotePeer().String(), Addr: c.RemoteMultiaddr().String()})
-	}
-	byID := func(a, b Peer) int { return strings.Compare(a.ID, b.ID) }
-	slices.SortStableFunc(out, byID)
-	// Two peers may hold two connections when both dialled at once.
-	return slices.CompactFunc(out, func(a, b Peer) bool { return a.ID == b.ID })
-}
-
-// Connect dials a peer, given a multiaddr with /p2p/. Dialling a connected
-// peer does nothing.
-func (n *Node) Connect(ctx context.Context, addr string) error {
-	if n.host.p2p == nil {
-		return fmt.Errorf("connect to %s: %w", addr, ErrNoHost)
-	}
-	info, err := peer.AddrInfoFromString(addr)
-	if err != nil {
-		return fmt.Errorf("connect to %q: %w", addr, err)
-	}
-	if err := n.host.p2p.Connect(ctx, *info); err != nil {
-		return fmt.Errorf("connect to %s: %w", addr, err)
-	}
-	return nil
-}
-
-// bootstrapPeers parses multiaddrs with /p2p/, joining those of one peer.
-func bootstrapPeers(addrs []string) ([]peer.AddrInfo, error) {
-	var mas []multiaddr.Multiaddr
-	for _, s := range addrs {
-		a, err := multiaddr.NewMultiaddr(s)
-		if err != nil {
-			return nil, fmt.Errorf("bootstrap peer %q: %w", s, err)
-		}
-		if _, err := peer.AddrInfoFromP2pAddr(a); err != nil {
-			return nil, fmt.Errorf("bootstrap peer %q: %w", s, err)
-		}
-		mas = append(mas, a)
-	}
-	return peer.AddrInfosFromP2pAddrs(mas...)
 }

@@ -38,6 +38,12 @@ func (m *hostMetrics) register(reg prometheus.Registerer, h *host) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("peers", "Connected peers.")), func() float64 {
 			return float64(len(h.p2p.Network().Peers()))
 		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("isolated", "1 while no peer is connected: only those who dial this node find it.")), func() float64 {
+			if len(h.p2p.Network().Peers()) == 0 {
+				return 1
+			}
+			return 0
+		}),
 		counter("bitswap_sent_blocks_total", "Blocks sent to peers.", func(s *bitswap.Stat) uint64 { return s.BlocksSent }),
 		counter("bitswap_sent_bytes_total", "Bytes of the blocks sent to peers.", func(s *bitswap.Stat) uint64 { return s.DataSent }),
 		counter("bitswap_received_blocks_total", "Blocks received from peers.", func(s *bitswap.Stat) uint64 { return s.BlocksReceived }),

@@ -111,6 +111,10 @@ func TestHostConfig(t *testing.T) {
 		// Half a configuration that would silently do nothing.
 		{"DHT without a host", Config{DHT: "client"}},
 		{"bootstrap peers without a host", Config{Bootstrap: []string{peerAddr}}},
+		{"peering without a host", Config{Peering: []string{peerAddr}}},
+		{"peering address without a peer", Config{Peering: []string{"/ip4/127.0.0.1/tcp/1"}, ListenAddrs: []string{loopback}}},
+		{"trimming to more than what is trimmed", Config{Limits: Limits{LowConns: 9, HighConns: 8}, ListenAddrs: []string{loopback}}},
+		{"negative limit", Config{Limits: Limits{PeerBytes: -1}, ListenAddrs: []string{loopback}}},
 	}
 	for _, tt := range tests {
 		tt.cfg.Dir = t.TempDir()
@@ -258,7 +262,7 @@ func awaitConnected(t *testing.T, h *host, id peer.ID, want network.Connectednes
 	await(t, fmt.Sprintf("%v to %s", want, id), func() bool { return h.p2p.Network().Connectedness(id) == want })
 }
 
-func TestBootstrapPeersAreKept(t *testing.T) {
+func TestPeeringPeersAreKept(t *testing.T) {
 	dir := t.TempDir()
 	b := newTestHost(t, Config{Dir: dir, ListenAddrs: []string{loopback}}, newMemBlocks())
 	id, addr := b.p2p.ID(), b.addrs()[0]
@@ -268,8 +272,11 @@ func TestBootstrapPeersAreKept(t *testing.T) {
 	}
 	listen, _ := peer.SplitAddr(port)
 
-	a := newTestHost(t, Config{ListenAddrs: []string{loopback}, Bootstrap: []string{addr}}, newMemBlocks())
+	a := newTestHost(t, Config{ListenAddrs: []string{loopback}, Peering: []string{addr}}, newMemBlocks())
 	awaitConnected(t, a, id, network.Connected)
+	if !a.p2p.ConnManager().IsProtected(id, "") {
+		t.Error("the connection may be trimmed")
+	}
 	if err := b.close(); err != nil {
 		t.Fatal(err)
 	}

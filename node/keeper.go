@@ -34,7 +34,7 @@ func (k *keeper) start(h p2phost.Host, peers []peer.AddrInfo, log *slog.Logger) 
 		if p.ID == h.ID() {
 			continue // one list of peers may serve a whole fleet
 		}
-		h.ConnManager().Protect(p.ID, "bootstrap")
+		h.ConnManager().Protect(p.ID, "peering")
 		// One signal is enough: the loop looks at the connection itself.
 		lost := make(chan struct{}, 1)
 		h.Network().Notify(&network.NotifyBundle{DisconnectedF: func(_ network.Network, c network.Conn) {
@@ -74,7 +74,7 @@ func keepPeer(ctx context.Context, h p2phost.Host, p peer.AddrInfo, lost <-chan 
 		if err == nil {
 			wait = redialMin
 		} else {
-			log.DebugContext(ctx, "bootstrap peer does not answer", "peer", p.ID.String(), "err", err)
+			log.DebugContext(ctx, "peering peer does not answer", "peer", p.ID.String(), "err", err)
 		}
 		// The pause comes after a success too, so that a peer that hangs up
 		// at once is not dialled in a tight loop. It is spread so that a

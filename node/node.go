@@ -29,9 +29,15 @@ var (
 type Config struct {
 	Dir         string   // blocks and the libp2p identity live here
 	ListenAddrs []string // libp2p multiaddrs; none: no host, no bitswap
-	Bootstrap   []string // multiaddrs with /p2p/ of peers to keep connections to
 	DHT         string   // "off" (default), "client" or "server"
 
+	// Both are multiaddrs with /p2p/. Bootstrap peers are dialled while the node
+	// has few connections, and after them the peers it was connected to before;
+	// connections to Peering are always kept. Without either, and by default,
+	// the node dials nobody.
+	Bootstrap, Peering []string
+
+	Limits  Limits // of the libp2p host
 	Gateway GatewayConfig
 
 	SegmentSize int64 // bytes after which a segment is sealed; default 512 MiB

@@ -108,7 +108,9 @@ func (a *app) connect(ctx context.Context) error {
 		Dir:         a.cfg.Data,
 		ListenAddrs: a.cfg.Libp2pAddrs,
 		Bootstrap:   a.cfg.Bootstrap,
+		Peering:     a.cfg.Peering,
 		DHT:         a.cfg.DHT,
+		Limits:      a.cfg.network.limits(),
 		Gateway:     a.cfg.Gateway.node(),
 		Restore:     func(ctx context.Context, root cid.Cid) error { return a.buckets.Restore(ctx, root) },
 		Published:   a.published,
@@ -260,6 +262,6 @@ func stored(c config) (config, error) {
 	if err := full.load(fs, os.LookupEnv); err != nil {
 		return c, usageError{err}
 	}
-	full.Libp2pAddrs, full.Sandbox = nil, false
+	full.network, full.Sandbox = network{DHT: "off"}, false
 	return full, nil
 }

@@ -26,7 +26,6 @@ type config struct {
 	S3Addr      string
 	APIAddr     string
 	GatewayAddr string
-	Libp2pAddrs []string
 	Roles       []string
 	TLSCert     string
 	TLSKey      string
@@ -37,8 +36,7 @@ type config struct {
 	SandboxEpoch     time.Duration
 	SandboxProviders int
 
-	Bootstrap []string
-	DHT       string
+	network
 
 	S3Region    string
 	S3Domain    string
@@ -74,7 +72,6 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.S3Addr, "s3-addr", "127.0.0.1:9000", "address of the S3 API")
 	fs.StringVar(&c.APIAddr, "api-addr", "127.0.0.1:3004", "address of the Estuary API, web UI, pieces, health and metrics")
 	fs.StringVar(&c.GatewayAddr, "gateway-addr", "127.0.0.1:8080", "address of the IPFS gateway")
-	fs.StringSliceVar(&c.Libp2pAddrs, "libp2p-addr", []string{"/ip4/127.0.0.1/tcp/4001"}, "multiaddr the libp2p host listens on; repeatable")
 	fs.StringSliceVar(&c.Roles, "role", []string{"api", "core"}, "what this process does: api serves clients, core runs jobs and deals")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "PEM certificate chain; with it the three HTTP addresses speak HTTPS")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "PEM private key of --tls-cert")
@@ -82,8 +79,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Sandbox, "sandbox", false, "add a Filecoin network on loopback: a chain and storage providers")
 	fs.DurationVar(&c.SandboxEpoch, "sandbox-epoch", 250*time.Millisecond, "duration of one epoch of the sandbox")
 	fs.IntVar(&c.SandboxProviders, "sandbox-providers", 8, "storage providers of the sandbox")
-	fs.StringSliceVar(&c.Bootstrap, "bootstrap", nil, "multiaddr, with /p2p/, of a peer to stay connected to; repeatable")
-	fs.StringVar(&c.DHT, "dht", "off", "part in the DHT: off, client or server")
+	c.network.flags(fs)
 	c.Gateway.flags(fs)
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
 	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
@@ -234,9 +230,7 @@ func (c *config) check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("--tls-cert and --tls-key go together")
 	}
-	if c.DHT != "off" && c.DHT != "client" && c.DHT != "server" {
-		bad("--dht: %q is not off, client or server", c.DHT)
-	}
+	c.network.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
 	}

@@ -174,7 +174,10 @@ func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/piece/", stats.Wrap("piece", a.deals.PieceHandler()))
 	mux.Handle("/metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "ok\n")
+		a.writeIsolation(w)
+	})
 	mux.HandleFunc("/readyz", a.readyz)
 	if a.cfg.role("api") {
 		ui := web.New(a.buckets, a.deals, a.accounts, a.node, a.queue, web.Options{
@@ -197,6 +200,7 @@ func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	io.WriteString(w, "ready\n")
+	a.writeIsolation(w)
 }
 
 // stallLimit is how long a client may send nothing of a body, or take nothing
