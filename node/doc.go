@@ -22,6 +22,13 @@
 // it can follow: dag-pb, dag-cbor and dag-json, with leaves that are raw, cbor
 // or json. OpenDAG reads a DAG as a sequence of bytes: a file's own, or a CAR.
 //
+// # Directories
+//
+// DirWriter makes and changes UnixFS directories of the same profile: one node
+// up to 256 KiB, above it a HAMT. What a directory is depends on its entries
+// alone, not on how they came, and a change writes the nodes on the way to it.
+// DirBuilder makes one of any number of entries in bounded memory.
+//
 // # Promises
 //
 // When Import, ImportCAR, Concat, PutBlocks, Publish or Fetch return nil, every block they
@@ -45,6 +52,7 @@
 // before that moment, whose holders may count on frozen blocks, and only then
 // asks for the live roots. Frozen blocks that no root reaches are removed.
 // Leases taken later do not hold it up, and what they protect is not frozen.
+// Of trees, which SweepTrees is told besides, it keeps the directories alone.
 // Reads, writes and further leases go on meanwhile. Sweep must not be called by
 // someone who holds a lease: it would wait for itself.
 //

@@ -36,21 +36,32 @@ type SweepResult struct {
 // node of a live DAG hides what is under it, so with one Sweep removes nothing
 // and returns ErrDamaged.
 func (n *Node) Sweep(ctx context.Context, roots func(yield func(cid.Cid) error) error) (SweepResult, error) {
+	return n.SweepTrees(ctx, roots, func(func(cid.Cid) error) error { return nil })
+}
+
+// SweepTrees is Sweep, with directories of which only the nodes stay: what
+// their entries name stays for other reasons or not at all. trees is called
+// after roots. A damaged node of a tree does not keep the others: whoever made
+// the tree can make it again.
+func (n *Node) SweepTrees(ctx context.Context, roots, trees func(yield func(cid.Cid) error) error) (SweepResult, error) {
 	r, err := n.blocks.Sweep(ctx, func(ctx context.Context) (blocks.Live, error) {
-		// The roots come out of a transaction, which is not held open over the walks.
-		var all []cid.Cid
-		err := roots(func(c cid.Cid) error {
-			all = append(all, c)
-			return ctx.Err()
-		})
+		// They come out of transactions, which are not held open over the walks.
+		whole, err := collect(ctx, roots)
 		if err != nil {
 			return nil, fmt.Errorf("list roots: %w", err)
 		}
+		dirs, err := collect(ctx, trees)
+		if err != nil {
+			return nil, fmt.Errorf("list trees: %w", err)
+		}
 		m := marker{n: n, hashes: newHashSet(), walked: cid.NewSet()}
-		for _, root := range all {
+		for _, root := range whole {
 			if err := m.mark(ctx, root); err != nil {
 				return nil, err
 			}
+		}
+		if err := m.markDirs(ctx, dirs); err != nil {
+			return nil, err
 		}
 		return m.hashes.has, nil
 	})
@@ -58,6 +69,14 @@ func (n *Node) Sweep(ctx context.Context, roots func(yield func(cid.Cid) error) 
 		err = fmt.Errorf("sweep: %w", err)
 	}
 	return SweepResult{Blocks: r.Blocks, Bytes: r.Bytes, Kept: r.Kept}, err
+}
+
+func collect(ctx context.Context, yields func(func(cid.Cid) error) error) (all []cid.Cid, err error) {
+	err = yields(func(c cid.Cid) error {
+		all = append(all, c)
+		return ctx.Err()
+	})
+	return all, err
 }
 
 // A marker collects the multihashes of blocks that roots reach.
@@ -100,4 +119,39 @@ func (m *marker) reach(c cid.Cid) {
 	if hasLinks(c) && m.walked.Visit(c) {
 		m.todo = append(m.todo, c)
 	}
+}
+
+// markDirs notes the nodes of directories, and of the directories in them, and
+// nothing else that their entries name.
+func (m *marker) markDirs(ctx context.Context, todo []cid.Cid) error {
+	seen := cid.NewSet()
+	for len(todo) > 0 {
+		c := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !seen.Visit(c) {
+			continue
+		}
+		data, err := m.n.Block(ctx, c)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if errors.Is(err, ErrDamaged) {
+			m.n.log.WarnContext(ctx, "damaged node in a tree", "cid", c.String(), "err", err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("mark tree: %w", err)
+		}
+		links, _, err := parseDir(c, data)
+		if err != nil {
+			continue // a file
+		}
+		m.hashes.add(c.Hash())
+		for _, l := range links {
+			if l.Cid.Type() == cid.DagProtobuf {
+				todo = append(todo, l.Cid)
+			}
+		}
+	}
+	return nil
 }
