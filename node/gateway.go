@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 
@@ -17,6 +18,9 @@ import (
 // GatewayConfig.Domains and localhost, and by Host for domains whose DNSLink is
 // known. It never fetches from the network.
 //
+// Beside content it serves the delegated routing API, /routing/v1/, as far as
+// RoutingConfig says.
+//
 // On a miss it calls Config.Restore, once per request for each root that may
 // hold the block, unless the block is here but private, or Config.Published
 // says no. While that takes longer the answer is 503 with Retry-After, and the
@@ -31,11 +35,12 @@ func (n *Node) PathGateway() http.Handler { return n.host.gateway.paths() }
 type gatewayServer struct {
 	byHost http.Handler // looks at the Host, then does as byPath
 	byPath http.Handler
+	routes http.Handler // paths under routingPath
 	hosts  map[string]*gateway.PublicGateway
 }
 
 // newGateway makes the handler over blocks, which holds the public blocks only.
-func newGateway(cfg Config, blocks blockstore.Blockstore, names *names, restore *restorer) (*gatewayServer, error) {
+func newGateway(cfg Config, blocks blockstore.Blockstore, names *names, restore *restorer, routes http.Handler) (*gatewayServer, error) {
 	limits, err := cfg.Gateway.check()
 	if err != nil {
 		return nil, err
@@ -78,6 +83,7 @@ func newGateway(cfg Config, blocks blockstore.Blockstore, names *names, restore 
 	return &gatewayServer{
 		byHost: gateway.NewHostnameHandler(config, backend, byPath),
 		byPath: byPath,
+		routes: routes,
 		hosts:  config.PublicGateways,
 	}, nil
 }
@@ -100,11 +106,40 @@ func (g *gatewayServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.connect(w, r)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, routingPath) && !g.isOrigin(r) {
+		g.routes.ServeHTTP(w, r)
+		return
+	}
 	serveVisit(g.byHost, w, r)
 }
 
 func (g *gatewayServer) paths() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveVisit(g.byPath, w, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, routingPath) {
+			g.routes.ServeHTTP(w, r)
+			return
+		}
+		serveVisit(g.byPath, w, r)
+	})
+}
+
+// isOrigin says whether every path of the request's host is one inside some
+// content: {cid}.ipfs.{domain}.
+func (g *gatewayServer) isOrigin(r *http.Request) bool {
+	host := r.Header.Get("X-Forwarded-Host") // as boxo does
+	if host == "" {
+		host = r.Host
+	}
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = canonical(host)
+	for domain := range g.hosts {
+		if strings.HasSuffix(host, "."+domain) {
+			return true
+		}
+	}
+	return false
 }
 
 // connect lets a client that takes this gateway for an HTTP proxy go on: what

@@ -83,6 +83,9 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Routing.DHT && !on {
+		return nil, errors.New("delegated routing is to ask the DHT, which is off")
+	}
 	if cfg.Limits, err = cfg.Limits.withDefaults(); err != nil {
 		return nil, err
 	}
@@ -98,7 +101,11 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 	if h.names, err = newNames(cfg, h.values); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	if h.gateway, err = newGateway(cfg, blocks, h.names, h.restorer); err != nil {
+	routes, err := newRouting(cfg, h, blocks)
+	if err != nil {
+		return nil, fmt.Errorf("delegated routing: %w", err)
+	}
+	if h.gateway, err = newGateway(cfg, blocks, h.names, h.restorer, routes); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	if len(cfg.ListenAddrs) == 0 {

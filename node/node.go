@@ -39,6 +39,7 @@ type Config struct {
 
 	Limits  Limits // of the libp2p host
 	Gateway GatewayConfig
+	Routing RoutingConfig
 
 	SegmentSize int64 // bytes after which a segment is sealed; default 512 MiB
 

@@ -112,6 +112,7 @@ func (a *app) connect(ctx context.Context) error {
 		DHT:         a.cfg.DHT,
 		Limits:      a.cfg.network.limits(),
 		Gateway:     a.cfg.Gateway.node(),
+		Routing:     a.cfg.network.routing(),
 		Restore:     func(ctx context.Context, root cid.Cid) error { return a.buckets.Restore(ctx, root) },
 		Published:   a.published,
 		Log:         a.log.With("pkg", "node"),

@@ -22,6 +22,10 @@ type network struct {
 	Libp2pHighConns int
 	BitswapBytes    size
 	BitswapWants    int
+
+	RoutingDHT bool
+	RoutingPut bool
+	GatewayURL string
 }
 
 func (n *network) flags(fs *pflag.FlagSet) {
@@ -36,12 +40,23 @@ func (n *network) flags(fs *pflag.FlagSet) {
 	n.BitswapBytes = 8 << 20
 	fs.Var(&n.BitswapBytes, "bitswap-peer-bytes", "bytes queued for one bitswap peer at most")
 	fs.IntVar(&n.BitswapWants, "bitswap-peer-wants", 1024, "wants remembered of one bitswap peer at most")
+	fs.BoolVar(&n.RoutingDHT, "routing-dht", false, "the routing API (/routing/v1 on --gateway-addr) asks the DHT for what is not here; it needs --dht")
+	fs.BoolVar(&n.RoutingPut, "routing-put", false, "the routing API keeps IPNS records of anyone, signed by their keys")
+	fs.StringVar(&n.GatewayURL, "gateway-url", "", "URL under which others reach --gateway-addr; the routing API tells it as a place to read from")
+}
+
+// routing is what package node makes of the settings of the routing API.
+func (n *network) routing() node.RoutingConfig {
+	return node.RoutingConfig{DHT: n.RoutingDHT, Put: n.RoutingPut, GatewayURL: n.GatewayURL}
 }
 
 // check adds what cannot work to bad.
 func (n *network) check(bad func(format string, args ...any)) {
 	if n.DHT != "off" && n.DHT != "client" && n.DHT != "server" {
 		bad("--dht: %q is not off, client or server", n.DHT)
+	}
+	if n.RoutingDHT && n.DHT == "off" {
+		bad("--routing-dht needs --dht=client or --dht=server")
 	}
 	if n.Libp2pFiles < 0 {
 		bad("--libp2p-files: %d is negative", n.Libp2pFiles)
