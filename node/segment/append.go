@@ -19,8 +19,6 @@ const (
 	// maxDirty bounds what one batch leaves unsynced: a large upload shares its
 	// segment with small ones, whose sync writes its bytes too.
 	maxDirty = 32 << 20
-	// Blocks up to smallBlock are written with their mark in one call.
-	smallBlock = 64 << 10
 	// askEvery is how many bytes are written between questions for free space.
 	askEvery = 16 << 20
 	// Metadata shares the disk with blocks and must still be able to change,
@@ -194,7 +192,7 @@ func (s *Store) append(m mark, head, data []byte, e *entry) (g *segment, full []
 	}
 	g = s.active
 	off := g.written
-	if err := s.write(g.file, off, m, head, data); err != nil {
+	if err := s.write(g.tail, m, head, data); err != nil {
 		s.unasked = 0
 		return nil, append(full, s.endActive()), fmt.Errorf("write segment %d: %w", g.id, err)
 	}
@@ -229,18 +227,9 @@ func (s *Store) endActive() *segment {
 	return g
 }
 
-func (s *Store) write(f file, off int64, m mark, head, data []byte) error {
+func (s *Store) write(t *tail, m mark, head, data []byte) error {
 	enc := m.encode()
-	s.scratch = append(append(s.scratch[:0], enc[:]...), head...)
-	if len(data) <= smallBlock {
-		s.scratch = append(s.scratch, data...)
-		data = nil
-	}
-	n, err := f.WriteAt(s.scratch, off)
-	if err == nil && len(data) > 0 {
-		_, err = f.WriteAt(data, off+int64(n))
-	}
-	return err
+	return t.Append(enc[:], head, data)
 }
 
 // checkSpace says whether n bytes more leave the reserve untouched.

@@ -34,12 +34,14 @@
 // A block is durable when Batch.Sync returned nil after its Batch.Put: its
 // bytes, the header of its segment and the name of the segment in the directory
 // are synced. One fdatasync serves all who wait when it starts; there are no
-// timers.
+// timers. Before that a block may be in memory only: what is appended is written
+// in pieces of 1 MiB, past the page cache, and what is synced before a piece is
+// full is filled up to the page with zeros, which go when the segment is sealed.
 //
 // After a failed sync nobody knows what the kernel kept, so the segment is
 // sealed where it was last known to be synced, whatever came after that is
-// forgotten, and those who wait for it get the error. After a failed write it
-// is sealed before the record that failed. Either way the next block starts a
+// forgotten, and those who wait for it get the error. A failed write is one that
+// cannot be synced. The next block starts a
 // new segment. No room for a block is ErrFull; reads go on, and so do writes
 // once there is room.
 //

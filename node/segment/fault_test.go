@@ -140,7 +140,7 @@ func TestDiskFull(t *testing.T) {
 			} else {
 				s.unasked = askEvery // finds out by the write
 			}
-			x := newBlock(t, fmt.Appendf(make([]byte, 500), "reserve %v", reserve), 0x12)
+			x := newBlock(t, fmt.Appendf(make([]byte, 2*pageSize), "reserve %v", reserve), 0x12)
 			for range 3 {
 				if err := put(s, false, x); !errors.Is(err, ErrFull) {
 					t.Fatalf("Put on a full disk = %v, want %v", err, ErrFull)
@@ -148,7 +148,7 @@ func TestDiskFull(t *testing.T) {
 				check(t, s, true, someBlocks(t, 0, 10)...)
 				checkAbsent(t, s, true, x)
 			}
-			d.capacity += 10000
+			d.capacity += 8 * pageSize
 			mustPut(t, s, false, x)
 			check(t, s, true, x)
 			check(t, openTest(t, d.killed(), Options{}), true, append(someBlocks(t, 0, 10), x)...)
@@ -307,10 +307,17 @@ func TestFoundAfterKill(t *testing.T) {
 		s := openTest(t, d, Options{})
 		mustPut(t, s, false, testBlock(t, 0))
 		x := testBlock(t, 1)
-		if err := s.Batch(false).Put(t.Context(), x.cid, x.data); err != nil {
-			t.Fatal(err)
+		killed := d
+		d.hook = func(op, _ string) fault {
+			if op == "sync" && killed == d {
+				d.mu.Unlock()
+				killed = d.killed() // before its sync
+				d.mu.Lock()
+			}
+			return noFault
 		}
-		d = d.killed()
+		mustPut(t, s, false, x)
+		d = killed
 		s = openTest(t, d, Options{})
 		check(t, s, true, x)
 		mustPut(t, s, false, x)

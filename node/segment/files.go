@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 )
 
 // files is the directory of a store. Tests put faults and crashes behind it.
@@ -17,10 +18,15 @@ type files interface {
 	sync() error
 }
 
-// file is one open file. Sync makes its data and length durable.
+// file is one open file.
 type file interface {
-	io.ReaderAt
+	data
 	io.WriterAt
+}
+
+// data is what a file holds. Sync makes it and its length durable.
+type data interface {
+	io.ReaderAt
 	io.Closer
 	Truncate(size int64) error
 	Sync() error
@@ -45,7 +51,11 @@ func (d osFiles) open(name string, create bool) (file, int64, error) {
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}
-	return osFile{f}, st.Size(), nil
+	o := &osFile{File: f}
+	if create && strings.HasSuffix(name, dataSuffix) {
+		o.direct = d.openDirect(name)
+	}
+	return o, st.Size(), nil
 }
 
 func (d osFiles) rename(from, to string) error { return d.root.Rename(from, to) }
@@ -73,4 +83,24 @@ func syncDir(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-type osFile struct{ *os.File }
+// An osFile is a file of the operating system.
+type osFile struct {
+	*os.File
+	direct *os.File // writes past the page cache; nil if the file system cannot
+}
+
+// WriteAt implements io.WriterAt. With direct, p and off are multiples of pageSize in
+// memory and in the file.
+func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
+	if f.direct != nil {
+		return f.direct.WriteAt(p, off)
+	}
+	return f.File.WriteAt(p, off)
+}
+
+func (f *osFile) Close() error {
+	if f.direct == nil {
+		return f.File.Close()
+	}
+	return errors.Join(f.direct.Close(), f.File.Close())
+}

@@ -2,13 +2,14 @@ package segment
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
 // Sync writes the data and the length, but not the times, of the file. A Close
 // meanwhile does not give the descriptor to another file before it ends.
-func (f osFile) Sync() error {
+func (f *osFile) Sync() error {
 	c, err := f.SyscallConn()
 	if err != nil {
 		return err
@@ -22,4 +23,13 @@ func (f osFile) Sync() error {
 		}
 	})
 	return errors.Join(err, synced)
+}
+
+// openDirect opens a file again for writes past the page cache; nil if its file system has no such thing.
+func (d osFiles) openDirect(name string) *os.File {
+	f, err := d.root.OpenFile(name, os.O_WRONLY|unix.O_DIRECT, 0)
+	if err != nil {
+		return nil
+	}
+	return f
 }

@@ -9,8 +9,10 @@ import (
 // A segment is one file of blocks.
 type segment struct {
 	id    uint32
-	file  file
+	file  data
 	files files
+
+	tail *tail // file, while it is written; Store.appendMu guards it
 
 	refs atomic.Int64 // the store's own, and one for each read under way
 	dead atomic.Bool  // the files go when the last reference does
@@ -28,11 +30,13 @@ type segment struct {
 	round     chan struct{} // closed when the sync under way ends; nil if there is none
 }
 
-func dataName(id uint32) string  { return fmt.Sprintf("%08d.car", id) }
+const dataSuffix = ".car"
+
+func dataName(id uint32) string  { return fmt.Sprintf("%08d"+dataSuffix, id) }
 func indexName(id uint32) string { return fmt.Sprintf("%08d.idx", id) }
 
 // newSegment is a segment that the store holds.
-func newSegment(id uint32, d files, f file) *segment {
+func newSegment(id uint32, d files, f data) *segment {
 	s := &segment{id: id, file: f, files: d}
 	s.refs.Store(1)
 	return s
@@ -61,17 +65,19 @@ func create(d files, id uint32) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = f.WriteAt(header, 0)
+	t := newTail(f)
+	err = t.Append(header)
 	if err == nil {
-		err = f.Sync()
+		err = t.Sync()
 	}
 	if err == nil {
 		err = d.sync()
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), d.remove(dataName(id)))
+		return nil, errors.Join(err, t.Close(), d.remove(dataName(id)))
 	}
-	s := newSegment(id, d, f)
+	s := newSegment(id, d, t)
+	s.tail = t
 	s.written, s.synced = int64(len(header)), int64(len(header))
 	return s, nil
 }

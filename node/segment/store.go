@@ -57,7 +57,6 @@ type Store struct {
 	active   *segment // nil before the first block and after a seal
 	nextID   uint32
 	closed   bool
-	scratch  []byte
 	unasked  int64 // bytes that may be written before the disk is asked for its room
 
 	mu    sync.RWMutex

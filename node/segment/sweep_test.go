@@ -128,7 +128,7 @@ func TestSweepFullDisk(t *testing.T) {
 	for i := 0; i < 40; i += 4 {
 		live[i] = true
 	}
-	d.capacity = d.used() + 2000
+	d.capacity = d.used() + 2*pageSize
 	s.opt.space = func() (free, total int64, err error) { return 0, 1 << 40, nil } // the reserve is all there is
 	s.unasked = 0
 	if err := put(s, false, testBlock(t, 50)); !errors.Is(err, ErrFull) {
