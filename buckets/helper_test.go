@@ -396,7 +396,7 @@ func fresh(n int) string { return string(noise(sequence.Add(1), n)) }
 
 // gateway is what the node's gateway answers anyone who asks for root.
 func (f *fixture) gateway(root cid.Cid) int {
-	r := httptest.NewRequest("GET", "http://localhost/ipfs/"+root.String(), nil)
+	r := httptest.NewRequest("GET", "http://127.0.0.1/ipfs/"+root.String(), nil)
 	w := httptest.NewRecorder()
 	f.node.Gateway().ServeHTTP(w, r)
 	return w.Code
