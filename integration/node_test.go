@@ -55,6 +55,7 @@ type server struct {
 	t    *testing.T
 	data string
 	args []string
+	wrap []string // a command that runs the binary
 	cmd  *exec.Cmd
 	log  *syncBuffer
 	done chan struct{} // closed when the process has ended
@@ -94,7 +95,8 @@ func (s *server) tryUp() error {
 	}
 	args := append([]string{"up", "--data", s.data, "--s3-addr", at("s3"), "--api-addr", at("api"),
 		"--gateway-addr", at("gateway"), "--libp2p-addr", "/ip4/127.0.0.1/tcp/0"}, s.args...)
-	s.cmd = exec.Command(binary, args...)
+	run := append(append(append([]string{}, s.wrap...), binary), args...)
+	s.cmd = exec.Command(run[0], run[1:]...)
 	s.cmd.Env = append(os.Environ(), "WHYPFS_ROOT_ACCESS_KEY="+accessKey, "WHYPFS_ROOT_SECRET_KEY="+secretKey)
 	s.log = &syncBuffer{}
 	s.cmd.Stderr = s.log
