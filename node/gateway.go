@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/ipfs/boxo/blockservice"
 	"github.com/ipfs/boxo/blockstore"
@@ -49,13 +50,14 @@ func newGateway(cfg Config, blocks blockstore.Blockstore, names *names, restore 
 	if err != nil {
 		return nil, err
 	}
-	own := blockstore.NewIdStore(gatewayBlocks{blocks, restore, cfg.Log})
+	leaves := gatewayBlocks{blocks, restore, cfg.Log}
+	own := blockstore.NewIdStore(leaves)
 	// Without an exchange a missing block is missing.
 	inner, err := gateway.NewBlocksBackend(blockservice.New(own, nil), gateway.WithNameSystem(system), gateway.WithValueStore(names))
 	if err != nil {
 		return nil, err
 	}
-	backend := gatewayBackend{inner, own}
+	backend := gatewayBackend{inner, own, leaves, new(sync.Pool)}
 	metrics := cfg.Metrics
 	if metrics == nil {
 		// A nil registerer would mean the process-wide default one.
@@ -146,7 +148,15 @@ func (g *gatewayServer) isOrigin(r *http.Request) bool {
 // it then sends to one of our hosts comes over this connection and is served
 // like anything else. Nothing is dialled.
 func (g *gatewayServer) connect(w http.ResponseWriter, r *http.Request) {
-	host := canonical(r.URL.Hostname())
+	if here, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && r.Host == here.String() {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	host = canonical(host)
 	for domain := range g.hosts {
 		if host == domain || strings.HasSuffix(host, "."+domain) {
 			w.WriteHeader(http.StatusOK)
@@ -158,12 +168,13 @@ func (g *gatewayServer) connect(w http.ResponseWriter, r *http.Request) {
 
 // serveVisit serves one request with what it may cost and cause.
 func serveVisit(handler http.Handler, w http.ResponseWriter, r *http.Request) {
-	v := &visit{local: strings.Contains(r.Header.Get("Cache-Control"), "only-if-cached")}
+	v := &visit{head: r.Method == http.MethodHead, local: strings.Contains(r.Header.Get("Cache-Control"), "only-if-cached")}
 	secure := r.TLS != nil
 	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	r.Header = r.Header.Clone()
+	oneRange(r.Header, v)
 	if secure {
 		// Redirects to subdomains keep the scheme; boxo asks this header.
-		r.Header = r.Header.Clone()
 		r.Header.Set("X-Forwarded-Proto", "https")
 	}
 	sw := &streamWriter{ResponseWriter: w, visit: v}

@@ -2,7 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
 	"io"
+	"sync"
 
 	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/boxo/files"
@@ -14,12 +16,20 @@ import (
 // reads, and differs where the comments say so.
 type gatewayBackend struct {
 	*gateway.BlocksBackend
-	own blockstore.Blockstore
+	own    blockstore.Blockstore
+	leaves gatewayBlocks
+	pool   *sync.Pool // of leaves being sent
 }
 
+// Get reads files by FileReader, which is faster than boxo's and refuses what
+// is not a whole file.
 func (b gatewayBackend) Get(ctx context.Context, p path.ImmutablePath, ranges ...gateway.ByteRange) (gateway.ContentPathMetadata, *gateway.GetResponse, error) {
 	visitOf(ctx).enter(p.RootCid())
-	return b.BlocksBackend.Get(ctx, p, ranges...)
+	md, res, err := b.getFile(ctx, p, ranges)
+	if errors.Is(err, ErrNotFile) {
+		return b.BlocksBackend.Get(ctx, p, ranges...)
+	}
+	return md, res, err
 }
 
 func (b gatewayBackend) GetAll(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, files.Node, error) {
@@ -34,7 +44,14 @@ func (b gatewayBackend) GetBlock(ctx context.Context, p path.ImmutablePath) (gat
 
 func (b gatewayBackend) Head(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, *gateway.HeadResponse, error) {
 	visitOf(ctx).enter(p.RootCid())
-	return b.BlocksBackend.Head(ctx, p)
+	md, f, err := b.file(ctx, p)
+	switch {
+	case errors.Is(err, ErrNotFile):
+		return b.BlocksBackend.Head(ctx, p)
+	case err != nil:
+		return md, nil, err
+	}
+	return md, gateway.NewHeadResponseForFile(f, f.size), nil
 }
 
 func (b gatewayBackend) ResolvePath(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, error) {

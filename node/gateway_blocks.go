@@ -12,6 +12,8 @@ import (
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	format "github.com/ipfs/go-ipld-format"
+
+	store "github.com/whypfs/whypfs/node/blocks"
 )
 
 const (
@@ -33,17 +35,26 @@ type gatewayBlocks struct {
 }
 
 func (b gatewayBlocks) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
+	data, err := b.leaf(ctx, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	return blocks.NewBlockWithCid(data, c)
+}
+
+// leaf implements fileSource, for the files that the gateway sends.
+func (b gatewayBlocks) leaf(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error) {
 	v := visitOf(ctx)
 	if v == nil {
-		return b.get(ctx, c)
+		return b.here(ctx, c, buf)
 	}
 	if !v.read() {
 		return nil, errHollow
 	}
-	blk, err := b.get(ctx, c)
+	data, err := b.here(ctx, c, buf)
 	if format.IsNotFound(err) && !v.local {
 		again := func() bool {
-			blk, err = b.get(ctx, c)
+			data, err = b.here(ctx, c, buf)
 			return err == nil
 		}
 		if err := v.mend(ctx, c, b.restore.run, again); err != nil {
@@ -53,15 +64,39 @@ func (b gatewayBlocks) Get(ctx context.Context, c cid.Cid) (blocks.Block, error)
 	if err == nil {
 		v.saw(c)
 	}
-	return blk, err
+	return data, err
 }
 
-func (b gatewayBlocks) get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
+// block implements fileSource.
+func (b gatewayBlocks) block(ctx context.Context, c cid.Cid) ([]byte, error) {
+	return b.leaf(ctx, c, nil)
+}
+
+// A bufferedReader is a block store that can read into a caller's buffer.
+type bufferedReader interface {
+	read(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error)
+}
+
+// here reads a block that is public and in the store, or in its CID.
+func (b gatewayBlocks) here(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error) {
+	if data, ok := store.Identity(c); ok {
+		return data, nil
+	}
+	if r, ok := b.Blockstore.(bufferedReader); ok {
+		data, err := r.read(ctx, c, buf)
+		if err != nil {
+			return nil, b.answer(ctx, c, err)
+		}
+		return data, nil
+	}
 	blk, err := b.Blockstore.Get(ctx, c)
 	if err != nil {
 		return nil, b.answer(ctx, c, err)
 	}
-	return blk, nil
+	if buf == nil {
+		return blk.RawData(), nil
+	}
+	return append(buf[:0], blk.RawData()...), nil // the caller will reuse what it gets
 }
 
 // answer maps an error of the store or of a restore to one that boxo maps to a status.

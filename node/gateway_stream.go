@@ -18,6 +18,8 @@ type streamWriter struct {
 	wrote  bool   // the handler has written a status
 	status int    // held back, 0 if none is
 	held   []byte // what of the body is held back
+	sent   bool   // the body was sent from its file
+	cut    bool   // and broke off
 }
 
 func (w *streamWriter) WriteHeader(status int) {
@@ -30,10 +32,25 @@ func (w *streamWriter) WriteHeader(status int) {
 		return
 	}
 	w.ResponseWriter.WriteHeader(status)
+	if f := w.visit.takeBody(status, w.Header()); f != nil {
+		w.sent = true
+		w.cut = f.sendTo(sender{w}) != nil
+	}
+}
+
+// sender counts what a file sends.
+type sender struct{ w *streamWriter }
+
+func (s sender) Write(p []byte) (int, error) {
+	s.w.visit.sent.Add(int64(len(p)))
+	return s.w.ResponseWriter.Write(p)
 }
 
 func (w *streamWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	if w.sent {
+		return len(p), nil // the handler's copy of what the file has sent
+	}
 	w.visit.sent.Add(int64(len(p)))
 	if w.status == 0 {
 		return w.ResponseWriter.Write(p)
@@ -59,6 +76,9 @@ func (w *streamWriter) release() error {
 // finish ends the response. It panics with http.ErrAbortHandler, and so cuts
 // the connection, if the stream broke off after a part of it was sent.
 func (w *streamWriter) finish() {
+	if w.cut {
+		panic(http.ErrAbortHandler)
+	}
 	h := w.Header()
 	if h.Get("X-Stream-Error") == "" {
 		// An error means that the reader has gone; nothing is left to do.

@@ -34,11 +34,14 @@ const (
 // it, and which DAGs are restored for it.
 type visit struct {
 	blocks, sent atomic.Int64
-	local        bool // only-if-cached: nothing is brought from elsewhere
+	local        bool   // only-if-cached: nothing is brought from elsewhere
+	head         bool   // no body is sent
+	ifRange      string // the ETag that a range holds for, if it is bound to one
 
 	mu     sync.Mutex // guards what follows
-	roots  []cid.Cid  // of the paths in hand
-	recent []cid.Cid  // blocks with links that were read last
+	body   *gatewayFile
+	roots  []cid.Cid // of the paths in hand
+	recent []cid.Cid // blocks with links that were read last
 
 	mending sync.Mutex        // held while something is restored
 	tried   map[cid.Cid]error // guarded by mending

@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// nameCache names are remembered for the time that their records say, but
-	// for nameCacheTime at most.
-	nameCache     = 4096
-	nameCacheTime = 5 * time.Minute
+	// What the DNS or the DHT says is remembered as long as it says, but no
+	// longer than nameKept; that they say nothing, for nameMissed.
+	nameKept   = 5 * time.Minute
+	nameMissed = 15 * time.Second
 	// A name that the DHT or the DNS does not tell in this time is not found.
 	nameWait = 20 * time.Second
 	// staticTTL is how long others may remember a name of GatewayConfig.Names.
@@ -33,6 +33,8 @@ type names struct {
 	dht     func() routing.ValueStore // nil when off
 	static  map[string]string         // domain to the value of its DNSLink
 	dns     namesys.LookupTXTWithTTLFunc
+	txts    recall[[]string]
+	found   recall[[]byte] // records of the DHT, by routing key
 }
 
 // newNames needs no network; nothing is asked before somebody asks it.
@@ -87,17 +89,26 @@ func (n *names) lookupTXT(ctx context.Context, fqdn string) ([]string, time.Dura
 	if n.dns == nil {
 		return nil, 0, &net.DNSError{Err: "no DNSLink is configured", Name: domain, IsNotFound: true}
 	}
+	if a, ok := n.txts.get(domain); ok {
+		return a.value, time.Until(a.until), a.err
+	}
 	ctx, cancel := context.WithTimeout(ctx, nameWait)
 	defer cancel()
-	return n.dns(ctx, fqdn)
+	txts, ttl, err := n.dns(ctx, fqdn)
+	if err == nil && ttl <= 0 {
+		ttl = staticTTL // the system's DNS does not tell
+	}
+	if ctx.Err() == nil {
+		n.txts.put(domain, txts, ttl, err)
+	}
+	return txts, min(ttl, nameKept), err
 }
 
 // system is the name system of the gateway.
 func (n *names) system() (namesys.NameSystem, error) {
 	sys, err := namesys.NewNameSystem(n,
 		namesys.WithDNSResolverWithTTL(n.lookupTXT),
-		namesys.WithCache(nameCache),
-		namesys.WithMaxCacheTTL(nameCacheTime),
+		// It has no cache: a record that is put holds at once.
 	)
 	if err != nil {
 		return nil, err
@@ -108,16 +119,10 @@ func (n *names) system() (namesys.NameSystem, error) {
 // record returns the best record of name that is here or in the DHT.
 func (n *names) record(ctx context.Context, name ipns.Name) ([]byte, error) {
 	here, err := n.records.get(name)
-	dht := n.dht()
-	if dht == nil || err != nil && !errors.Is(err, ErrNotFound) {
-		return here, err
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, nameWait)
-	defer cancel()
-	there, dhtErr := dht.GetValue(ctx, string(name.RoutingKey()))
-	if dhtErr == nil {
-		_, dhtErr = checkRecord(name, there)
-	}
+	there, dhtErr := n.recordThere(ctx, name)
 	switch {
 	case dhtErr != nil:
 		return here, err // nobody else has one, or none that is good
@@ -129,6 +134,34 @@ func (n *names) record(ctx context.Context, name ipns.Name) ([]byte, error) {
 		return here, nil
 	}
 	return there, nil
+}
+
+// recordThere returns the record of name that the DHT has.
+func (n *names) recordThere(ctx context.Context, name ipns.Name) ([]byte, error) {
+	dht := n.dht()
+	if dht == nil {
+		return nil, ErrNotFound
+	}
+	key := string(name.RoutingKey())
+	if a, ok := n.found.get(key); ok {
+		return a.value, a.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, nameWait)
+	defer cancel()
+	data, err := dht.GetValue(ctx, key)
+	ttl := staticTTL
+	if err == nil {
+		var rec *ipns.Record
+		if rec, err = checkRecord(name, data); err == nil {
+			if told, err := rec.TTL(); err == nil {
+				ttl = told
+			}
+		}
+	}
+	if ctx.Err() == nil {
+		n.found.put(key, data, ttl, err)
+	}
+	return data, err
 }
 
 // GetValue implements routing.ValueStore for namesys and the gateway.

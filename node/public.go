@@ -27,13 +27,24 @@ func notFound(c cid.Cid, err error) error {
 	return err
 }
 
-func (p publicStore) Get(ctx context.Context, c cid.Cid) (blockformat.Block, error) {
+// read implements bufferedReader.
+func (p publicStore) read(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	data, err := p.blocks.Block(c, true, nil)
+	data, err := p.blocks.Block(c, true, buf)
 	if err != nil {
 		return nil, notFound(c, err)
+	}
+	return data, nil
+}
+
+var _ bufferedReader = publicStore{}
+
+func (p publicStore) Get(ctx context.Context, c cid.Cid) (blockformat.Block, error) {
+	data, err := p.read(ctx, c, nil)
+	if err != nil {
+		return nil, err
 	}
 	return blockformat.NewBlockWithCid(data, c)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/ipfs/go-cid"
 )
@@ -25,14 +26,33 @@ const (
 // checked against its CID. A missing or damaged block is restored once through
 // Config.Restore with the file's root. The end of ctx ends the reader too.
 func (n *Node) OpenFile(ctx context.Context, root cid.Cid) (*FileReader, error) {
+	f, err := openFile(ctx, root, &source{n: n, root: root}, &n.leaves)
+	if err != nil {
+		return nil, fmt.Errorf("open file: %w", err)
+	}
+	return f, nil
+}
+
+// A fileSource is where a FileReader has its blocks from.
+type fileSource interface {
+	// block reads a block, whatever that takes.
+	block(ctx context.Context, c cid.Cid) ([]byte, error)
+	// leaf reads a block that is expected to be here, into buf if it fits. After
+	// ErrNotFound or ErrDamaged it is tried again with block. It is called on
+	// several goroutines at once.
+	leaf(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error)
+}
+
+// openFile opens the file under root of src, with buffers of pool.
+func openFile(ctx context.Context, root cid.Cid, src fileSource, pool *sync.Pool) (*FileReader, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &FileReader{source: source{n: n, root: root}, ctx: ctx, cancel: cancel}
+	f := &FileReader{src: src, root: root, leaves: pool, ctx: ctx, cancel: cancel}
 	top, err := f.node(root)
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("open file: %w", err)
+		return nil, err
 	}
-	f.size = top.size
+	f.size, f.end, f.mtime = top.size, top.size, top.mtime
 	f.cursor = cursor{load: f.node, top: top}
 	return f, nil
 }
@@ -40,11 +60,15 @@ func (n *Node) OpenFile(ctx context.Context, root cid.Cid) (*FileReader, error) 
 // FileReader reads a file with seeking and read-ahead. It is not safe for
 // concurrent use. It has to be closed.
 type FileReader struct {
-	source
+	src    fileSource
+	root   cid.Cid
+	leaves *sync.Pool      // of *[]byte
 	ctx    context.Context // io.Reader has no room for one
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // reads ahead
 	size   int64
+	end    int64     // nothing from here on is read ahead
+	mtime  time.Time // what the root says; zero if nothing
 	pos    int64
 	closed bool
 
@@ -59,7 +83,7 @@ type leafRead struct {
 	piece
 	done   chan struct{}
 	err    error
-	pooled *[]byte // goes back to Node.leaves
+	pooled *[]byte // goes back to FileReader.leaves
 }
 
 // Size is the length of the file.
@@ -188,7 +212,7 @@ func (f *FileReader) advance() error {
 		<-l.done
 	}
 	if isMiss(l.err) {
-		l.data, l.err = f.block(f.ctx, l.cid)
+		l.data, l.err = f.src.block(f.ctx, l.cid)
 	}
 	if l.err == nil && int64(len(l.data)) != l.size {
 		l.err = fmt.Errorf("%s: %d bytes where %d are due: %w", l.cid, len(l.data), l.size, ErrNotFile)
@@ -214,7 +238,7 @@ func (f *FileReader) begin() (*leafRead, error) {
 	}
 	var buf []byte
 	if l.size >= pooledLeaf {
-		l.pooled, _ = f.n.leaves.Get().(*[]byte)
+		l.pooled, _ = f.leaves.Get().(*[]byte)
 		if l.pooled == nil {
 			l.pooled = new([]byte)
 		}
@@ -224,7 +248,7 @@ func (f *FileReader) begin() (*leafRead, error) {
 	f.wg.Go(func() {
 		defer close(l.done)
 		if l.err = f.ctx.Err(); l.err == nil {
-			l.data, l.err = f.n.blocks.Block(l.cid, false, buf)
+			l.data, l.err = f.src.leaf(f.ctx, l.cid, buf)
 		}
 	})
 	return l, nil
@@ -233,7 +257,7 @@ func (f *FileReader) begin() (*leafRead, error) {
 // fillAhead starts the leaves that follow. What goes wrong in finding them
 // goes wrong again, and is told, when they are wanted.
 func (f *FileReader) fillAhead() {
-	for len(f.ahead) < readAhead && f.cursor.off() < f.size {
+	for len(f.ahead) < readAhead && f.cursor.off() < f.end {
 		l, err := f.begin()
 		if err != nil {
 			f.cursor.reset()
@@ -261,14 +285,14 @@ func (f *FileReader) forget() {
 func (f *FileReader) recycle(l *leafRead) {
 	if l.pooled != nil && l.data != nil {
 		*l.pooled = l.data[:0]
-		f.n.leaves.Put(l.pooled)
+		f.leaves.Put(l.pooled)
 		l.pooled, l.data = nil, nil
 	}
 }
 
 // node reads a node of the file.
 func (f *FileReader) node(c cid.Cid) (fileNode, error) {
-	data, err := f.block(f.ctx, c)
+	data, err := f.src.block(f.ctx, c)
 	if err != nil {
 		return fileNode{}, err
 	}

@@ -30,6 +30,11 @@ func (s *source) block(ctx context.Context, c cid.Cid) ([]byte, error) {
 	return data, nil
 }
 
+// leaf implements fileSource: FileReader asks block after a miss.
+func (s *source) leaf(_ context.Context, c cid.Cid, buf []byte) ([]byte, error) {
+	return s.n.blocks.Block(c, false, buf)
+}
+
 // look is Node.look with a restore.
 func (s *source) look(ctx context.Context, c cid.Cid) (size int, links []cid.Cid, err error) {
 	size, links, err = s.n.look(ctx, c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/boxo/ipld/unixfs"
@@ -38,6 +39,7 @@ type fileNode struct {
 	links []link
 	size  int64
 	dag   uint64
+	mtime time.Time
 }
 
 // rawLeaf is the CID of a leaf.
@@ -96,7 +98,7 @@ func parseFile(c cid.Cid, block []byte) (n fileNode, err error) {
 	if len(sizes) != len(links) {
 		return n, fmt.Errorf("%s: %d links but %d sizes: %w", c, len(links), len(sizes), ErrNotFile)
 	}
-	n = fileNode{data: fs.Data(), size: int64(len(fs.Data())), dag: uint64(len(block)), links: make([]link, len(links))}
+	n = fileNode{data: fs.Data(), size: int64(len(fs.Data())), dag: uint64(len(block)), links: make([]link, len(links)), mtime: fs.ModTime()}
 	for i, l := range links {
 		// A name here means that this is no file: see the UnixFS specification, "dag-pb File".
 		if l.Name != "" || sizes[i] > math.MaxInt64-uint64(n.size) || l.Size > math.MaxInt64-min(n.dag, math.MaxInt64) {
