@@ -3,7 +3,6 @@ package buckets
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 	"hash"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/internal/acl"
+	"github.com/whypfs/whypfs/internal/md5lane"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
@@ -161,7 +161,8 @@ func (b *Buckets) precheck(ctx context.Context, bucket Bucket, key string, attr 
 
 // importBody stores one body and checks it. The caller holds a lease.
 func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr *Attributes) (node.DAG, []byte, error) {
-	sum := md5.New()
+	sum := md5lane.New()
+	defer sum.Close()
 	dag, err := b.storeBody(ctx, up.Body, append(slices.Clip(up.Hashes), sum), bucket, *attr)
 	if err != nil {
 		return node.DAG{}, nil, err

@@ -21,6 +21,7 @@ type ImportOptions struct {
 	Private bool
 	// Hashes are fed with all bytes of the file, in order, each on a goroutine
 	// of its own beside the block hashing. They are complete when Import returns nil.
+	// One with a method SetSHA256(sum []byte) may be told its sum instead of being fed.
 	Hashes []hash.Hash
 }
 

@@ -187,3 +187,39 @@ func TestImportCancelled(t *testing.T) {
 		t.Errorf("Import = %v, want %v", err, context.Canceled)
 	}
 }
+
+// A told is fed, or told its sum, but never both.
+type told struct {
+	hash.Hash
+	fed bool
+	sum []byte
+}
+
+func (h *told) Write(p []byte) (int, error) {
+	h.fed = true
+	return h.Hash.Write(p)
+}
+
+func (h *told) SetSHA256(sum []byte) { h.sum = sum }
+
+// The hashes of a file are right whatever its size, and SHA-256 is computed
+// once where the file is one leaf.
+func TestImportHashes(t *testing.T) {
+	n := newTestNode(t, Config{})
+	data := bytes.Repeat([]byte("0123456789abcdefghijklmnopq"), 3<<20/27+1)[:3<<20+5]
+	for _, size := range []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 2 << 20, len(data)} {
+		sum, fed := &told{Hash: sha256.New()}, md5.New()
+		if _, err := n.Import(t.Context(), bytes.NewReader(data[:size]), ImportOptions{Hashes: []hash.Hash{fed, sum}}); err != nil {
+			t.Fatal(err)
+		}
+		if want := md5.Sum(data[:size]); !bytes.Equal(fed.Sum(nil), want[:]) {
+			t.Errorf("%d bytes: another MD5", size)
+		}
+		want := sha256.Sum256(data[:size])
+		if one := size <= 1<<20; one != (sum.sum != nil) || one == sum.fed {
+			t.Errorf("%d bytes: told %v, fed %v", size, sum.sum != nil, sum.fed)
+		} else if one && !bytes.Equal(sum.sum, want[:]) || !one && !bytes.Equal(sum.Sum(nil), want[:]) {
+			t.Errorf("%d bytes: another SHA-256", size)
+		}
+	}
+}

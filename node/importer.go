@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash"
@@ -22,6 +23,8 @@ const (
 	// A file up to smallFile is imported without goroutines or a large buffer.
 	smallFile = 32 << 10
 )
+
+var smalls = sync.Pool{New: func() any { return new([smallFile]byte) }}
 
 // A chunk is one leaf's data, shared by the worker that stores it and the hashes.
 type chunk struct {
@@ -60,17 +63,7 @@ func newImporter(n *Node, opt ImportOptions) *importer {
 }
 
 func (imp *importer) run(ctx context.Context, r io.Reader) (link, error) {
-	head := make([]byte, min(smallFile, imp.shape.chunk))
-	k, end, err := fill(r, head)
-	if err == nil && end {
-		for _, h := range imp.hashes {
-			h.Write(head[:k]) // a hash never fails
-		}
-		err = imp.leaf(ctx, 0, head[:k])
-	} else if err == nil {
-		err = imp.pipeline(ctx, head, r)
-	}
-	if err != nil {
+	if err := imp.store(ctx, r); err != nil {
 		return link{}, err
 	}
 	root, err := imp.tree.root(ctx)
@@ -80,11 +73,67 @@ func (imp *importer) run(ctx context.Context, r io.Reader) (link, error) {
 	return root, imp.batch.Sync(ctx)
 }
 
-// pipeline stores head and all of r.
-func (imp *importer) pipeline(ctx context.Context, head []byte, r io.Reader) error {
+// store stores the leaves and what the tree folds of them.
+func (imp *importer) store(ctx context.Context, r io.Reader) error {
+	head := smalls.Get().(*[smallFile]byte)
+	defer smalls.Put(head)
+	small := head[:min(smallFile, imp.shape.chunk)]
+	k, end, err := fill(r, small)
+	if err != nil || end {
+		return cmp.Or(err, imp.single(ctx, small[:k]))
+	}
+	c := imp.allocate()
+	c.data = c.data[:imp.shape.chunk]
+	copy(c.data, small)
+	k, end, err = fill(r, c.data[len(small):])
+	c.data = c.data[:len(small)+k]
+	var next [1]byte
+	if err == nil && !end {
+		// A file of exactly one chunk is told from a longer one by what follows.
+		k, end, err = fill(r, next[:])
+		end = end && k == 0
+	}
+	if err != nil || end {
+		defer imp.pool.Put(c)
+		return cmp.Or(err, imp.single(ctx, c.data))
+	}
+	return imp.pipeline(ctx, c, next[:k], r)
+}
+
+// A summed hash can be told the SHA-256 of all that it would be fed.
+type summed interface{ SetSHA256(sum []byte) }
+
+// single stores a file of one leaf, whose CID has the file's SHA-256.
+func (imp *importer) single(ctx context.Context, data []byte) error {
+	var wg sync.WaitGroup
+	for _, h := range imp.hashes {
+		if _, ok := h.(summed); ok {
+			continue
+		}
+		if len(data) <= smallFile {
+			h.Write(data) // a hash never fails
+		} else {
+			wg.Go(func() { h.Write(data) })
+		}
+	}
+	err := imp.leaf(ctx, 0, data)
+	wg.Wait()
+	if err != nil {
+		return err
+	}
+	for _, h := range imp.hashes {
+		if s, ok := h.(summed); ok {
+			s.SetSHA256(imp.tree.first()[2:]) // behind the code and length of the multihash
+		}
+	}
+	return nil
+}
+
+// pipeline stores the first chunk, head and all of r.
+func (imp *importer) pipeline(ctx context.Context, first *chunk, head []byte, r io.Reader) error {
 	g, ctx := errgroup.WithContext(ctx)
 	imp.free = make(chan *chunk, inFlight)
-	for range inFlight {
+	for range inFlight - 1 {
 		imp.free <- nil
 	}
 	imp.leaves = make(chan *chunk, inFlight)
@@ -111,6 +160,7 @@ func (imp *importer) pipeline(ctx context.Context, head []byte, r io.Reader) err
 			return nil
 		})
 	}
+	imp.send(first, 0)
 	readErr := imp.read(ctx, head, r)
 	close(imp.leaves)
 	for _, feed := range imp.feeds {
@@ -119,16 +169,23 @@ func (imp *importer) pipeline(ctx context.Context, head []byte, r io.Reader) err
 	err := g.Wait()
 	imp.giveBack()
 	// A worker's error ends the reading too, and is the one to tell.
-	if err != nil {
-		return err
-	}
-	return readErr
+	return cmp.Or(err, readErr)
 }
 
-// read cuts head and r into chunks until the end of r or of ctx. The channels
-// have room for all chunks there are, so sending never waits.
+// send gives a chunk to the workers. The channels have room for all chunks
+// there are, so it never waits.
+func (imp *importer) send(c *chunk, index int) {
+	c.index = index
+	c.users.Store(int32(1 + len(imp.feeds)))
+	imp.leaves <- c
+	for _, feed := range imp.feeds {
+		feed <- c
+	}
+}
+
+// read cuts head and r into the chunks after the first until the end of r or of ctx.
 func (imp *importer) read(ctx context.Context, head []byte, r io.Reader) error {
-	for index := 0; ; index++ {
+	for index := 1; ; index++ {
 		var c *chunk
 		select {
 		case c = <-imp.free:
@@ -149,12 +206,8 @@ func (imp *importer) read(ctx context.Context, head []byte, r io.Reader) error {
 			imp.free <- c
 			return err
 		}
-		c.index, c.data = index, c.data[:k]
-		c.users.Store(int32(1 + len(imp.feeds)))
-		imp.leaves <- c
-		for _, feed := range imp.feeds {
-			feed <- c
-		}
+		c.data = c.data[:k]
+		imp.send(c, index)
 		if end {
 			return nil
 		}

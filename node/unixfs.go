@@ -134,6 +134,9 @@ func (t *tree) addAt(ctx context.Context, level int, l link) error {
 	return t.fold(ctx, level)
 }
 
+// first is the multihash of the first leaf, while no node was made of it.
+func (t *tree) first() []byte { return t.levels[0][0].cid.Hash() }
+
 // fold makes one node of a level, and adds it to the next.
 func (t *tree) fold(ctx context.Context, level int) error {
 	data, up, err := encodeFile(t.levels[level])

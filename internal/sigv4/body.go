@@ -53,8 +53,24 @@ func (b *Body) Size() int64 { return b.size }
 
 // Hash returns the hash to which the caller must write every byte read before
 // it calls Verify, so that hashing can run beside other work; nil if the
-// client did not sign the payload's SHA-256.
+// client did not sign the payload's SHA-256. Whoever has computed that of all
+// that was read may call the hash's SetSHA256(sum []byte) instead.
 func (b *Body) Hash() hash.Hash { return b.hash }
+
+// A payloadHash is SHA-256, or the sum that it was told.
+type payloadHash struct {
+	hash.Hash
+	sum []byte
+}
+
+func (h *payloadHash) SetSHA256(sum []byte) { h.sum = bytes.Clone(sum) }
+
+func (h *payloadHash) Sum(b []byte) []byte {
+	if h.sum != nil {
+		return append(b, h.sum...)
+	}
+	return h.Hash.Sum(b)
+}
 
 // Verify checks, after io.EOF, what only the end can show: the length, the
 // payload's hash, and that every announced trailer arrived. If io.EOF has not

@@ -42,7 +42,7 @@ func (q *Request) Body(r *http.Request) (*Body, error) {
 		}
 		b := &Body{src: src, size: r.ContentLength}
 		if q.Mode == ModeSigned {
-			b.hash, b.want = sha256.New(), q.sum
+			b.hash, b.want = &payloadHash{Hash: sha256.New()}, q.sum
 		}
 		return b, nil
 	}
