@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/kv"
@@ -36,11 +38,17 @@ func benchBucket(b *testing.B) (*buckets.Buckets, buckets.Bucket) {
 	return s, bucket
 }
 
-// BenchmarkPut has 32 clients put small objects, over keys that are there or not.
+// BenchmarkPut has 32 clients put small objects, over keys that are there or
+// not, in a bucket without a tree and in one with.
 func BenchmarkPut(b *testing.B) {
-	for name, keys := range map[string]uint64{"new": 1 << 40, "overwrite": 64} {
+	for name, keys := range map[string]uint64{"new": 1 << 40, "overwrite": 64, "new, with a tree": 1 << 40, "overwrite, with a tree": 64} {
 		b.Run(name, func(b *testing.B) {
 			s, bucket := benchBucket(b)
+			if strings.Contains(name, "tree") {
+				if _, err := s.Tree(context.Background(), bucket, time.Minute); err != nil {
+					b.Fatal(err)
+				}
+			}
 			var n atomic.Uint64
 			b.SetParallelism(16)
 			b.ReportAllocs()
@@ -80,5 +88,59 @@ func BenchmarkList(b *testing.B) {
 		if err != nil || len(page.Objects) != 1000 {
 			b.Fatalf("%d objects, %v", len(page.Objects), err)
 		}
+	}
+}
+
+// BenchmarkTree builds the tree of 100,000 objects, nine of ten in one
+// directory, and brings it up to date with the change of one and of a thousand.
+func BenchmarkTree(b *testing.B) {
+	const many = 100_000
+	s, bucket := benchBucket(b)
+	ctx := context.Background()
+	put := func(i uint64, body string) {
+		key := fmt.Sprintf("%02d/%07d.txt", i%10/9*i%50, i)
+		if _, err := s.Put(ctx, bucket, key, 7, upload(body), buckets.Attributes{}, buckets.Conditions{}); err != nil {
+			b.Error(err)
+		}
+	}
+	var n atomic.Uint64
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for i := n.Add(1); i <= many; i = n.Add(1) {
+				put(i, "body")
+			}
+		})
+	}
+	wg.Wait()
+	tree := func() {
+		if t, err := s.Tree(ctx, bucket, time.Hour); err != nil || t.Pending {
+			b.Fatalf("Tree = %+v, %v", t, err)
+		}
+	}
+	b.Run("build", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			b.StopTimer()
+			if err := s.ForgetTree(ctx, bucket); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			tree()
+		}
+	})
+	for _, changes := range []uint64{1, 1000} {
+		b.Run(fmt.Sprint("after changes of ", changes), func(b *testing.B) {
+			b.ReportAllocs()
+			tree()
+			for round := 0; b.Loop(); round++ {
+				b.StopTimer()
+				for i := range changes {
+					put((uint64(round)*changes+i)*7919%many+1, fmt.Sprint("body ", round))
+				}
+				b.StartTimer()
+				tree()
+			}
+		})
 	}
 }

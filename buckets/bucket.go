@@ -36,6 +36,7 @@ type Bucket struct {
 	Lock       *ObjectLock       `json:",omitempty"` // nil: object lock is not enabled
 	Grants     []acl.Grant       `json:",omitzero"`  // nil: S3's default; none at all is another list
 	Documents  map[string]uint64 `json:",omitempty"` // revision of each document it has; see Document
+	Tree       bool              `json:",omitempty"` // it has a tree; see Buckets.Tree
 }
 
 // BucketOptions are what can be asked of a new bucket.
@@ -146,7 +147,7 @@ func (b *Buckets) DeleteBucket(ctx context.Context, bucket Bucket) (err error) {
 	// One upload can have 10,000 parts, so each ends in a transaction of its own.
 	for more := true; more && err == nil; {
 		err = b.update(ctx, func(tx kv.Tx) (err error) {
-			more, err = deleteBucket(tx, bucket)
+			more, err = b.deleteBucket(tx, bucket)
 			return err
 		})
 	}
@@ -158,7 +159,7 @@ func (b *Buckets) DeleteBucket(ctx context.Context, bucket Bucket) (err error) {
 
 // deleteBucket removes one upload of a bucket without versions, and then there
 // is more to do, or the bucket itself.
-func deleteBucket(tx kv.Tx, bucket Bucket) (more bool, err error) {
+func (b *Buckets) deleteBucket(tx kv.Tx, bucket Bucket) (more bool, err error) {
 	if bucket, err = bucketRow(tx, bucket.UUID); err != nil {
 		return false, err
 	}
@@ -176,7 +177,10 @@ func deleteBucket(tx kv.Tx, bucket Bucket) (more bool, err error) {
 	case found:
 		return true, removeUpload(tx, bucket.UUID, u.Key, u.ID)
 	}
-	return false, errors.Join(
+	if bucket.Tree {
+		err = b.dropTree(tx, bucket.UUID)
+	}
+	return false, errors.Join(err,
 		tx.Delete(keyBucket(bucket.UUID)),
 		tx.Delete(keyName(bucket.Name)),
 		tx.Delete(keyByOwner(bucket.Owner, bucket.Name)),

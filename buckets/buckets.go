@@ -53,7 +53,11 @@ type Buckets struct {
 
 	seq      atomic.Uint64 // low bits of the next id
 	restores flights
-	totals   totalsCache
+	trees    flights // by bucket
+
+	treeChunk int           // how many touched keys are worked on at a time
+	treeDelay time.Duration // after a change its bucket's tree is brought up to date
+	totals    totalsCache
 }
 
 // New returns the buckets in store and registers the zone jobs with q.
@@ -70,6 +74,8 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		clock:     lifecycle.Clock{Day: opt.LifecycleDay},
 		webhooks:  opt.Webhooks,
 		limit:     uint64(opt.Backlog),
+		treeChunk: treeChunk,
+		treeDelay: treeDelay,
 	}
 	if b.limit == 0 {
 		b.limit = defaultBacklog

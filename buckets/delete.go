@@ -68,7 +68,7 @@ func (b *Buckets) deleteCurrent(tx kv.Tx, bucket Bucket, key string, opt DeleteO
 	if bucket.Versioning == "" {
 		if found {
 			if err = b.remove(tx, o, opt.BypassGovernance); err == nil {
-				err = b.emit(tx, bucket, removed, o)
+				err = errors.Join(b.touch(tx, bucket, key), b.emit(tx, bucket, removed, o))
 			}
 		}
 		return Deleted{}, found, err
@@ -87,7 +87,8 @@ func (b *Buckets) deleteCurrent(tx kv.Tx, bucket Bucket, key string, opt DeleteO
 	if err := b.displace(tx, bucket, key, o, found); err != nil {
 		return Deleted{}, false, err
 	}
-	return Deleted{Version: marker.VersionID(), Marker: true}, true, errors.Join(archive(tx, marker), b.emit(tx, bucket, marked, marker))
+	return Deleted{Version: marker.VersionID(), Marker: true}, true, errors.Join(
+		archive(tx, marker), b.touch(tx, bucket, key), b.emit(tx, bucket, marked, marker))
 }
 
 func (b *Buckets) deleteVersion(tx kv.Tx, bucket Bucket, key string, opt DeleteOptions) (d Deleted, changed bool, err error) {
@@ -107,5 +108,5 @@ func (b *Buckets) deleteVersion(tx kv.Tx, bucket Bucket, key string, opt DeleteO
 	}
 	d.Marker = o.Marker
 	removed, _ := opt.events()
-	return d, true, errors.Join(promote(tx, bucket.UUID, key), b.emit(tx, bucket, removed, o))
+	return d, true, errors.Join(promote(tx, bucket.UUID, key), b.touch(tx, bucket, key), b.emit(tx, bucket, removed, o))
 }

@@ -98,6 +98,18 @@
 // that wait for it the newest 100,000 stay. Writers in such a bucket share the
 // row that counts them.
 //
+// # Trees
+//
+// A bucket that someone has asked for its Tree has its current objects as a
+// UnixFS directory too, under the segments of their keys. A change of an object
+// leaves a row for its key, in the change's transaction, unless it has one; the
+// job tree brings the tree up to date with such keys some seconds later, and
+// Tree at once. That costs the nodes on the ways to them, not the bucket's size.
+// What the tree has of all other keys is exact, and it can always be built anew
+// from the objects. It holds directories and not what they name: an object is
+// held, offloaded and deleted as if there was no tree. A root that was replaced
+// stays for an hour; a tree that nobody asks for in a month is forgotten.
+//
 // # Promises
 //
 // What Put, Copy, PutPart or Complete has acknowledged is durable, blocks and
@@ -132,6 +144,8 @@
 //	lcy/<uuid>                          where an interrupted pass of the lifecycle goes on
 //	hook/<webhook>                      which events wait for a webhook
 //	evt/<webhook>/<number>              an event that waits
+//	tree/<uuid>                         the tree of a bucket that has one
+//	touch/<uuid>/<key>                  the tree need not have the key's object as it is
 //	done/<upload id>                    a completed upload's parts and object, for a day
 //
 // Check verifies how they hang together.

@@ -150,3 +150,41 @@ func (b *Buckets) ExpireRetention(ctx context.Context, bucket Bucket, key, versi
 
 // Place is where a version stands among those of its key.
 func (o Object) Place() uint64 { return o.place() }
+
+// HurryTrees makes trees be updated in small steps, soon after a change.
+func (b *Buckets) HurryTrees(chunk int, delay time.Duration) { b.treeChunk, b.treeDelay = chunk, delay }
+
+// ForgetAsked makes it long ago that someone asked for a bucket's tree.
+func (b *Buckets) ForgetAsked(ctx context.Context, bucket Bucket) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		row, _, err := treeAt(tx, bucket.UUID)
+		row.Asked = row.Asked.Add(-2 * treeIdle)
+		return errors.Join(err, kv.PutJSON(tx, keyTree(bucket.UUID), row))
+	})
+}
+
+// AgeTrees makes roots that were replaced older.
+func (b *Buckets) AgeTrees(ctx context.Context, bucket Bucket, by time.Duration) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		row, _, err := treeAt(tx, bucket.UUID)
+		for i := range row.Old {
+			row.Old[i].Until = row.Old[i].Until.Add(-by)
+		}
+		return errors.Join(err, kv.PutJSON(tx, keyTree(bucket.UUID), row))
+	})
+}
+
+// Touched counts the touched keys of all buckets.
+func (b *Buckets) Touched(ctx context.Context) (n int, err error) {
+	err = b.view(ctx, func(tx kv.Tx) error {
+		n = 0
+		for _, err := range tx.Scan(kv.Range(tabTouched)) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
+}

@@ -52,7 +52,7 @@ func zoneIs(state buckets.ZoneState) func(*fixture, buckets.Bucket) error {
 	}
 }
 
-var faultCases = append(versionFaults, []faultCase{
+var faultCases = append(append(versionFaults, treeFaults...), []faultCase{
 	{
 		name: "put", before: nothing, after: objectIs("key", "new"),
 		op: func(f *fixture, b buckets.Bucket, _ string) error { return putErr(f, b, "key", "new") },

@@ -25,6 +25,7 @@ const (
 	jobNotify    = "notify"    // webhook: events are delivered
 	jobRestore   = "restore"   // content id: the copy of a cold content is brought back
 	jobRelease   = "release"   // content id: it is given up
+	jobTree      = "tree"      // bucket uuid: its tree is brought up to date
 )
 
 const (
@@ -40,6 +41,7 @@ func (b *Buckets) handleJobs() {
 	b.queue.Handle(jobLifecycle, 2, b.applyLifecycle)
 	b.queue.Handle(jobRestore, 4, b.restoreCold)
 	b.queue.Handle(jobRelease, 4, b.release)
+	b.queue.Handle(jobTree, 2, b.runTree)
 	b.queue.Handle(jobNotify, max(1, len(b.webhooks)), b.notify)
 	b.queue.Handle(jobGC, 1, daily(b.GC))
 	b.queue.Handle(jobSweep, 1, daily(func(ctx context.Context) error {
@@ -83,7 +85,9 @@ func (b *Buckets) Start(ctx context.Context) error {
 
 // Sweep gives the space of unreferenced blocks back to the disk.
 func (b *Buckets) Sweep(ctx context.Context) (node.SweepResult, error) {
-	res, err := b.node.Sweep(ctx, func(yield func(cid.Cid) error) error { return b.Roots(ctx, yield) })
+	res, err := b.node.SweepTrees(ctx,
+		func(yield func(cid.Cid) error) error { return b.Roots(ctx, yield) },
+		func(yield func(cid.Cid) error) error { return b.Trees(ctx, yield) })
 	if err != nil {
 		return res, fmt.Errorf("sweep: %w", err)
 	}

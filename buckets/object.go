@@ -226,6 +226,7 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 		return errors.Join(
 			b.displace(tx, bucket, made.Key, old, found),
 			putObject(tx, made),
+			b.touch(tx, bucket, made.Key),
 			b.announceLater(tx, bucket, made.Content),
 			b.insertContent(tx, Content{
 				ID: made.Content, Owner: bucket.Owner, Bucket: made.Bucket, Name: name, Key: made.Key,
