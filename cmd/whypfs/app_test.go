@@ -63,6 +63,7 @@ func TestOffline(t *testing.T) {
 		{[]string{"job", "ls"}, "REASON", 0},
 		{[]string{"job", "run", "nothing"}, `"nothing"`, 2},
 		{[]string{"gc"}, "removed 0 blocks", 0},
+		{[]string{"cache", "add", os.DevNull}, "cannot be imported", 1},
 		{[]string{"peer", "ls"}, "no node is running", 1},
 		{[]string{"sandbox", "advance", "10"}, "up --sandbox", 1},
 	} {
