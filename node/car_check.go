@@ -38,19 +38,30 @@ func (n *Node) checkCAR(ctx context.Context, root cid.Cid, found hashSet) (DAG, 
 		}
 		d.Size += car.SectionSize(c, size)
 	}
-	data, err := n.Block(ctx, root)
-	if err != nil || !saysFile(root, data) {
+	d, err := n.asFile(ctx, d)
+	var bad *DAGError
+	if errors.As(err, &bad) {
+		err = badCAR("%s", bad.Reason)
+	}
+	return d, err
+}
+
+// asFile makes of a complete DAG, told as a CAR, the file that its root says it
+// is. A file that cannot be read is a *DAGError.
+func (n *Node) asFile(ctx context.Context, d DAG) (DAG, error) {
+	data, err := n.Block(ctx, d.Root)
+	if err != nil || !saysFile(d.Root, data) {
 		return d, err
 	}
 	k := fileChecker{n: n, done: map[cid.Cid]fileExtent{}}
-	e, err := k.node(ctx, root, 1)
+	e, err := k.node(ctx, d.Root, 1)
 	if err == nil && e.places > sparePlaces+4*min(e.size, maxPlaces) {
-		return DAG{}, badCAR("its root is a file of %d bytes in far more places", e.size)
+		return DAG{}, badDAG("its root is a file of %d bytes in far more places", e.size)
 	}
 	if errors.Is(err, ErrNotFile) {
-		return DAG{}, badCAR("its root says that it is a UnixFS file, and cannot be read as one: %v", err)
+		return DAG{}, badDAG("its root says that it is a UnixFS file, and cannot be read as one: %v", err)
 	}
-	return DAG{Root: root, Size: e.size, File: true}, err
+	return DAG{Root: d.Root, Size: e.size, File: true}, err
 }
 
 // lookImported is look for a DAG that has to be within a CAR.

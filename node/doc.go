@@ -29,9 +29,16 @@
 // alone, not on how they came, and a change writes the nodes on the way to it.
 // DirBuilder makes one of any number of entries in bounded memory.
 //
+// # Fetching
+//
+// FetchDAG brings a DAG of others, of any size, from peers: its place in the DAG
+// can be written down and taken up again. It takes every block that is not
+// public here from a peer that has it, though it may be here as private: to
+// know a CID gives nobody what others keep private.
+//
 // # Promises
 //
-// When Import, ImportCAR, Concat, PutBlocks, Publish or Fetch return nil, every block they
+// When Import, ImportCAR, Concat, PutBlocks, Publish, Fetch or FetchDAG return nil, every block they
 // stored, and every block they found stored, is durable.
 //
 // # Peers

@@ -43,12 +43,12 @@ func (n *Node) walk(ctx context.Context, root cid.Cid, fn func(c cid.Cid, size i
 // children, left to right, past data that is inlined in CIDs.
 type walker struct {
 	look func(context.Context, cid.Cid) (size int, links []cid.Cid, err error)
-	seen *cid.Set
+	seen *visited
 	todo []cid.Cid // a stack, its top leftmost
 }
 
 func newWalker(root cid.Cid, look func(context.Context, cid.Cid) (int, []cid.Cid, error)) *walker {
-	return &walker{look: look, seen: cid.NewSet(), todo: []cid.Cid{root}}
+	return &walker{look: look, seen: newVisited(), todo: []cid.Cid{root}}
 }
 
 // next returns the next block, or io.EOF. After an error of look, which comes

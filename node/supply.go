@@ -1,0 +1,145 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ipfs/boxo/exchange"
+	blocks "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
+)
+
+// supply is where a fetch gets its blocks.
+type supply struct {
+	n       *Node
+	session exchange.Fetcher
+	end     context.CancelFunc // of the session
+	origins *origins
+	idle    time.Duration // 0: for ever
+}
+
+// openSupply dials the origins.
+func (n *Node) openSupply(ctx context.Context, addrs []string, idle time.Duration) (*supply, error) {
+	if n.host.swap == nil {
+		return nil, ErrNoHost
+	}
+	o, err := n.host.dialOrigins(ctx, addrs)
+	if err != nil {
+		return nil, err
+	}
+	s := &supply{n: n, origins: o, idle: idle}
+	s.open(ctx)
+	return s, nil
+}
+
+// open begins a session.
+func (s *supply) open(ctx context.Context) {
+	ctx, s.end = context.WithCancel(ctx)
+	s.session = s.n.host.swap.NewSession(ctx)
+}
+
+func (s *supply) close() {
+	s.end()
+	s.origins.close()
+}
+
+// get fetches blocks and gives them to take as they come. A want can get lost,
+// if it crosses with the cancel of an earlier one for the same block: what did
+// not come for half of the time is asked for once more, in another session.
+func (s *supply) get(ctx context.Context, want []cid.Cid, take func([]blocks.Block) error) error {
+	for asked := false; ; asked = true {
+		left := cid.NewSet()
+		for _, c := range want {
+			left.Add(c)
+		}
+		err := s.ask(ctx, want, func(got []blocks.Block) error {
+			for _, b := range got {
+				left.Remove(b.Cid())
+			}
+			asked = false
+			return take(got)
+		})
+		if !errors.Is(err, ErrStalled) || asked {
+			return err
+		}
+		want = slices.DeleteFunc(want, func(c cid.Cid) bool { return !left.Has(c) })
+		s.end()
+		s.open(ctx)
+	}
+}
+
+func (s *supply) ask(ctx context.Context, want []cid.Cid, take func([]blocks.Block) error) error {
+	askCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ch, err := s.session.GetBlocks(askCtx, want)
+	if err != nil {
+		return err
+	}
+	idle := time.NewTimer(s.idle / 2)
+	defer idle.Stop()
+	if s.idle == 0 {
+		idle.Stop()
+	}
+	silent, came := s.origins.silent, 0
+	for came < len(want) {
+		select {
+		case b, ok := <-ch:
+			if !ok {
+				return errors.Join(ctx.Err(), errors.New("bitswap was closed"))
+			}
+			got := more(b, ch)
+			came += len(got)
+			if err := take(got); err != nil {
+				return err
+			}
+			if s.idle > 0 {
+				idle.Reset(s.idle / 2)
+			}
+		case <-silent:
+			if why := s.origins.reason(); why != nil && !s.n.host.connected() {
+				return fmt.Errorf("%w: %w", ErrNoSource, why)
+			}
+			silent = nil // somebody else may have it
+		case <-idle.C:
+			return s.stalled(want[0])
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d blocks came, the first wanted was %s: %w", came, len(want), want[0], ctx.Err())
+		}
+	}
+	return nil
+}
+
+// stalled says what did not come.
+func (s *supply) stalled(want cid.Cid) error {
+	err := fmt.Errorf("%w for %s, of %d connected peers; %s is wanted", ErrStalled, s.idle, len(s.n.Peers()), want)
+	if why := s.origins.reason(); why != nil {
+		err = fmt.Errorf("%w; %w", err, why)
+	}
+	return err
+}
+
+// more returns a block with those that have come by now, up to storeBytes.
+func more(b blocks.Block, ch <-chan blocks.Block) []blocks.Block {
+	got, size := []blocks.Block{b}, len(b.RawData())
+	for size < storeBytes {
+		select {
+		case b, ok := <-ch:
+			if !ok {
+				return got
+			}
+			got = append(got, b)
+			size += len(b.RawData())
+		default:
+			return got
+		}
+	}
+	return got
+}
+
+// connected says whether there may be anybody to fetch from.
+func (h *host) connected() bool {
+	return h.dht != nil || len(h.p2p.Network().Peers()) > 0
+}
