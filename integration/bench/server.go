@@ -34,8 +34,8 @@ var programs = map[string]func(addr, dir string) (args, env []string){
 		return []string{"serve", "s3", dir, "--addr", addr, "--auth-key", access + "," + secret, "--config", "", "--log-level", "ERROR"}, nil
 	},
 	"whypfs": func(addr, dir string) ([]string, []string) {
-		return []string{"up", "--data", dir, "--s3-addr", addr, "--api-addr", "127.0.0.1:0", "--gateway-addr", "127.0.0.1:0", "--libp2p-addr", "/ip4/127.0.0.1/tcp/0"},
-			[]string{"WHYPFS_ROOT_ACCESS_KEY=" + access, "WHYPFS_ROOT_SECRET_KEY=" + secret}
+		return []string{"up", "--data", dir, "--s3-addr", addr, "--api-addr", "127.0.0.1:0", "--libp2p-addr", "/ip4/127.0.0.1/tcp/0"},
+			[]string{"WHYPFS_GATEWAY_ADDR=127.0.0.1:0", "WHYPFS_ROOT_ACCESS_KEY=" + access, "WHYPFS_ROOT_SECRET_KEY=" + secret}
 	},
 }
 
@@ -49,8 +49,9 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// start starts a server on an empty folder. A name "whypfs=PATH" takes another binary.
-func (b bench) start(ctx context.Context, name string) (*server, error) {
+// start starts a server on an empty folder, with more in its environment. A
+// name "whypfs=PATH" takes another binary.
+func (b bench) start(ctx context.Context, name string, more ...string) (*server, error) {
 	kind, path, other := strings.Cut(name, "=")
 	if !other {
 		path = filepath.Join(b.bin, kind)
@@ -69,8 +70,7 @@ func (b bench) start(ctx context.Context, name string) (*server, error) {
 	}
 	args, env := program(addr, s.dir)
 	s.cmd = exec.CommandContext(ctx, path, args...)
-	s.cmd.Env = append(os.Environ(), env...)
-	s.cmd.Env = append(s.cmd.Env, "AWS_CA_BUNDLE=")
+	s.cmd.Env = append(append(os.Environ(), env...), more...)
 	if s.log, err = os.Create(filepath.Join(b.dir, kind+".log")); err != nil {
 		return nil, err
 	}
@@ -84,14 +84,19 @@ func (b bench) start(ctx context.Context, name string) (*server, error) {
 // stop ends the server and removes its data, so that the next one finds the
 // disk as this one did.
 func (s *server) stop() error {
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	done := time.AfterFunc(20*time.Second, func() { s.cmd.Process.Kill() })
-	s.cmd.Wait() // its status is of no interest once it was told to stop
-	done.Stop()
+	s.end()
 	s.log.Close()
 	err := os.RemoveAll(s.dir)
 	syscall.Sync()
 	return err
+}
+
+// end ends the program.
+func (s *server) end() {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	done := time.AfterFunc(20*time.Second, func() { s.cmd.Process.Kill() })
+	s.cmd.Wait() // its status is of no interest once it was told to stop
+	done.Stop()
 }
 
 // cpu is the time on processors that the server has used.
