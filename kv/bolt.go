@@ -96,6 +96,9 @@ func openBoltFile(path string, opt BoltOptions) (*bolt.DB, error) {
 		return nil
 	})
 	if err == nil {
+		err = settle(db)
+	}
+	if err == nil {
 		err = durable.Clean(path) // only the holder of the lock may
 	}
 	if err != nil {
