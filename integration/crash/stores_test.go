@@ -1,0 +1,86 @@
+//go:build integration
+
+package crash
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/node"
+	"github.com/whypfs/whypfs/queue"
+)
+
+// Names of the buckets, each with other rules.
+const (
+	private   = "private"
+	public    = "public"
+	versioned = "versioned"
+)
+
+// segmentSize makes segments seal, and be joined and removed, all the time.
+const segmentSize = 48 << 10
+
+// stores are opened as the product does it.
+type stores struct {
+	kv      kv.Store
+	node    *node.Node
+	queue   *queue.Queue
+	buckets *buckets.Buckets
+}
+
+func openStores(ctx context.Context, dir string) (*stores, error) {
+	var s stores
+	var err error
+	if s.kv, err = kv.OpenBolt(ctx, filepath.Join(dir, "meta.db"), kv.BoltOptions{}); err != nil {
+		return nil, err
+	}
+	s.queue = queue.New(s.kv, queue.Options{})
+	s.node, err = node.Open(ctx, node.Config{
+		Dir: dir, SegmentSize: segmentSize,
+		Restore: func(ctx context.Context, _ cid) error { return node.ErrNotFound },
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.kv.Close())
+	}
+	s.buckets = buckets.New(s.kv, s.node, s.queue, buckets.Options{})
+	return &s, nil
+}
+
+func (s *stores) close() error { return errors.Join(s.node.Close(), s.kv.Close()) }
+
+// A body is named by what it is made of: "seed.size", joined with "+".
+func newBody(seed uint64, size int) string { return fmt.Sprintf("%d.%d", seed, size) }
+
+var bodies sync.Map // of []byte, by name
+
+func bytesOf(name string) ([]byte, error) {
+	if b, ok := bodies.Load(name); ok {
+		return b.([]byte), nil
+	}
+	var all []byte
+	for part := range strings.SplitSeq(name, "+") {
+		seed, size, _ := strings.Cut(part, ".")
+		n, err1 := strconv.ParseUint(seed, 10, 64)
+		k, err2 := strconv.Atoi(size)
+		if err := errors.Join(err1, err2); err != nil || k < 0 || k > 64<<20 {
+			return nil, fmt.Errorf("no body is named %q", name)
+		}
+		var key [8]byte
+		binary.LittleEndian.PutUint64(key[:], n)
+		b := make([]byte, k)
+		rand.NewChaCha8(sha256.Sum256(key[:])).Read(b)
+		all = append(all, b...)
+	}
+	bodies.Store(name, all)
+	return all, nil
+}
