@@ -4,7 +4,8 @@
 //
 // # Blocks
 //
-// Blocks are kept in Config.Dir/blocks by a driver of package blocks: segment. A block is public or
+// Blocks are kept in Config.Dir/blocks by a driver of package blocks: segment, or
+// pebble. The directory remembers which. A block is public or
 // private. Bitswap and the gateway get a view of the store that holds public
 // blocks only; Block, OpenFile and Walk see all. Storing a private block again
 // as public, or Publish, makes it public; nothing makes it private again.

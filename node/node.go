@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/whypfs/whypfs/node/blocks"
-	"github.com/whypfs/whypfs/node/segment"
 )
 
 var (
@@ -41,7 +40,8 @@ type Config struct {
 	Gateway GatewayConfig
 	Routing RoutingConfig
 
-	SegmentSize int64 // bytes after which a segment is sealed; default 512 MiB
+	Blocks      string // driver: Segment or Pebble; empty: the one that Dir has, Segment for a new one
+	SegmentSize int64  // bytes after which a segment is sealed; default 512 MiB
 
 	// Restore brings the blocks of the DAG under root back into the store. It
 	// is called once per read that misses a block; nil, or ErrNotFound from it,
@@ -74,15 +74,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
-	dir := filepath.Join(cfg.Dir, "blocks")
-	if err := makeDir(dir); err != nil {
-		return nil, err
-	}
 	var err error
-	n.blocks, err = segment.Open(ctx, dir, segment.Options{
-		SegmentSize: cfg.SegmentSize, Log: n.log, Metrics: cfg.Metrics,
-	})
-	if err != nil {
+	if n.blocks, err = openBlocks(ctx, cfg); err != nil {
 		return nil, err
 	}
 	if err := n.openHost(ctx); err != nil {

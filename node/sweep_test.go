@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -59,10 +58,12 @@ func TestSweep(t *testing.T) {
 	}
 	before := n.Usage()
 	got := mustSweep(t, n, append(live, absent)...)
-	if got.Blocks == 0 || got.Blocks != got.Kept || got.Bytes < 100<<10 {
+	// Pebble's files are larger than what little is in them here.
+	tight := newDriver == Segment
+	if got.Blocks == 0 || got.Blocks != got.Kept || tight && got.Bytes < 100<<10 {
 		t.Errorf("Sweep = %+v, want half of %d blocks removed", got, before.Blocks)
 	}
-	if u := n.Usage(); u.Blocks != before.Blocks/2 || u.Disk >= before.Disk {
+	if u := n.Usage(); u.Blocks != before.Blocks/2 || tight && u.Disk >= before.Disk {
 		t.Errorf("Usage = %+v, was %+v", u, before)
 	}
 	for range 2 {
@@ -132,16 +133,7 @@ func TestSweepStopsAtDamage(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(dir, "blocks", "00000000.car")
-	all, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := bytes.Index(all, root)
-	all[at+10] ^= 1
-	if err := os.WriteFile(name, all, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	spoil(t, dir, root)
 	n = newTestNode(t, Config{Dir: dir})
 	before := n.Usage().Blocks
 	if _, err := n.Sweep(t.Context(), yieldAll(f.Root)); !errors.Is(err, ErrDamaged) {
@@ -156,6 +148,17 @@ func TestSweepStopsAtDamage(t *testing.T) {
 	if err := n.PutBlocks(t.Context(), []Block{{f.Root, root}}, false); err != nil {
 		t.Fatal(err)
 	}
+	// A driver may have lost a leaf beside it: once that is noticed it is stored again.
+	err = n.Walk(t.Context(), f.Root, func(c cid.Cid, _ int) error {
+		if _, err := n.Block(t.Context(), c); err != nil && !errors.Is(err, ErrDamaged) {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustImport(t, n, mustRead(t, keystream(3<<20, "damage")), ImportOptions{})
 	mustSweep(t, n, f.Root)
 	checkReader(t, n, f.Root, mustRead(t, keystream(3<<20, "damage")))
 }

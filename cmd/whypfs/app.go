@@ -92,10 +92,19 @@ func orphaned(data string) error {
 	if _, err := os.Stat(filepath.Join(data, metaFile)); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	segments, err := filepath.Glob(filepath.Join(data, "blocks", "*.car"))
-	if err != nil || len(segments) == 0 {
-		return err
+	for _, files := range []string{"*.car", "pebble"} {
+		found, err := filepath.Glob(filepath.Join(data, "blocks", files))
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return errOrphaned(data)
+		}
 	}
+	return nil
+}
+
+func errOrphaned(data string) error {
 	return fmt.Errorf("%s holds blocks but no %s, which names them: bring it back from a backup, or move the folder blocks away to start anew", data, metaFile)
 }
 
@@ -107,6 +116,7 @@ func (a *app) connect(ctx context.Context) error {
 	a.node, err = node.Open(ctx, node.Config{
 		Dir:         a.cfg.Data,
 		ListenAddrs: a.cfg.Libp2pAddrs,
+		Blocks:      a.cfg.Blocks,
 		Bootstrap:   a.cfg.Bootstrap,
 		Peering:     a.cfg.Peering,
 		DHT:         a.cfg.DHT,

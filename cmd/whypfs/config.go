@@ -37,6 +37,7 @@ type config struct {
 	SandboxProviders int
 
 	network
+	storage
 
 	S3Region    string
 	S3Domain    string
@@ -81,6 +82,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.SandboxProviders, "sandbox-providers", 8, "storage providers of the sandbox")
 	c.network.flags(fs)
 	c.Gateway.flags(fs)
+	c.storage.flags(fs)
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
 	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
 	fs.StringVar(&c.S3Ownership, "s3-object-ownership", "BucketOwnerEnforced", "object ownership of new buckets that name none: BucketOwnerEnforced (no ACLs), BucketOwnerPreferred or ObjectWriter")
@@ -231,6 +233,7 @@ func (c *config) check() error {
 		bad("--tls-cert and --tls-key go together")
 	}
 	c.network.check(bad)
+	c.storage.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
 	}
