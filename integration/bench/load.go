@@ -17,14 +17,13 @@ type load struct {
 	size    int
 	workers int
 	objects int
-	reads   int // times that each object is read
 }
 
 var loads = []load{
-	{name: "4KiB", size: 4 << 10, workers: 16, objects: 16000, reads: 2},
-	{name: "64KiB", size: 64 << 10, workers: 16, objects: 6000, reads: 2},
-	{name: "1MiB", size: 1 << 20, workers: 8, objects: 1200, reads: 2},
-	{name: "64MiB", size: 64 << 20, workers: 2, objects: 24, reads: 2},
+	{name: "4KiB", size: 4 << 10, workers: 16, objects: 16000},
+	{name: "64KiB", size: 64 << 10, workers: 16, objects: 6000},
+	{name: "1MiB", size: 1 << 20, workers: 8, objects: 1200},
+	{name: "64MiB", size: 64 << 20, workers: 2, objects: 24},
 }
 
 func chosen(names string) (some []load, err error) {
@@ -58,8 +57,8 @@ func (l load) bodies(scale float64) []body {
 	return bodies
 }
 
-// run writes all bodies, then reads them in another order.
-func (l load) run(ctx context.Context, s *server, bodies []body, payload string) (put, get rate, err error) {
+// run writes all bodies, then reads each so many times, in another order.
+func (l load) run(ctx context.Context, s *server, bodies []body, payload string, reads int) (put, get rate, err error) {
 	if err := s.makeBucket(ctx); err != nil {
 		return put, get, err
 	}
@@ -69,7 +68,7 @@ func (l load) run(ctx context.Context, s *server, bodies []body, payload string)
 	if err != nil {
 		return put, get, err
 	}
-	order := rand.New(rand.NewPCG(1, 2)).Perm(len(bodies) * l.reads)
+	order := rand.New(rand.NewPCG(1, 2)).Perm(len(bodies) * reads)
 	get, err = l.each(ctx, s, len(order), func(c *client, i int) error {
 		return c.get(&bodies[order[i]%len(bodies)])
 	})

@@ -27,9 +27,10 @@ func run(ctx context.Context) error {
 		dir     = flag.String("dir", "", "folder for their data; default: a temporary one")
 		servers = flag.String("servers", "minio,versitygw,rclone,whypfs", "who is measured; the first is 1.0")
 		rounds  = flag.Int("rounds", 3, "rounds")
-		work    = flag.String("work", "4KiB,1MiB,64MiB", "sizes of objects, or of those: ")
+		work    = flag.String("work", "4KiB,1MiB,64MiB", "sizes of objects: 4KiB, 64KiB, 1MiB, 64MiB")
 		payload = flag.String("payload", "signed", "signed: the body's SHA-256 in the signature; chunked: signed chunks of 64 KiB; unsigned")
 		scale   = flag.Float64("scale", 1, "how many objects, relative to the default")
+		reads   = flag.Int("reads", 2, "times that each object is read")
 		ipfs    = flag.Bool("ipfs", false, "compare import and gateway with kubo instead")
 	)
 	flag.Parse()
@@ -41,7 +42,7 @@ func run(ctx context.Context) error {
 		defer os.RemoveAll(temp)
 		*dir = temp
 	}
-	b := bench{bin: *bin, dir: *dir, rounds: *rounds, payload: *payload, scale: *scale}
+	b := bench{bin: *bin, dir: *dir, rounds: *rounds, payload: *payload, scale: *scale, reads: *reads}
 	if *ipfs {
 		return b.ipfs(ctx)
 	}
@@ -58,6 +59,7 @@ type bench struct {
 	rounds   int
 	payload  string
 	scale    float64
+	reads    int
 }
 
 // objects measures PUT and GET of every load at every server.
@@ -71,7 +73,7 @@ func (b bench) objects(ctx context.Context, names []string, loads []load) error 
 				if err != nil {
 					return err
 				}
-				put, get, err := l.run(ctx, s, bodies, b.payload)
+				put, get, err := l.run(ctx, s, bodies, b.payload, b.reads)
 				if e := s.stop(); err == nil {
 					err = e
 				}
