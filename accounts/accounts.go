@@ -76,6 +76,7 @@ type Accounts struct {
 	store  kv.Store
 	box    *seal.Box
 	hashes chan struct{} // holds an element for each password being hashed
+	opened openedKeys
 }
 
 // New returns the accounts in store; box encrypts S3 secrets at rest.

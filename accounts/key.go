@@ -109,30 +109,6 @@ func (a *Accounts) DeleteKey(ctx context.Context, user uint64, access string) er
 	})
 }
 
-// Secret returns the user and secret of an access key, for checking signatures.
-func (a *Accounts) Secret(ctx context.Context, access string) (User, string, error) {
-	if len(access) > maxAccess {
-		return User{}, "", ErrNoKey
-	}
-	var row keyRow
-	var owner userRow
-	err := a.view(ctx, "check access key", func(tx kv.Tx) (err error) {
-		if row, err = get[keyRow](tx, accessKey(access), ErrNoKey); err != nil {
-			return err
-		}
-		owner, err = get[userRow](tx, userKey(row.User), ErrNoUser)
-		return err
-	})
-	if err != nil {
-		return User{}, "", err
-	}
-	secret, err := a.box.Open(row.Sealed, sealContext(access))
-	if err != nil {
-		return User{}, "", fmt.Errorf("secret of access key %q: %w", access, err)
-	}
-	return owner.user(row.User), string(secret), nil
-}
-
 // randomText returns n letters of an alphabet of at most 64, all as likely.
 func randomText(n int, alphabet string) string {
 	text := make([]byte, 0, n)

@@ -161,3 +161,38 @@ func BenchmarkSecret(b *testing.B) {
 		}
 	})
 }
+
+// What a key was opened to is forgotten as soon as its rows change, whoever changes them.
+func TestSecretFollowsChanges(t *testing.T) {
+	a, s, box := newAccounts(t)
+	other := accounts.New(s, box) // another process, as it were
+	u := newUser(t, a, "ann", accounts.LevelUser)
+	expect := func(secret string, level accounts.Level) {
+		t.Helper()
+		for range 2 {
+			if got, have, err := a.Secret(t.Context(), "key"); err != nil || have != secret || got.Level != level || got.ID != u.ID {
+				t.Errorf("Secret = %+v, %q, %v; want %q, level %v", got, have, err, secret, level)
+			}
+		}
+	}
+	create := func(secret string) {
+		t.Helper()
+		if _, _, err := other.CreateKey(t.Context(), u.ID, "key", secret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("first secret")
+	expect("first secret", accounts.LevelUser)
+	if err := other.SetLevel(t.Context(), u.ID, accounts.LevelAdmin); err != nil {
+		t.Fatal(err)
+	}
+	expect("first secret", accounts.LevelAdmin)
+	if err := other.DeleteKey(t.Context(), u.ID, "key"); err != nil {
+		t.Fatal(err)
+	}
+	if _, secret, err := a.Secret(t.Context(), "key"); !errors.Is(err, accounts.ErrNoKey) || secret != "" {
+		t.Errorf("Secret of a deleted key = %q, %v", secret, err)
+	}
+	create("other secret")
+	expect("other secret", accounts.LevelAdmin)
+}

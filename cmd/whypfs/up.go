@@ -64,6 +64,7 @@ func newLogger(cfg config, w io.Writer) (*slog.Logger, error) {
 // up runs the node until ctx ends, then stops in order: no new requests, the
 // running ones end, the jobs end, the stores close.
 func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
+	defer holdMemory()()
 	log, err := newLogger(cfg, stderr)
 	if err != nil {
 		return usageError{err}
