@@ -3,6 +3,7 @@ module github.com/whypfs/whypfs
 go 1.26.0
 
 require (
+	github.com/FastFilter/xorfilter v0.5.1
 	github.com/aws/aws-sdk-go-v2 v1.47.7
 	github.com/aws/aws-sdk-go-v2/credentials v1.20.15
 	github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager v0.5.4

@@ -45,20 +45,11 @@ func (n *Node) PutBlocks(ctx context.Context, bs []Block, private bool) error {
 	return batch.Sync(ctx)
 }
 
-// Publish makes every block under root, stored as private, readable by anyone.
-// Blocks that are not here stay so.
+// Publish makes every block under root readable by anyone. Blocks that are not
+// here stay so.
 func (n *Node) Publish(ctx context.Context, root cid.Cid) error {
 	batch := n.blocks.Batch(false)
-	publish := func(c cid.Cid, _ int) error {
-		if batch.Has(c) {
-			return nil
-		}
-		data, err := n.Block(ctx, c)
-		if err != nil {
-			return err
-		}
-		return batch.Put(ctx, c, data)
-	}
+	publish := func(c cid.Cid, _ int) error { return batch.Publish(ctx, c) }
 	absent := func(cid.Cid) error { return nil }
 	if err := n.walk(ctx, root, publish, absent); err != nil {
 		return fmt.Errorf("publish: %w", err)

@@ -82,15 +82,18 @@ func (p publicStore) PutMany(ctx context.Context, bs []blockformat.Block) error 
 // DeleteBlock refuses: blocks go when Sweep finds that no root reaches them.
 func (p publicStore) DeleteBlock(context.Context, cid.Cid) error { return errors.ErrUnsupported }
 
-// AllKeysChan lists the blocks there were when it was called.
+// AllKeysChan lists the blocks while others come and go. What cannot be listed,
+// because an index cannot be read, is left out: the store logs it.
 func (p publicStore) AllKeysChan(ctx context.Context) (<-chan cid.Cid, error) {
-	all := p.blocks.Multihashes()
 	ch := make(chan cid.Cid)
 	go func() {
 		defer close(ch)
-		for _, mh := range all {
+		for mh, err := range p.blocks.Multihashes() {
+			if err != nil {
+				continue // what else there is
+			}
 			select {
-			case ch <- cid.NewCidV1(cid.Raw, []byte(mh)):
+			case ch <- cid.NewCidV1(cid.Raw, mh):
 			case <-ctx.Done():
 				return
 			}

@@ -3,6 +3,7 @@ package blocks
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
@@ -47,8 +48,11 @@ type Reader interface {
 	// what is found: it is durable, and a sweep that runs now does not remove
 	// it. It may wait for a sync under way.
 	Find(ctx context.Context, c cid.Cid) (size int, ok bool)
-	// Multihashes lists the public blocks, in no order.
-	Multihashes() []string
+	// Multihashes lists the public blocks, in no order, while others read, write
+	// and sweep: all that are here from its begin to its end, perhaps some of
+	// those that come or go meanwhile, and perhaps some twice. It does not hold
+	// all of the list at once.
+	Multihashes() iter.Seq2[multihash.Multihash, error]
 }
 
 // Writer stores blocks.
@@ -68,6 +72,14 @@ type Batch interface {
 	Put(ctx context.Context, c cid.Cid, data []byte) error
 	// Has says whether Put would find the block here; then Sync waits for it too.
 	Has(c cid.Cid) bool
+	// Publish makes a block that is here public; without one it is ErrNotFound.
+	// A crash does not undo it once Sync returned nil.
+	Publish(ctx context.Context, c cid.Cid) error
+	// Hide makes a block private, at once for every reader of public blocks. No
+	// crash and no sweep undoes it once Sync returned nil: the block is private,
+	// be it here, on its way or stored as private later, until it is published or
+	// stored as public again.
+	Hide(ctx context.Context, c cid.Cid) error
 	// Sync returns when everything put before is durable. After an error some
 	// of it is not, and every later Sync fails too, unless only ctx had ended.
 	Sync(ctx context.Context) error
@@ -101,8 +113,8 @@ type Swept struct {
 
 // Usage says what a store holds.
 type Usage struct {
-	Blocks   int64
-	Bytes    int64 // of the blocks, each counted once
+	Blocks   int64 // that have several copies, as while a sweep runs, may count as often
+	Bytes    int64 // of their data
 	Disk     int64 // of the files that hold them
 	Free     int64
 	Segments int // data files

@@ -22,7 +22,9 @@
 //
 // A block is private or public. Reads that ask for public blocks do not see the
 // private ones, not even their size. Storing a private block again as public
-// makes it public; public wins, and nothing makes it private again.
+// makes it public, as Batch.Publish does, and storing a public block as private
+// changes nothing: public wins. Only Batch.Hide makes it private again, and of
+// Publish, Hide and storing as public the last one decides.
 //
 // # Damage
 //

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/go-datastore"
+	"github.com/multiformats/go-multihash"
 
 	"github.com/whypfs/whypfs/node/blocks"
 )
@@ -175,21 +177,23 @@ func (s *Store) Find(ctx context.Context, c cid.Cid) (size int, ok bool) {
 }
 
 // Multihashes lists the public blocks.
-func (s *Store) Multihashes() []string {
-	done, err := s.use()
-	if err != nil {
-		return nil
-	}
-	defer done()
-	var all []string
-	err = s.each(context.Background(), "", func(mh string, m meta) bool {
-		if !m.private && !s.isBad(mh) {
-			all = append(all, mh)
+func (s *Store) Multihashes() iter.Seq2[multihash.Multihash, error] {
+	return func(yield func(multihash.Multihash, error) bool) {
+		done, err := s.use()
+		if err != nil {
+			return
 		}
-		return true
-	})
-	if err != nil {
-		s.log.Error("list blocks", "err", err)
+		defer done()
+		more := true
+		err = s.each(context.Background(), "", func(mh string, m meta) bool {
+			if !m.private && !s.isBad(mh) {
+				more = yield(multihash.Multihash(mh), nil)
+			}
+			return more
+		})
+		if err != nil && more {
+			s.log.Error("list blocks", "err", err)
+			yield(nil, err)
+		}
 	}
-	return all
 }

@@ -1,18 +1,14 @@
 package segment
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"maps"
-	"sync"
 
 	"github.com/ipfs/go-cid"
 
 	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/internal/freespace"
-	"github.com/whypfs/whypfs/node/blocks"
 )
 
 const (
@@ -27,156 +23,59 @@ const (
 	reservePart = 64
 )
 
-// A Batch is a blocks.Batch.
-type Batch struct {
-	store   *Store
-	private bool
-	sweeps  bool // may use the reserve, as it makes more room than it takes
-
-	mu    sync.Mutex
-	ends  map[*segment]int64 // what Sync waits for
-	dirty int64
+// A record is what is appended to a segment at once: a block with its mark, or a
+// verdict. Appending it completes entry or opinion.
+type record struct {
+	parts   [][]byte
+	entry   *entry
+	opinion *opinion
 }
 
-// Batch begins a batch of private or public blocks.
-func (s *Store) Batch(private bool) blocks.Batch { return s.batch(private) }
-
-func (s *Store) batch(private bool) *Batch {
-	return &Batch{store: s, private: private, ends: map[*segment]int64{}}
-}
-
-// Put stores a block whose hash the caller has checked. It is durable once Sync
-// returns nil. A block that is here already is not written again.
-func (b *Batch) Put(ctx context.Context, c cid.Cid, data []byte) error {
-	_, err := b.put(ctx, c, data)
-	return err
-}
-
-// Has says whether Put would find the block here; then Sync waits for it too.
-func (b *Batch) Has(c cid.Cid) bool {
-	if _, ok := identityData(c); ok {
-		return true
-	}
-	g, end, ok := b.store.stored(multihashOf(c), b.private)
-	if ok {
-		b.await(g, end, 0)
-	}
-	return ok
-}
-
-// put also says how many bytes were written.
-func (b *Batch) put(ctx context.Context, c cid.Cid, data []byte) (n int64, err error) {
-	if _, ok := identityData(c); ok {
-		return 0, nil
-	}
-	g, end, n, err := b.store.put(ctx, c, data, b.private, b.sweeps)
-	if err != nil {
-		return 0, fmt.Errorf("store %s: %w", c, err)
-	}
-	if b.await(g, end, n) {
-		return n, b.Sync(ctx)
-	}
-	return n, nil
-}
-
-// await makes Sync wait until g is durable up to end, n bytes of which this
-// batch wrote. It says whether it is time to sync.
-func (b *Batch) await(g *segment, end, n int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ends[g] = max(b.ends[g], end)
-	b.dirty += n
-	return b.dirty >= maxDirty
-}
-
-// Sync returns when everything put before is durable. After an error some of
-// it is not, and every later Sync fails too.
-func (b *Batch) Sync(ctx context.Context) error {
-	b.mu.Lock()
-	ends := maps.Clone(b.ends)
-	b.dirty = 0
-	b.mu.Unlock()
-	for g, end := range ends {
-		if err := b.store.syncTo(ctx, g, end); err != nil {
-			return err
-		}
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for g, end := range ends {
-		if b.ends[g] == end {
-			delete(b.ends, g)
-		}
-	}
-	return nil
-}
-
-// put finds or appends a block: it is durable once g is synced up to end.
-// written is 0 if it was found.
-func (s *Store) put(ctx context.Context, c cid.Cid, data []byte, private, sweeps bool) (g *segment, end, written int64, err error) {
-	mh, head := multihashOf(c), car.SectionHead(c, len(data))
-	if g, end, ok := s.stored(mh, private); ok {
-		s.metrics.puts.WithLabelValues("found").Inc()
-		return g, end, 0, nil
-	}
+// newBlockRecord is the record of a block.
+func newBlockRecord(c cid.Cid, data []byte, private bool) (record, error) {
+	head := car.SectionHead(c, len(data))
 	if len(data) > MaxBlock || markSize+len(head) > maxHead {
-		return nil, 0, 0, fmt.Errorf("block of %d bytes is too large", len(data))
+		return record{}, fmt.Errorf("block of %d bytes is too large", len(data))
 	}
-	n := int64(markSize + len(head) + len(data))
 	m := mark{length: uint32(len(head) + len(data)), crc: crc32.Checksum(head, castagnoli)}
 	m.crc = crc32.Update(m.crc, castagnoli, data)
 	if private {
 		m.flags = flagPrivate
 	}
-	s.appendMu.Lock()
-	if g, end, ok := s.stored(mh, private); ok { // since the first look
-		s.appendMu.Unlock()
-		s.metrics.puts.WithLabelValues("found").Inc()
-		return g, end, 0, nil
-	}
-	if err := s.checkSpace(n); err != nil && !sweeps {
-		s.appendMu.Unlock()
-		s.metrics.puts.WithLabelValues("failed").Inc()
-		return nil, 0, 0, err
-	}
-	e := entry{mh, loc{size: uint32(len(data)), head: uint8(markSize + len(head)), flags: m.flags}}
-	g, full, err := s.append(m, head, data, &e)
-	s.appendMu.Unlock()
-	for _, f := range full {
-		// Whoever ends a segment seals it. A fault in it is for those to hear whose blocks it takes.
-		if err := s.seal(f); err != nil {
-			s.log.ErrorContext(ctx, "seal segment", "segment", f.id, "err", err)
-		}
-	}
-	if err != nil {
-		s.metrics.puts.WithLabelValues("failed").Inc()
-		return nil, 0, 0, asFull(err)
-	}
-	s.metrics.puts.WithLabelValues("written").Inc()
-	s.metrics.bytes.Add(float64(len(data)))
-	return g, e.end(), n, nil
+	e := newEntry(multihashOf(c), loc{size: uint32(len(data)), head: uint8(markSize + len(head)), flags: m.flags})
+	enc := m.encode()
+	return record{parts: [][]byte{enc[:], head, data}, entry: &e}, nil
 }
 
-// stored finds a copy that makes writing another one needless.
-func (s *Store) stored(mh string, private bool) (g *segment, end int64, ok bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	l, ok := s.index.find(mh, func(l loc) bool {
-		return !l.bad() && (private || !l.private()) && !s.segs[l.seg].candidate
-	})
-	if !ok {
-		return nil, 0, false
-	}
-	return s.segs[l.seg], l.end(), true
+// newVerdictRecord is the record of a verdict.
+func newVerdictRecord(k key, private bool) record {
+	o := opinion{k, verdict{private: private}}
+	enc := o.encode()
+	return record{parts: [][]byte{enc[:]}, opinion: &o}
 }
 
-// append writes a record at the end of the active segment and completes e. The
-// segments in full have to be sealed then, whatever err is. The caller holds appendMu.
-func (s *Store) append(m mark, head, data []byte, e *entry) (g *segment, full []*segment, err error) {
+func (r record) size() (n int64) {
+	for _, p := range r.parts {
+		n += int64(len(p))
+	}
+	return n
+}
+
+// end is where an appended record ends.
+func (r record) end() int64 {
+	if r.entry != nil {
+		return r.entry.loc.end()
+	}
+	return r.opinion.end()
+}
+
+// append writes a record at the end of the active segment. The segments in full
+// have to be sealed then, whatever err is. The caller holds appendMu.
+func (s *Store) append(r record) (g *segment, full []*segment, err error) {
 	if s.closed {
 		return nil, nil, ErrClosed
 	}
-	n := int64(e.head) + int64(e.size)
+	n := r.size()
 	if s.active != nil && !s.hasRoom(s.active, n) {
 		full = append(full, s.endActive())
 	}
@@ -187,12 +86,12 @@ func (s *Store) append(m mark, head, data []byte, e *entry) (g *segment, full []
 			return nil, full, fmt.Errorf("new segment: %w", err)
 		}
 		s.mu.Lock()
-		s.segs[s.active.id] = s.active
+		s.insert(s.active)
 		s.mu.Unlock()
 	}
 	g = s.active
 	off := g.written
-	if err := s.write(g.tail, m, head, data); err != nil {
+	if err := g.tail.Append(r.parts...); err != nil {
 		s.unasked = 0
 		return nil, append(full, s.endActive()), fmt.Errorf("write segment %d: %w", g.id, err)
 	}
@@ -201,10 +100,16 @@ func (s *Store) append(m mark, head, data []byte, e *entry) (g *segment, full []
 	if g.err != nil { // a sync failed during the write
 		return nil, full, g.err
 	}
-	e.seg, e.off = g.id, uint32(off)
 	g.written = off + n
-	g.entries = append(g.entries, *e)
-	s.index.add(e.mh, e.loc)
+	if e := r.entry; e != nil {
+		e.seg, e.off = g.id, uint32(off)
+		g.mem.add(*e)
+		g.totals.add(e.loc, 1)
+	} else {
+		r.opinion.seg, r.opinion.off = g.id, uint32(off)
+		g.opinions = append(g.opinions, *r.opinion)
+		s.verdicts.add(*r.opinion)
+	}
 	return g, full, nil
 }
 
@@ -212,7 +117,7 @@ func (s *Store) append(m mark, head, data []byte, e *entry) (g *segment, full []
 func (s *Store) hasRoom(g *segment, n int64) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return !g.sealed && (len(g.entries) == 0 || g.written+n <= s.opt.SegmentSize)
+	return !g.sealed && (g.written == int64(len(header)) || g.written+n <= s.opt.SegmentSize)
 }
 
 // endActive ends the active segment. It has to be sealed afterwards. The caller holds appendMu.
@@ -225,11 +130,6 @@ func (s *Store) endActive() *segment {
 		s.mu.Unlock()
 	}
 	return g
-}
-
-func (s *Store) write(t *tail, m mark, head, data []byte) error {
-	enc := m.encode()
-	return t.Append(enc[:], head, data)
 }
 
 // checkSpace says whether n bytes more leave the reserve untouched.

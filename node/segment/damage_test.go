@@ -33,8 +33,8 @@ func withFile(d *memFiles, name string, data []byte) *memFiles {
 // recordEnds scans a segment for where its records end; the first is the header.
 func recordEnds(data []byte) []int {
 	ends := []int{len(header)}
-	_, _, entries, _ := scan(bytes.NewReader(data), int64(len(data)), 0)
-	for _, e := range entries {
+	c, _ := scan(bytes.NewReader(data), int64(len(data)), 0)
+	for _, e := range c.entries {
 		ends = append(ends, int(e.end()))
 	}
 	return ends
@@ -130,7 +130,7 @@ func TestIndexFile(t *testing.T) {
 	}
 	openTest(t, same, Options{})
 
-	for name, bad := range map[string][]byte{"missing": nil, "empty": {}, "short": good[:len(good)-1], "header only": good[:indexHead]} {
+	for name, bad := range map[string][]byte{"missing": nil, "empty": {}, "short": good[:len(good)-1], "footer only": good[len(good)-footerSize:]} {
 		d := withFile(d, indexName(0), bad)
 		if name == "missing" {
 			delete(d.files, indexName(0))
@@ -228,31 +228,22 @@ func FuzzScan(f *testing.F) {
 	f.Add(slices.Clone(header))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		end, skipped, entries, err := scan(bytes.NewReader(data), int64(len(data)), 9)
+		c, err := scan(bytes.NewReader(data), int64(len(data)), 9)
 		if err != nil {
 			t.Errorf("scan = %v", err)
 		}
+		end, skipped := c.end, c.skipped
 		if end > int64(len(data)) || skipped < 0 || skipped > int64(len(data)) {
 			t.Errorf("scan of %d bytes: end %d, skipped %d", len(data), end, skipped)
 		}
 		at := int64(len(header))
-		for _, e := range entries {
+		for _, e := range c.entries {
 			if int64(e.off) < at || e.end() > end {
 				t.Errorf("record at %d+%d after %d, end %d", e.off, e.end()-int64(e.off), at, end)
 			}
 			at = e.end()
 		}
 	})
-}
-
-// A record begins with its mark, so one that is shorter is none: readers rely on that.
-func TestIndexEntryWithoutMark(t *testing.T) {
-	for head, want := range map[uint8]error{markSize: errBadIndex, 0: errBadIndex, markSize + 38: nil} {
-		b := encodeIndex(1000, []entry{{"\x12\x20" + string(make([]byte, 32)), loc{off: 100, size: 20, head: head}}})
-		if _, _, err := decodeIndex(b, 1, 1000); !errors.Is(err, want) {
-			t.Errorf("entry of %d bytes before the data: decodeIndex = %v, want %v", head, err, want)
-		}
-	}
 }
 
 // A file that is closed is not taken for one that is synced.
@@ -270,25 +261,6 @@ func TestSyncAfterClose(t *testing.T) {
 	if err := (&osFile{File: f}).Sync(); err == nil {
 		t.Error("Sync after Close succeeded")
 	}
-}
-
-func FuzzDecodeIndex(f *testing.F) {
-	f.Add(encodeIndex(1000, []entry{{"\x12\x20" + string(make([]byte, 32)), loc{off: 100, size: 20, head: 70}}}))
-	f.Add(slices.Clone(indexMagic))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		end, entries, err := decodeIndex(data, 1, 1<<20)
-		if err != nil {
-			return
-		}
-		for _, e := range entries {
-			if e.end() > end {
-				t.Errorf("entry ends at %d, segment at %d", e.end(), end)
-			}
-		}
-		if again := encodeIndex(end, slices.Clone(entries)); len(again) != len(data) {
-			t.Errorf("encodes to %d bytes, was %d", len(again), len(data))
-		}
-	})
 }
 
 // A scan that lost its way must not believe a record that a user's data contains:

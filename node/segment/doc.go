@@ -21,13 +21,20 @@
 //
 // A segment is active while blocks are appended to it; at most one is. It is
 // sealed when it is full, when the store is closed, by a sweep, or by an error.
-// A sealed segment never changes and has an index NNNNNNNN.idx, sorted by
-// multihash, with a CRC, so that opening a store reads no data. The index holds
-// nothing that the segment does not: if it is missing or damaged it is made
-// again by a scan. A segment that a crash left unsealed is scanned, cut after
+// A sealed segment never changes and has an index NNNNNNNN.idx: the records by
+// the digest of their block, in pages of 4 KiB that are checked and read one by
+// one. In memory are only the first key of each page and a filter, which together
+// take less than 3 bytes a block, and are read when the store is opened: no data
+// is. The index holds nothing that the segment does not: if it is missing or
+// damaged, at the open or later, it is made again by a scan. A segment that a
+// crash left unsealed is scanned, cut after
 // its last whole record, synced and sealed: a file is only ever written by the
 // process that created it. What of it cannot be read stays as it is: the next
 // open may be able to.
+//
+// An index that cannot be read never makes a block absent for those who would
+// remove it: Store.Block returns the error, Batch.Put writes the block again,
+// Store.Find promises nothing, and Sweep leaves the segment alone.
 //
 // # Promises
 //
@@ -45,8 +52,15 @@
 // new segment. No room for a block is ErrFull; reads go on, and so do writes
 // once there is room.
 //
-// A block may be private. Storing it again as public writes it again; public
-// wins.
+// # Visibility
+//
+// A block is private or public, as the flags of its copies say: public if any
+// copy is. A verdict, which is a record of its own in a segment (an identity
+// block too), changes that from there on, whatever flags the copies have or will
+// have; of several the newest decides. Verdicts are few, and all are in memory. A
+// sweep writes those again that still matter, and forgets one only when nothing
+// that a crash or a scan could bring back contradicts it: what was hidden stays
+// hidden.
 //
 // # Sweep
 //
@@ -58,7 +72,7 @@
 // because their owners may have counted on a block in a candidate, and only
 // then asks what is live. A candidate without live blocks is removed. Of one
 // with some, these are copied, the copies synced, and then it is removed; but
-// if it has only a little waste it stays, and its index forgets the dead ones.
+// if it has only a little waste it stays, and its index notes the dead ones.
 // Short segments, of which each sweep seals one, are copied together.
 // A crash at any point leaves blocks that nobody needs, or two copies of one,
 // and never takes a live block.

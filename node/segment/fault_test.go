@@ -178,9 +178,11 @@ func TestCrashes(t *testing.T) {
 		opt := Options{SegmentSize: 1500 << r.IntN(4)} // the larger, the less of it a sweep copies
 		s := openTest(t, d, opt)
 		public, private := map[int]bool{}, map[int]bool{} // acknowledged
-		exposed := map[int]bool{}                         // ever put as public, acknowledged or not
+		exposed := map[int]bool{}                         // made public, acknowledged or not, since it was hidden for certain
 		for range 60 {
 			switch act := r.IntN(20); {
+			case act < 4:
+				judgeSome(t, s, r, public, private, exposed)
 			case act < 14:
 				if r.IntN(3) == 0 {
 					putSome(t, s, r, true, private, map[int]bool{})
@@ -244,6 +246,50 @@ func putSome(t *testing.T, s *Store, r *rand.Rand, private bool, acked, tried ma
 	}
 }
 
+// judgeSome hides or publishes some blocks, those that are here and others.
+func judgeSome(t *testing.T, s *Store, r *rand.Rand, public, private, exposed map[int]bool) {
+	t.Helper()
+	b, hide, ids := s.Batch(r.IntN(2) == 0), r.IntN(2) == 0, []int{}
+	for range 1 + r.IntN(5) {
+		i := r.IntN(60)
+		x := testBlock(t, i)
+		var err error
+		if !hide {
+			err = b.Publish(t.Context(), x.cid)
+		} else {
+			err = b.Hide(t.Context(), x.cid)
+			if _, ok := s.Has(x.cid, true); ok {
+				t.Errorf("block %d was hidden and is public", i)
+			}
+			if public[i] { // it is not known to be, until the batch is synced
+				delete(public, i)
+				private[i] = true
+			}
+		}
+		if err != nil && !(errors.Is(err, ErrNotFound) && !public[i] && !private[i]) {
+			t.Errorf("block %d: %v", i, err)
+		}
+		if err == nil {
+			exposed[i] = exposed[i] || !hide
+			ids = append(ids, i)
+		}
+	}
+	if r.IntN(4) == 0 {
+		return // nobody waits for it
+	}
+	if err := b.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range ids {
+		switch {
+		case hide:
+			delete(exposed, i)
+		case public[i] || private[i]:
+			public[i] = true
+		}
+	}
+}
+
 func verify(t *testing.T, s *Store, public, private, exposed map[int]bool) {
 	t.Helper()
 	for i := range public {
@@ -251,6 +297,13 @@ func verify(t *testing.T, s *Store, public, private, exposed map[int]bool) {
 	}
 	for i := range private {
 		check(t, s, false, testBlock(t, i))
+	}
+	for _, mh := range publicOf(t, s) {
+		for i := range 60 {
+			if mh == multihashOf(testBlock(t, i).cid) && !exposed[i] {
+				t.Errorf("private block %d is listed", i)
+			}
+		}
 	}
 	for i := range 60 {
 		if _, ok := s.Has(testBlock(t, i).cid, true); ok && !exposed[i] {

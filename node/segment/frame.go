@@ -21,8 +21,6 @@ const (
 	maxHead    = 255                // bytes of a record before its data, in loc and the index
 )
 
-const flagPrivate = 1
-
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // header begins every segment: the CARv1 header {roots: [root], version: 1}

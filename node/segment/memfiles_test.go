@@ -113,6 +113,7 @@ func (d *memFiles) rename(from, to string) error {
 		return fs.ErrNotExist
 	}
 	d.files[to] = d.files[from]
+	d.files[to].name = to
 	delete(d.files, from)
 	if bad != noFault {
 		return errFault

@@ -69,10 +69,10 @@ func (w *window) record(off int64, seg uint32) (e entry, ok bool, err error) {
 	if !ok || len(data) > MaxBlock || len(b)-len(data) > maxHead-markSize {
 		return e, false, nil
 	}
-	return entry{multihashOf(c), loc{
+	return newEntry(multihashOf(c), loc{
 		seg: seg, off: uint32(off), size: uint32(len(data)),
-		head: uint8(markSize + len(b) - len(data)), flags: m.flags &^ flagBad,
-	}}, true, nil
+		head: uint8(markSize + len(b) - len(data)), flags: m.flags & flagPrivate,
+	}), true, nil
 }
 
 // matches says whether the block of e, just read by record, has its hash.
@@ -85,7 +85,8 @@ func (w *window) matches(e entry) bool {
 	return ok && Matches(c, data)
 }
 
-// next is the offset of the first thing at or after off that looks like a mark, or the file's size.
+// next is the offset of the first thing at or after off that looks like a mark
+// or a verdict, or the file's size.
 func (w *window) next(off int64) int64 {
 	for off < w.size {
 		b, err := w.at(off, windowSize/4)
@@ -93,7 +94,11 @@ func (w *window) next(off int64) int64 {
 			off = (off/sectorSize + 1) * sectorSize
 			continue
 		}
-		if i := bytes.Index(b, markPrefix); i >= 0 {
+		i, j := bytes.Index(b, markPrefix), bytes.Index(b, verdictPrefix)
+		if i < 0 || j >= 0 && j < i {
+			i = j
+		}
+		if i >= 0 {
 			return off + int64(i)
 		}
 		if len(b) < len(markPrefix) {
@@ -104,24 +109,43 @@ func (w *window) next(off int64) int64 {
 	return w.size
 }
 
+// verdict reads the verdict at off.
+func (w *window) verdict(off int64, seg uint32) (o opinion, ok bool) {
+	b, err := w.at(off, verdictSize)
+	if err != nil {
+		return o, false
+	}
+	o, ok = parseVerdict(b)
+	o.seg, o.off = seg, uint32(off)
+	return o, ok
+}
+
 // scan finds the records of a segment. What is damaged is skipped: the scan goes
-// on at the next whole record. end is where the last one ends, and skipped
-// counts the bytes before it that are in no record. With err some of the file
-// could not be read, so what was not found may be there.
-func scan(r io.ReaderAt, size int64, seg uint32) (end, skipped int64, entries []entry, err error) {
+// on at the next whole record; end is where the last one ends. With err some of
+// the file could not be read, so what was not found may be there.
+func scan(r io.ReaderAt, size int64, seg uint32) (c contents, err error) {
 	w := &window{r: r, size: size}
-	end = int64(len(header))
+	c.end = int64(len(header))
 	inStep := true // off is where a record ends, not where something looks like one
-	for off := end; off < size; {
+	for off := c.end; off < size; {
 		e, ok, err := w.record(off, seg)
 		// A user's data may hold what looks like a record; only in step is it known to be one.
 		if err == nil && ok && (inStep || w.matches(e)) {
-			skipped += off - end
-			entries = append(entries, e)
-			end, off, inStep = e.end(), e.end(), true
+			c.skipped += off - c.end
+			c.entries = append(c.entries, e)
+			c.end, off, inStep = e.end(), e.end(), true
+			continue
+		}
+		// Out of step a verdict may be a forgery. One that hides a block is
+		// believed all the same: what was hidden must not come back.
+		if o, ok := w.verdict(off, seg); ok && (inStep || o.private) {
+			c.skipped += off - c.end
+			c.verdicts = append(c.verdicts, o)
+			c.end, off = o.end(), o.end()
 			continue
 		}
 		off, inStep = w.next(off+1), false
 	}
-	return min(end, size), skipped, entries, w.err
+	c.end = min(c.end, size)
+	return c, w.err
 }

@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 )
 
@@ -17,14 +18,27 @@ type segment struct {
 	refs atomic.Int64 // the store's own, and one for each read under way
 	dead atomic.Bool  // the files go when the last reference does
 
+	lingering *atomic.Int64 // Store.lingering, once dead is set
+
+	indexing  sync.Mutex // held by who replaces disk; taken before Store.mu
+	reindexed bool       // its index was made again; indexing guards it
+
 	// Store.mu guards the rest.
+	mem    *memIndex       // the records, while there is no index file; one of mem and disk is nil
+	disk   *diskIndex      // the index file
+	flags  map[uint32]byte // what records, by offset, have besides the flags in mem or disk
+	totals totals
+
+	opinions []opinion // the verdicts in it, in order of offset, while there is no index file
+
 	written   int64         // end of the last whole record; changed with Store.appendMu held
 	synced    int64         // up to here everything is durable
-	durable   int           // how many of entries that is
-	entries   []entry       // in order of offset, until the index file is written
+	durable   int           // how many of the records in mem that is
+	judged    int           // how many of the opinions that is
 	sealed    bool          // nothing is appended any more
 	finished  bool          // someone writes, or wrote, the index file
 	settled   bool          // and is done with it, and all blocks are known, so that a sweep may begin
+	unhealed  bool          // its index is damaged and could not be made again
 	candidate bool          // a sweep may remove it, so Put sees none of its blocks
 	err       error         // why what is beyond synced is lost
 	round     chan struct{} // closed when the sync under way ends; nil if there is none
@@ -37,7 +51,7 @@ func indexName(id uint32) string { return fmt.Sprintf("%08d.idx", id) }
 
 // newSegment is a segment that the store holds.
 func newSegment(id uint32, d files, f data) *segment {
-	s := &segment{id: id, file: f, files: d}
+	s := &segment{id: id, file: f, files: d, flags: map[uint32]byte{}}
 	s.refs.Store(1)
 	return s
 }
@@ -51,12 +65,35 @@ func (s *segment) release() error {
 		return nil
 	}
 	err := s.file.Close()
+	if s.disk != nil { // nobody else has the segment any more
+		err = errors.Join(err, s.disk.release())
+	}
 	if s.dead.Load() {
 		// An index without its segment is removed at the next open, so this
 		// order leaves nothing behind whatever happens in between.
-		err = errors.Join(err, s.files.remove(dataName(s.id)), ignoreNotExist(s.files.remove(indexName(s.id))))
+		e := s.files.remove(dataName(s.id))
+		if e == nil && s.lingering != nil {
+			s.lingering.Add(-1)
+		}
+		err = errors.Join(err, e, ignoreNotExist(s.files.remove(indexName(s.id))))
 	}
 	return err
+}
+
+// offer calls use for a record with all its flags; for a dead one only if dead
+// says so. The caller holds Store.mu.
+func (s *segment) offer(l loc, dead bool, use func(*segment, loc) bool) bool {
+	l.flags |= s.flags[l.off]
+	return (dead || !l.dead()) && use(s, l)
+}
+
+// count fills totals. The caller holds Store.mu, or has the segment alone.
+func (s *segment) count(entries []entry) {
+	s.totals = totals{}
+	for _, e := range entries {
+		e.flags |= s.flags[e.off]
+		s.totals.add(e.loc, 1)
+	}
 }
 
 // create makes the file of a new segment; its header and its name are durable.
@@ -77,46 +114,7 @@ func create(d files, id uint32) (*segment, error) {
 		return nil, errors.Join(err, t.Close(), d.remove(dataName(id)))
 	}
 	s := newSegment(id, d, t)
-	s.tail = t
+	s.tail, s.mem = t, newMemIndex(nil)
 	s.written, s.synced = int64(len(header)), int64(len(header))
 	return s, nil
-}
-
-// writeIndex makes the index of a sealed segment durable. If it fails the next open scans.
-func writeIndex(d files, id uint32, end int64, entries []entry) error {
-	tmp := indexName(id) + ".tmp"
-	if err := ignoreNotExist(d.remove(tmp)); err != nil {
-		return err
-	}
-	f, _, err := d.open(tmp, true)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(encodeIndex(end, entries), 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, d.remove(tmp))
-	}
-	if err := d.rename(tmp, indexName(id)); err != nil {
-		return err
-	}
-	return d.sync()
-}
-
-// readIndex reads the index of a segment whose file has size bytes.
-func readIndex(d files, id uint32, size int64) (end int64, entries []entry, err error) {
-	f, n, err := d.open(indexName(id), false)
-	if err != nil {
-		return 0, nil, err
-	}
-	b := make([]byte, n)
-	if k, e := f.ReadAt(b, 0); k < len(b) {
-		err = e
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return 0, nil, err
-	}
-	return decodeIndex(b, id, size)
 }

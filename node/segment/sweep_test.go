@@ -21,6 +21,10 @@ func liveBlocks(t testing.TB, sets ...map[int]bool) Live {
 	return func(mh multihash.Multihash) bool { return all[string(mh)] }
 }
 
+func liveFunc(live Live) func(context.Context) (Live, error) {
+	return func(context.Context) (Live, error) { return live, nil }
+}
+
 func sweep(t testing.TB, s *Store, live Live) Swept {
 	t.Helper()
 	got, err := s.Sweep(t.Context(), func(context.Context) (Live, error) { return live, nil })

@@ -1,9 +1,11 @@
 package segment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,7 +41,7 @@ func (s *Store) syncTo(ctx context.Context, g *segment, end int64) error {
 func (s *Store) lead(g *segment) {
 	done := make(chan struct{})
 	g.round = done
-	target, n := g.written, len(g.entries)
+	target, n, judged := g.written, len(g.mem.entries), len(g.opinions)
 	s.mu.Unlock()
 
 	start := time.Now()
@@ -49,7 +51,7 @@ func (s *Store) lead(g *segment) {
 	s.mu.Lock()
 	g.round = nil
 	if err == nil {
-		g.synced, g.durable = target, n
+		g.synced, g.durable, g.judged = target, n, judged
 	} else {
 		s.fail(g, asFull(fmt.Errorf("sync segment %d: %w", g.id, err)))
 	}
@@ -64,13 +66,18 @@ func (s *Store) lead(g *segment) {
 
 // fail forgets what is not durable in g. The caller holds s.mu.
 func (s *Store) fail(g *segment, err error) {
-	s.metrics.failures.Inc()
-	s.log.Error("segment failed", "segment", g.id, "lost", len(g.entries)-g.durable, "err", err)
 	g.err, g.sealed = err, true
-	for _, e := range g.entries[g.durable:] {
-		s.index.remove(e.mh, e.loc)
+	gone := g.mem.cut(g.durable)
+	for _, e := range gone {
+		g.totals.add(e.loc, -1)
 	}
-	g.entries = g.entries[:g.durable]
+	for _, o := range g.opinions[g.judged:] {
+		s.verdicts.remove(o.key, func(v verdict) bool { return v == o.verdict })
+	}
+	g.opinions = g.opinions[:g.judged]
+	s.removals++
+	s.metrics.failures.Inc()
+	s.log.Error("segment failed", "segment", g.id, "lost", len(gone), "err", err)
 }
 
 // seal syncs a segment that takes no more blocks and writes its index. Nothing
@@ -103,26 +110,47 @@ func (s *Store) finish(g *segment) error {
 	s.appendMu.Unlock()
 
 	s.mu.Lock()
-	if g.finished {
+	if g.finished || s.segs[g.id] != g { // or the store was closed meanwhile
 		s.mu.Unlock()
 		return nil
 	}
 	g.finished = true
-	end, entries := g.synced, g.entries
-	g.entries, g.durable = nil, 0
-	if len(entries) == 0 {
-		delete(s.segs, g.id)
-		g.dead.Store(true)
+	// All of it is durable, and no more comes.
+	c := contents{end: g.synced, entries: g.mem.entries, verdicts: g.opinions}
+	if len(c.entries) == 0 && len(c.verdicts) == 0 {
+		s.remove(g)
 		s.mu.Unlock()
 		return g.release()
 	}
+	g.acquire()
 	s.mu.Unlock()
 	// A torn record may follow, or after a failed sync whole ones that may
 	// not be on the disk. The index ends before them, and so should the file.
-	err := g.file.Truncate(end)
-	err = errors.Join(err, writeIndex(s.files, g.id, end, entries))
+	err := g.file.Truncate(c.end)
+	disk, e := writeIndex(s.files, g.id, c)
 	s.mu.Lock()
 	g.settled = true
+	if e == nil {
+		g.disk, g.mem, g.opinions = disk, nil, nil
+	}
 	s.mu.Unlock()
-	return err
+	return errors.Join(err, e, g.release())
+}
+
+// remove takes g out of the store; its files go with the last reference. The
+// caller holds s.mu.
+func (s *Store) remove(g *segment) {
+	delete(s.segs, g.id)
+	s.order = slices.DeleteFunc(s.order, func(h *segment) bool { return h == g })
+	s.removals++
+	s.lingering.Add(1)
+	g.lingering = &s.lingering
+	g.dead.Store(true)
+}
+
+// insert takes g into the store. The caller holds s.mu.
+func (s *Store) insert(g *segment) {
+	s.segs[g.id] = g
+	s.order = append(s.order, g)
+	slices.SortFunc(s.order, func(a, b *segment) int { return cmp.Compare(a.id, b.id) })
 }

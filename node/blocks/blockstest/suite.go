@@ -38,6 +38,8 @@ func Run(t *testing.T, open Open) {
 		{"TooLarge", s.tooLarge},
 		{"Dedup", s.dedup},
 		{"PrivateThenPublic", s.privateThenPublic},
+		{"Visibility", s.visibility},
+		{"VisibilityDuringSweep", s.visibilityDuringSweep},
 		{"Kill", s.kill},
 		{"ConcurrentBatches", s.concurrentBatches},
 		{"Damage", s.damage},

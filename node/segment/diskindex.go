@@ -1,0 +1,150 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/FastFilter/xorfilter"
+)
+
+// A diskIndex is the index file of a sealed segment. Its pages are on the disk;
+// of each page the first key's prefix, and a filter of all keys, are in memory.
+type diskIndex struct {
+	footer
+	file     file
+	prefixes []uint64
+	filter   *xorfilter.BinaryFuse[uint16] // nil if none could be made: then every key may be here
+	refs     atomic.Int64                  // the segment's, and one for each read under way
+}
+
+// openTail is how much of the end of an index file is read at once.
+const openTail = 64 << 10
+
+// openIndex opens the index of a segment whose file has size bytes, and returns
+// the verdicts in it too.
+func openIndex(d files, id uint32, size int64) (*diskIndex, []opinion, error) {
+	f, n, err := d.open(indexName(id), false)
+	if err != nil {
+		return nil, nil, err
+	}
+	x := &diskIndex{file: f}
+	x.refs.Store(1)
+	all, err := x.load(id, n, size)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return x, all, nil
+}
+
+// load reads all but the pages of an index file of n bytes.
+func (x *diskIndex) load(id uint32, n, size int64) ([]opinion, error) {
+	b := make([]byte, min(n, openTail))
+	if len(b) < footerSize {
+		return nil, fmt.Errorf("%w: %d bytes", errBadIndex, n)
+	}
+	if err := readFull(x.file, b, n-int64(len(b))); err != nil {
+		return nil, err
+	}
+	f, err := decodeFooter(b[len(b)-footerSize:])
+	if err != nil {
+		return nil, err
+	}
+	if f.seg != id || f.fileSize() != n || int64(f.end) > size {
+		return nil, fmt.Errorf("%w: not of this segment, or of another length", errBadIndex)
+	}
+	tail := b[:len(b)-footerSize]
+	if k := int(f.tailSize()); k <= len(tail) {
+		tail = tail[len(tail)-k:]
+	} else {
+		tail = make([]byte, k)
+		if err := readFull(x.file, tail, n-footerSize-int64(k)); err != nil {
+			return nil, err
+		}
+	}
+	x.footer = f
+	return x.decodeTail(tail)
+}
+
+// readFull fills b.
+func readFull(f io.ReaderAt, b []byte, off int64) error {
+	if n, err := f.ReadAt(b, off); n < len(b) {
+		return errors.Join(err, io.ErrUnexpectedEOF)
+	}
+	return nil
+}
+
+// acquire keeps the file open until release. The caller holds Store.mu, and
+// found x to be that of its segment.
+func (x *diskIndex) acquire() { x.refs.Add(1) }
+
+func (x *diskIndex) release() error {
+	if x.refs.Add(-1) > 0 {
+		return nil
+	}
+	return x.file.Close()
+}
+
+// mayHold says whether a block of the hash may be in the segment.
+func (x *diskIndex) mayHold(hash uint64) bool {
+	return len(x.prefixes) > 0 && (x.filter == nil || x.filter.Contains(hash))
+}
+
+// memory is what the index takes of it.
+func (x *diskIndex) memory() int64 {
+	n := int64(len(x.prefixes)) * prefixSize
+	if x.filter != nil {
+		n += int64(len(x.filter.Fingerprints)) * 2
+	}
+	return n
+}
+
+var pageBuffers = sync.Pool{New: func() any { return new([indexPage]byte) }}
+
+// page reads page n into b.
+func (x *diskIndex) page(n int, b *[indexPage]byte) (page, error) {
+	if err := readFull(x.file, b[:], int64(n)*indexPage); err != nil {
+		return page{}, fmt.Errorf("read index page %d: %w", n, err)
+	}
+	return decodePage(b[:], x.seg, n, int64(x.end))
+}
+
+// find returns the records of a block, newest first.
+func (x *diskIndex) find(k key) (found []loc, err error) {
+	b := pageBuffers.Get().(*[indexPage]byte)
+	defer pageBuffers.Put(b)
+	// The first page that may hold k is the last that begins below it.
+	first, _ := slices.BinarySearch(x.prefixes, k.prefix())
+	for n := max(first-1, 0); n < len(x.prefixes) && x.prefixes[n] <= k.prefix(); n++ {
+		p, err := x.page(n, b)
+		if err != nil {
+			return nil, err
+		}
+		found = p.find(k, found)
+	}
+	slices.Reverse(found)
+	return found, nil
+}
+
+// all returns the records in the pages that can be read, by key, and joins the
+// errors of the others.
+func (x *diskIndex) all() (entries []entry, err error) {
+	b := pageBuffers.Get().(*[indexPage]byte)
+	defer pageBuffers.Put(b)
+	entries = make([]entry, 0, x.records)
+	var errs []error
+	for n := range x.prefixes {
+		p, err := x.page(n, b)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for i := range p.count {
+			entries = append(entries, p.entry(i))
+		}
+	}
+	return entries, errors.Join(errs...)
+}
