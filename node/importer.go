@@ -9,8 +9,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ipfs/go-cid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/whypfs/whypfs/internal/sha256pair"
 	"github.com/whypfs/whypfs/node/blocks"
 )
 
@@ -46,6 +48,8 @@ type importer struct {
 	free   chan *chunk // holds inFlight places; nil: not allocated yet
 	leaves chan *chunk
 	feeds  []chan *chunk
+
+	whole *sha256pair.Stream // of all chunks, if anybody wants their SHA-256
 
 	mu   sync.Mutex
 	tree *tree
@@ -103,13 +107,29 @@ func (imp *importer) store(ctx context.Context, r io.Reader) error {
 // A summed hash can be told the SHA-256 of all that it would be fed.
 type summed interface{ SetSHA256(sum []byte) }
 
+// fed are the hashes that have to be fed.
+func (imp *importer) fed() (fed []hash.Hash) {
+	for _, h := range imp.hashes {
+		if _, ok := h.(summed); !ok {
+			fed = append(fed, h)
+		}
+	}
+	return fed
+}
+
+// tell tells the others.
+func (imp *importer) tell(sum []byte) {
+	for _, h := range imp.hashes {
+		if s, ok := h.(summed); ok {
+			s.SetSHA256(sum)
+		}
+	}
+}
+
 // single stores a file of one leaf, whose CID has the file's SHA-256.
 func (imp *importer) single(ctx context.Context, data []byte) error {
 	var wg sync.WaitGroup
-	for _, h := range imp.hashes {
-		if _, ok := h.(summed); ok {
-			continue
-		}
+	for _, h := range imp.fed() {
 		if len(data) <= smallFile {
 			h.Write(data) // a hash never fails
 		} else {
@@ -121,11 +141,7 @@ func (imp *importer) single(ctx context.Context, data []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range imp.hashes {
-		if s, ok := h.(summed); ok {
-			s.SetSHA256(imp.tree.first()[2:]) // behind the code and length of the multihash
-		}
-	}
+	imp.tell(imp.tree.first()[2:]) // behind the code and length of the multihash
 	return nil
 }
 
@@ -137,19 +153,8 @@ func (imp *importer) pipeline(ctx context.Context, first *chunk, head []byte, r 
 		imp.free <- nil
 	}
 	imp.leaves = make(chan *chunk, inFlight)
-	for range leafWorkers {
-		g.Go(func() error {
-			for c := range imp.leaves {
-				err := imp.leaf(ctx, c.index, c.data)
-				imp.drop(c)
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	for _, h := range imp.hashes {
+	imp.work(ctx, g)
+	for _, h := range imp.fed() {
 		feed := make(chan *chunk, inFlight)
 		imp.feeds = append(imp.feeds, feed)
 		g.Go(func() error {
@@ -169,7 +174,40 @@ func (imp *importer) pipeline(ctx context.Context, first *chunk, head []byte, r 
 	err := g.Wait()
 	imp.giveBack()
 	// A worker's error ends the reading too, and is the one to tell.
-	return cmp.Or(err, readErr)
+	if err = cmp.Or(err, readErr); err == nil && imp.whole != nil {
+		sum := imp.whole.Sum()
+		imp.tell(sum[:])
+	}
+	return err
+}
+
+// work starts those who make leaves. Where someone wants the SHA-256 of the
+// whole it is one, in order, who hashes whole and leaf in one pass.
+func (imp *importer) work(ctx context.Context, g *errgroup.Group) {
+	workers, sum := leafWorkers, rawLeaf
+	if len(imp.fed()) < len(imp.hashes) {
+		whole := sha256pair.New()
+		imp.whole = whole
+		workers, sum = 1, func(data []byte) (cid.Cid, error) {
+			sum := whole.Piece(data)
+			return leafOf(sum[:])
+		}
+	}
+	for range workers {
+		g.Go(func() error {
+			for c := range imp.leaves {
+				id, err := sum(c.data)
+				if err == nil {
+					err = imp.put(ctx, c.index, id, c.data)
+				}
+				imp.drop(c)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 }
 
 // send gives a chunk to the workers. The channels have room for all chunks
@@ -242,6 +280,11 @@ func (imp *importer) leaf(ctx context.Context, index int, data []byte) error {
 	if err != nil {
 		return err
 	}
+	return imp.put(ctx, index, c, data)
+}
+
+// put is leaf, given the CID.
+func (imp *importer) put(ctx context.Context, index int, c cid.Cid, data []byte) error {
 	if err := imp.batch.Put(ctx, c, data); err != nil {
 		return err
 	}

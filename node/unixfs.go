@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -44,7 +45,13 @@ type fileNode struct {
 
 // rawLeaf is the CID of a leaf.
 func rawLeaf(data []byte) (cid.Cid, error) {
-	mh, err := multihash.Sum(data, multihash.SHA2_256, -1)
+	sum := sha256.Sum256(data)
+	return leafOf(sum[:])
+}
+
+// leafOf is the CID of a leaf that has this SHA-256.
+func leafOf(sum []byte) (cid.Cid, error) {
+	mh, err := multihash.Encode(sum, multihash.SHA2_256)
 	return cid.NewCidV1(cid.Raw, mh), err
 }
 
