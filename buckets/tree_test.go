@@ -371,6 +371,15 @@ func TestTreeHoldsNoObjects(t *testing.T) {
 	if w := f.browse(root, "/dir/"); w.Code != http.StatusOK {
 		t.Errorf("listing: %d %s", w.Code, w.Body)
 	}
+	if w := f.browse(root, "/dir/key"); w.Code != http.StatusOK || w.Body.String() != body {
+		t.Errorf("what was offloaded, by its path: %d, %d bytes", w.Code, w.Body.Len())
+	}
+	if err := f.Offload(t.Context(), o.Content); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	// A tree that is built now is the same.
 	if err := f.ForgetTree(t.Context(), b); err != nil {
 		t.Fatal(err)

@@ -186,7 +186,25 @@ func (s *server) headBucket(w *response, c *call) error {
 	w.Header().Set("X-Amz-Bucket-Region", s.region)
 	w.Header().Set("X-Amz-Access-Point-Alias", "false")
 	w.Header().Set("Content-Type", "application/xml")
+	if err := s.tellTree(w, c); err != nil {
+		return err
+	}
 	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// tellTree names the directory that a bucket is on IPFS, if someone has asked
+// for that: whoever may list a bucket may know it.
+func (s *server) tellTree(w *response, c *call) error {
+	if !c.bucket.Tree {
+		return nil
+	}
+	t, err := s.buckets.Tree(c.r.Context(), c.bucket, 0)
+	if err != nil || !t.Root.Defined() {
+		return err
+	}
+	w.Header().Set("X-Whypfs-Tree-Cid", t.Root.String())
+	w.Header().Set("X-Whypfs-Tree-Pending", strconv.FormatBool(t.Pending))
 	return nil
 }
 

@@ -335,3 +335,23 @@ func TestWriteConditionOnETag(t *testing.T) {
 	a.ok("PUT", "/box/k", headers{"If-None-Match": `"other"`}, "new")
 	a.fails("PUT", "/box/k", headers{"If-Match": tag}, "newer", 412, "PreconditionFailed")
 }
+
+// HeadBucket tells the directory that a bucket is, once someone has asked for it.
+func TestHeadBucketTree(t *testing.T) {
+	a := newAPI(t, s3.Options{})
+	a.ok("PUT", "/box/dir/k", nil, "x")
+	if r := a.ok("HEAD", "/box", nil, ""); r.header.Get("X-Whypfs-Tree-Cid") != "" {
+		t.Errorf("before anyone asked: %v", r.header)
+	}
+	b, err := a.buckets.Bucket(t.Context(), "box")
+	must(t, err)
+	tree, err := a.buckets.Tree(t.Context(), b, time.Minute)
+	must(t, err)
+	for _, pending := range []string{"false", "true"} {
+		r := a.ok("HEAD", "/box", nil, "")
+		if r.header.Get("X-Whypfs-Tree-Cid") != tree.Root.String() || r.header.Get("X-Whypfs-Tree-Pending") != pending {
+			t.Errorf("HEAD = %v, want the tree %s, pending %s", r.header, tree.Root, pending)
+		}
+		a.ok("PUT", "/box/dir/later", nil, "x")
+	}
+}

@@ -74,6 +74,7 @@ type listingView struct {
 	Bucket   bucketView
 	Marks    []mark
 	Settings []setting
+	Tree     treeView
 	Prefix   string
 	Versions bool
 	Kinds    []crumb // the listings of objects and of versions, where there are two
@@ -121,6 +122,9 @@ func (s *server) listObjects(c *call) error {
 	a := s.accessOf(ctx, b)
 	data.Marks = marksOf(b, a)
 	if data.Settings, err = s.settings(c, b, a); err != nil {
+		return err
+	}
+	if data.Tree, err = s.treeOf(c, b); err != nil {
 		return err
 	}
 	return s.ok(c, "objects", view{Title: data.Bucket.Label, Nav: "buckets", Scripts: []string{"upload.js", "copy.js"}, Data: data})

@@ -23,7 +23,7 @@ func TestEmptyPages(t *testing.T) {
 	for _, path := range adminPages {
 		root.get(path).want(200).has("<h1>", "v9.8.7", "</html>")
 	}
-	root.get("/ui/").has("Nothing is stored yet", "Disk free", "No zone yet", "No deal yet", "queue is empty", "No peer is connected")
+	root.get("/ui/").has("Nothing is stored yet", "Disk free", "No zone yet", "No deal yet", "queue is empty", "No libp2p host")
 	root.get("/ui/buckets").has("no bucket yet", "aws --endpoint-url http://127.0.0.1:9000 s3 mb")
 	root.get("/ui/zones").has("no zone yet")
 	root.get("/ui/deals").has("no deal yet")
@@ -300,4 +300,22 @@ func TestFigures(t *testing.T) {
 	ann.submit("/ui/buckets", "name", "hers").want(303)
 	ann.upload("hers", "a", strings.Repeat("y", 2<<20)).want(200)
 	s.until("her figures", func() bool { return strings.Contains(ann.get("/ui/").want(200).body, "<dd>2 MiB</dd>") })
+}
+
+// A bucket's page makes it a directory, and then tells its path.
+func TestBucketTree(t *testing.T) {
+	s := newSite(t)
+	ann, bob := s.as("ann", accounts.LevelUser), s.as("bob", accounts.LevelUser)
+	ann.submit("/ui/buckets", "name", "box").want(303)
+	ann.upload("box", "dir/key", "body").want(200)
+	ann.get("/ui/buckets/box").want(200).has("Make it a directory on IPFS").hasNot("/ipfs/")
+	bob.submit("/ui/buckets/box/tree").want(404)
+	ann.submit("/ui/buckets/box/tree").want(303)
+	b, err := s.buckets.Bucket(t.Context(), "box")
+	must(t, err)
+	tree, err := s.buckets.KnownTree(t.Context(), b)
+	must(t, err)
+	ann.get("/ui/buckets/box").want(200).has("/ipfs/"+tree.Root.String()+"/").hasNot("Make it a directory", "within seconds")
+	ann.upload("box", "dir/later", "body").want(200)
+	ann.get("/ui/buckets/box").has("follows within seconds")
 }

@@ -22,7 +22,9 @@ type Options struct {
 	// Public says whether callers whom nobody named get into a bucket over S3; nil: no page tells.
 	Public func(context.Context, buckets.Bucket) (bool, error)
 	S3URL  string // base URL of the S3 API, for hints; "": the request's host, port 9000
-	Log    *slog.Logger
+	// GatewayURL is the base URL of the IPFS gateway, for links to it; "": none.
+	GatewayURL string
+	Log        *slog.Logger
 }
 
 // server holds what the handlers work on.
@@ -93,6 +95,7 @@ func (s *server) routes() []route {
 		{"GET /ui/buckets/{bucket}", user, s.listObjects},
 		{"GET /ui/buckets/{bucket}/delete", user, s.confirmDeleteBucket},
 		{"POST /ui/buckets/{bucket}/delete", user, s.deleteBucket},
+		{"POST /ui/buckets/{bucket}/tree", user, s.makeTree},
 		{"POST /ui/buckets/{bucket}/upload", user, s.uploadForm},
 		{"PUT /ui/buckets/{bucket}/object", user, s.uploadRaw},
 		{"GET /ui/buckets/{bucket}/object", user, s.showObject},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -28,7 +29,7 @@ func (c *cli) bucketCommand() *cobra.Command {
 		Args:  nArgs(1),
 		RunE:  c.on(showBucket),
 	}
-	return group("bucket", "buckets and their policies", ls, show, c.policyCommand())
+	return group("bucket", "buckets and their policies", ls, show, c.policyCommand(), c.treeCommand())
 }
 
 func showBucket(ctx context.Context, a *app, out io.Writer, args []string) error {
@@ -40,10 +41,17 @@ func showBucket(ctx context.Context, a *app, out io.Writer, args []string) error
 	if err != nil {
 		return err
 	}
+	var tree *treeText
+	if t, err := a.buckets.KnownTree(ctx, b); err == nil {
+		tree = newTreeText(b, t)
+	} else if !errors.Is(err, buckets.ErrNoTree) {
+		return err
+	}
 	return printJSON(out, struct {
 		buckets.Bucket
+		Tree  *treeText `json:",omitempty"`
 		Zones []buckets.Zone
-	}{b, zones})
+	}{b, tree, zones})
 }
 
 func (c *cli) policyCommand() *cobra.Command {
