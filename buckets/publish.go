@@ -37,6 +37,32 @@ func (b *Buckets) Published(ctx context.Context, root cid.Cid) (bool, error) {
 	return published, nil
 }
 
+// Private says whether undeleted contents have this root, all of them in
+// buckets that do not publish.
+func (b *Buckets) Private(ctx context.Context, root cid.Cid) (bool, error) {
+	private := false
+	err := b.view(ctx, func(tx kv.Tx) error {
+		private = false
+		list, err := contentsWithRoot(tx, root)
+		for _, c := range list {
+			if err != nil {
+				break
+			}
+			var published bool
+			if published, err = publishes(tx, c); published {
+				private = false
+				break
+			}
+			private = private || !c.Deleted
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("is %v private: %w", root, err)
+	}
+	return private, nil
+}
+
 func publishes(tx kv.Tx, c Content) (bool, error) {
 	if c.Deleted {
 		return false, nil

@@ -1,7 +1,10 @@
 package buckets_test
 
 import (
+	"context"
 	"testing"
+
+	"github.com/ipfs/go-cid"
 
 	"github.com/whypfs/whypfs/buckets"
 )
@@ -21,12 +24,21 @@ func TestPublished(t *testing.T) {
 		if got, err := f.Published(t.Context(), root); err != nil || got != want {
 			t.Errorf("%s: Published = %v, %v, want %v", when, got, err, want)
 		}
+		if got, err := f.Private(t.Context(), root); err != nil || got == want {
+			t.Errorf("%s: Private = %v, %v, want %v", when, got, err, !want)
+		}
 	}
 	expect("in a private bucket only", false)
 	f.put(open, "known", "the same bytes")
 	expect("in a public bucket too", true)
 	f.delete(open, "known")
 	expect("in a private bucket again", false)
+	f.delete(shut, "secret")
+	for what, ask := range map[string]func(context.Context, cid.Cid) (bool, error){"Published": f.Published, "Private": f.Private} {
+		if got, err := ask(t.Context(), root); err != nil || got {
+			t.Errorf("in no bucket: %s = %v, %v, want false", what, got, err)
+		}
+	}
 }
 
 // TestAnnounceJobs: a content of a publishing bucket gets a job that announces

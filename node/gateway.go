@@ -17,7 +17,7 @@ import (
 // specifications say: files with ranges, directories, TARs, raw blocks, CARs,
 // IPNS records; by path (/ipfs/{cid}, /ipns/{name}), by subdomain on
 // GatewayConfig.Domains and localhost, and by Host for domains whose DNSLink is
-// known. It never fetches from the network.
+// known. It fetches from other nodes only if GatewayConfig.Fetch says so.
 //
 // Beside content it serves the delegated routing API, /routing/v1/, as far as
 // RoutingConfig says.
@@ -41,7 +41,7 @@ type gatewayServer struct {
 }
 
 // newGateway makes the handler over blocks, which holds the public blocks only.
-func newGateway(cfg Config, blocks blockstore.Blockstore, names *names, restore *restorer, routes http.Handler) (*gatewayServer, error) {
+func newGateway(cfg Config, blocks blockstore.Blockstore, names *names, restore *restorer, fetch *gatewayFetcher, routes http.Handler) (*gatewayServer, error) {
 	limits, err := cfg.Gateway.check()
 	if err != nil {
 		return nil, err
@@ -50,9 +50,9 @@ func newGateway(cfg Config, blocks blockstore.Blockstore, names *names, restore 
 	if err != nil {
 		return nil, err
 	}
-	leaves := gatewayBlocks{blocks, restore, cfg.Log}
+	leaves := gatewayBlocks{blocks, restore, fetch, cfg.Log}
 	own := blockstore.NewIdStore(leaves)
-	// Without an exchange a missing block is missing.
+	// What is missing is brought by leaves, or is missing: there is no exchange.
 	inner, err := gateway.NewBlocksBackend(blockservice.New(own, nil), gateway.WithNameSystem(system), gateway.WithValueStore(names))
 	if err != nil {
 		return nil, err
@@ -168,9 +168,12 @@ func (g *gatewayServer) connect(w http.ResponseWriter, r *http.Request) {
 
 // serveVisit serves one request with what it may cost and cause.
 func serveVisit(handler http.Handler, w http.ResponseWriter, r *http.Request) {
-	v := &visit{head: r.Method == http.MethodHead, local: strings.Contains(r.Header.Get("Cache-Control"), "only-if-cached")}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	v := &visit{ctx: ctx, head: r.Method == http.MethodHead, local: strings.Contains(r.Header.Get("Cache-Control"), "only-if-cached")}
+	defer v.end()
 	secure := r.TLS != nil
-	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	r = r.WithContext(context.WithValue(ctx, visitKey{}, v))
 	r.Header = r.Header.Clone()
 	oneRange(r.Header, v)
 	if secure {

@@ -26,11 +26,13 @@ const (
 // errUnreadable replaces the store's errors, whose texts are not for strangers.
 var errUnreadable = gateway.NewErrorStatusCode(errors.New("a block of this content cannot be read"), http.StatusInternalServerError)
 
-// gatewayBlocks are the public blocks with Restore behind them, which no other
-// reader has: a stranger's bitswap request must not start a retrieval.
+// gatewayBlocks are the public blocks with Restore behind them, and other nodes
+// behind that, which no other reader has: a stranger's bitswap request must not
+// start a retrieval.
 type gatewayBlocks struct {
 	blockstore.Blockstore
 	restore *restorer
+	fetch   *gatewayFetcher // nil: nothing is fetched
 	log     *slog.Logger
 }
 
@@ -57,8 +59,13 @@ func (b gatewayBlocks) leaf(ctx context.Context, c cid.Cid, buf []byte) ([]byte,
 			data, err = b.here(ctx, c, buf)
 			return err == nil
 		}
-		if err := v.mend(ctx, c, b.restore.run, again); err != nil {
-			return nil, b.answer(ctx, c, err)
+		lost := v.mend(ctx, c, b.restore.run, again)
+		switch {
+		case lost == nil:
+		case errors.Is(lost, ErrNotFound) && b.fetch != nil:
+			data, err = b.fetch.block(ctx, v, c)
+		default:
+			return nil, b.answer(ctx, c, lost)
 		}
 	}
 	if err == nil {

@@ -24,6 +24,9 @@ type GatewayConfig struct {
 	// the URL of a DNS-over-HTTPS server.
 	DNS string
 
+	// Fetch is what the gateway does about content that is not here.
+	Fetch FetchConfig
+
 	// MaxRequests run at once, more are answered 429; default 512. A request
 	// holds up to some ten blocks of 1 MiB read ahead, so this bounds the
 	// gateway's memory, slow readers included.

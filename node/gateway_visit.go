@@ -33,15 +33,19 @@ const (
 // A visit is one request as the blocks see it: what it has cost, what came of
 // it, and which DAGs are restored for it.
 type visit struct {
+	ctx          context.Context // of the request, as the session of a fetch outlives the call that begins it
 	blocks, sent atomic.Int64
 	local        bool   // only-if-cached: nothing is brought from elsewhere
 	head         bool   // no body is sent
 	ifRange      string // the ETag that a range holds for, if it is bound to one
 
-	mu     sync.Mutex // guards what follows
-	body   *gatewayFile
-	roots  []cid.Cid // of the paths in hand
-	recent []cid.Cid // blocks with links that were read last
+	mu       sync.Mutex // guards what follows
+	body     *gatewayFile
+	roots    []cid.Cid // of the paths in hand
+	recent   []cid.Cid // blocks with links that were read last
+	fetching *fetching // nil until something is fetched
+	leave    func()    // gives the slot of fetching back
+	over     bool      // the request has been answered
 
 	mending sync.Mutex        // held while something is restored
 	tried   map[cid.Cid]error // guarded by mending
@@ -58,6 +62,16 @@ func visitOf(ctx context.Context) *visit {
 // read counts a block, and says whether it may be read.
 func (v *visit) read() bool {
 	return v.blocks.Add(1) <= spareReads+readsPerByte*v.sent.Load()
+}
+
+// end gives back what the visit holds.
+func (v *visit) end() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.over = true
+	if v.leave != nil {
+		v.leave()
+	}
 }
 
 // enter notes that the DAG under root is read from now on.

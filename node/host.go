@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipfs/boxo/bitswap"
 	"github.com/ipfs/boxo/blockstore"
+	"github.com/ipfs/boxo/exchange"
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p"
 	dht "github.com/libp2p/go-libp2p-kad-dht"
@@ -44,6 +45,7 @@ type host struct {
 	backups  *backups
 	metrics  hostMetrics
 	restorer *restorer
+	fetcher  *gatewayFetcher // nil unless the gateway fetches
 	names    *names
 	gateway  *gatewayServer
 
@@ -105,7 +107,11 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 	if err != nil {
 		return nil, fmt.Errorf("delegated routing: %w", err)
 	}
-	if h.gateway, err = newGateway(cfg, blocks, h.names, h.restorer, routes); err != nil {
+	swap := func() exchange.SessionExchange { return h.swap } // it comes later
+	if h.fetcher, err = newGatewayFetcher(cfg, blocks, local, swap); err != nil {
+		return nil, err
+	}
+	if h.gateway, err = newGateway(cfg, blocks, h.names, h.restorer, h.fetcher, routes); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	if len(cfg.ListenAddrs) == 0 {
@@ -205,6 +211,9 @@ func (h *host) close() error {
 		h.join.stop()
 		h.backups.stop()
 		h.metrics.unregister()
+		if h.fetcher != nil {
+			h.fetcher.metrics.mine.unregister()
+		}
 		var errs []error
 		if h.swap != nil {
 			errs = append(errs, h.swap.Close())

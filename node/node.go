@@ -53,6 +53,10 @@ type Config struct {
 	// may not is like one that is nowhere.
 	Published func(ctx context.Context, root cid.Cid) bool
 
+	// Private says whether a root is known, and of private content only; nil:
+	// none is. What a gateway that fetches has from others of it is not kept.
+	Private func(ctx context.Context, root cid.Cid) bool
+
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }

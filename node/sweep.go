@@ -67,6 +67,8 @@ func (n *Node) SweepTrees(ctx context.Context, roots, trees func(yield func(cid.
 	})
 	if err != nil {
 		err = fmt.Errorf("sweep: %w", err)
+	} else {
+		n.host.fetcher.swept()
 	}
 	return SweepResult{Blocks: r.Blocks, Bytes: r.Bytes, Kept: r.Kept}, err
 }

@@ -125,6 +125,7 @@ func (a *app) connect(ctx context.Context) error {
 		Routing:     a.cfg.network.routing(),
 		Restore:     func(ctx context.Context, root cid.Cid) error { return a.buckets.Restore(ctx, root) },
 		Published:   a.published,
+		Private:     a.private,
 		Log:         a.log.With("pkg", "node"),
 		Metrics:     a.metrics,
 	})
@@ -163,6 +164,16 @@ func (a *app) published(ctx context.Context, root cid.Cid) bool {
 		a.log.ErrorContext(ctx, "look up a root for the gateway", "cid", root, "err", err)
 	}
 	return ok
+}
+
+// private says whether a root is of private content only. When that cannot be
+// told it is taken for private.
+func (a *app) private(ctx context.Context, root cid.Cid) bool {
+	ok, err := a.buckets.Private(ctx, root)
+	if err != nil {
+		a.log.ErrorContext(ctx, "look up a root for the gateway", "cid", root, "err", err)
+	}
+	return ok || err != nil
 }
 
 // dealer is nil without a Filecoin network: zones then wait, and say so, and
