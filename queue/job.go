@@ -1,11 +1,13 @@
 package queue
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"math/rand/v2"
 	"time"
 
+	"github.com/whypfs/whypfs/internal/rowcode"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -55,14 +57,54 @@ type row struct {
 	Woken bool `json:",omitzero"`
 }
 
+// compact is the version of rows without names of fields: jobs are written with
+// every upload. Rows from before are JSON, and are read as such.
+const compact = 1
+
+func encodeRow(r row) []byte {
+	w := rowcode.NewWriter(compact)
+	w.Time(r.Due)
+	w.Int(int64(r.Tries))
+	w.String(r.Reason)
+	w.Time(r.Added)
+	w.Fixed(r.Stamp)
+	w.Time(r.Again)
+	woken := uint64(0)
+	if r.Woken {
+		woken = 1
+	}
+	w.Uint(woken)
+	return w.Bytes()
+}
+
+func decodeRow(value []byte) (r row, err error) {
+	if len(value) > 0 && value[0] == '{' {
+		err = json.Unmarshal(value, &r)
+		return r, err
+	}
+	from := rowcode.NewReader(value, compact)
+	r.Due = from.Time()
+	r.Tries = int(from.Int())
+	r.Reason = from.String()
+	r.Added = from.Time()
+	r.Stamp = from.Fixed()
+	r.Again = from.Time()
+	r.Woken = from.Uint() == 1
+	return r, from.Err()
+}
+
 func newStamp() uint64 { return rand.Uint64() }
 
 // getRow returns nil if there is no such job.
 func getRow(tx kv.Tx, kind, id string) (*row, error) {
-	r, err := kv.GetJSON[row](tx, jobKey(kind, id))
+	raw, err := tx.Get(jobKey(kind, id))
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := decodeRow(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -71,15 +113,17 @@ func getRow(tx kv.Tx, kind, id string) (*row, error) {
 
 // putRow stores a job; old is its due time as stored, zero if it is new.
 func putRow(tx kv.Tx, kind, id string, r *row, old time.Time) error {
-	if !old.IsZero() && stamp(old) != stamp(r.Due) {
-		if err := tx.Delete(dueKey(kind, old, id)); err != nil {
+	if old.IsZero() || stamp(old) != stamp(r.Due) {
+		if !old.IsZero() {
+			if err := tx.Delete(dueKey(kind, old, id)); err != nil {
+				return err
+			}
+		}
+		if err := tx.Put(dueKey(kind, r.Due, id), nil); err != nil {
 			return err
 		}
 	}
-	if err := tx.Put(dueKey(kind, r.Due, id), nil); err != nil {
-		return err
-	}
-	return kv.PutJSON(tx, jobKey(kind, id), r)
+	return tx.Put(jobKey(kind, id), encodeRow(*r))
 }
 
 func deleteRow(tx kv.Tx, kind, id string, r *row) error {

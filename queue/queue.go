@@ -102,10 +102,13 @@ func (q *Queue) Add(tx kv.Tx, kind, id string, due time.Time) error {
 		began, running := q.runningWith(kind, id)
 		was, seen = old.Due, running && began == old.Stamp
 	}
-	if err := putRow(tx, kind, id, add(old, seen, now, due.UTC()), was); err != nil {
+	next := add(old, seen, now, due.UTC())
+	if err := putRow(tx, kind, id, next, was); err != nil {
 		return fmt.Errorf("add job %s/%s: %w", kind, id, err)
 	}
-	q.pokeAfter(tx, kind)
+	if old == nil || !next.Due.Equal(was) {
+		q.pokeAfter(tx, kind) // else it waits for that time already
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/whypfs/whypfs/kv"
@@ -13,8 +12,8 @@ func (q *Queue) readJob(from kv.Row) (Job, error) {
 	if err := kv.Unkey(from.Key, nil, nil, &kind, &id); err != nil {
 		return Job{}, err
 	}
-	var r row
-	if err := json.Unmarshal(from.Value, &r); err != nil {
+	r, err := decodeRow(from.Value)
+	if err != nil {
 		return Job{}, fmt.Errorf("job %s/%s: %w", kind, id, err)
 	}
 	return Job{
