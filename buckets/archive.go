@@ -106,14 +106,14 @@ func (b *Buckets) askRestore(tx kv.Tx, bucket Bucket, o Object, c Content, days 
 	if c.Offloaded {
 		c.Restoring = days
 		return errors.Join(
-			kv.PutJSON(tx, keyContent(c.ID), c),
+			putContent(tx, c),
 			b.queue.Add(tx, jobRestore, contentJobID(c.ID), time.Time{}),
 			b.emit(tx, bucket, EventRestore, o))
 	}
 	first := c.Until.IsZero()
 	c.Until = b.clock.After(now, int64(days)).UTC()
 	err := errors.Join(
-		kv.PutJSON(tx, keyContent(c.ID), c),
+		putContent(tx, c),
 		b.queue.Add(tx, jobRelease, contentJobID(c.ID), c.Until),
 		b.emit(tx, bucket, EventRestore, o))
 	if first {
@@ -148,7 +148,7 @@ func (b *Buckets) restoreCold(ctx context.Context, job string) error {
 		c.Until = b.clock.After(now, int64(c.Restoring)).UTC()
 		c.Restoring = 0
 		return errors.Join(
-			kv.PutJSON(tx, keyContent(c.ID), c),
+			putContent(tx, c),
 			b.queue.Add(tx, jobRelease, job, c.Until),
 			b.emit(tx, bucket, EventRestored, o))
 	})
@@ -221,7 +221,7 @@ func (b *Buckets) chill(tx kv.Tx, bucket Bucket, o Object, class string, active 
 		if !c.Offloaded {
 			err = b.giveUp(tx, c, time.Now().Add(sweepSoon))
 		} else {
-			err = kv.PutJSON(tx, keyContent(c.ID), c)
+			err = putContent(tx, c)
 		}
 	}
 	now.Class = class

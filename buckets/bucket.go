@@ -77,7 +77,7 @@ func (b *Buckets) CreateBucket(ctx context.Context, owner uint64, name string, o
 			}
 		}
 		return errors.Join(
-			kv.PutJSON(tx, keyBucket(bucket.UUID), bucket),
+			putBucket(tx, bucket),
 			kv.PutJSON(tx, keyName(name), bucket.UUID),
 			kv.PutJSON(tx, keyByOwner(owner, name), bucket.UUID))
 	})
@@ -131,7 +131,7 @@ func (b *Buckets) GlobalBucket(ctx context.Context, owner uint64) (Bucket, error
 			}
 			bucket = made
 			return errors.Join(
-				kv.PutJSON(tx, keyBucket(made.UUID), made),
+				putBucket(tx, made),
 				kv.PutJSON(tx, keyGlobal(owner), made.UUID))
 		})
 	}
@@ -251,7 +251,7 @@ func (b *Buckets) changeBucket(ctx context.Context, uuid string, fn func(kv.Tx, 
 		if err := fn(tx, &bucket); err != nil {
 			return err
 		}
-		return kv.PutJSON(tx, keyBucket(bucket.UUID), bucket)
+		return putBucket(tx, bucket)
 	})
 	return bucket, err
 }
@@ -266,11 +266,14 @@ func (b *Buckets) newBucket(owner uint64) Bucket {
 }
 
 func bucketRow(tx kv.Tx, uuid string) (Bucket, error) {
-	bucket, err := kv.GetJSON[Bucket](tx, keyBucket(uuid))
+	raw, err := tx.Get(keyBucket(uuid))
 	if errors.Is(err, kv.ErrNotFound) {
 		return Bucket{}, ErrNoBucket
 	}
-	return bucket, err
+	if err != nil {
+		return Bucket{}, err
+	}
+	return decodeBucket(raw)
 }
 
 func bucketNamed(tx kv.Tx, name string) (Bucket, error) { return bucketAt(tx, keyName(name)) }

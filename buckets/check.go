@@ -93,8 +93,8 @@ func (c *checker) buckets() error {
 	var uuid, name string
 	var owner uint64
 	err := c.each(tabBucket, func(value []byte) error {
-		var bucket Bucket
-		if err := decode(value, &bucket); err != nil {
+		bucket, err := decodeBucket(value)
+		if err != nil {
 			return err
 		}
 		c.must(bucket.UUID == uuid, "bucket %s says it is %s", uuid, bucket.UUID)
@@ -182,8 +182,8 @@ func (c *checker) version(o Object) error {
 func (c *checker) contents() error {
 	var inverted uint64
 	return c.each(tabContent, func(value []byte) error {
-		var content Content
-		if err := decode(value, &content); err != nil {
+		content, err := decodeContent(value)
+		if err != nil {
 			return err
 		}
 		id := content.ID

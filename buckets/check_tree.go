@@ -18,8 +18,8 @@ func (c *checker) trees() error {
 		return err
 	}
 	return c.each(tabBucket, func(value []byte) error {
-		var bucket Bucket
-		if err := decode(value, &bucket); err != nil {
+		bucket, err := decodeBucket(value)
+		if err != nil {
 			return err
 		}
 		return c.mustHave(bucket.Tree, keyTree(uuid), "tree of bucket %s", uuid)

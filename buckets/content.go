@@ -140,11 +140,14 @@ func contentsWithRoot(tx kv.Tx, root cid.Cid) ([]Content, error) {
 }
 
 func contentRow(tx kv.Tx, id uint64) (Content, error) {
-	c, err := kv.GetJSON[Content](tx, keyContent(id))
+	raw, err := tx.Get(keyContent(id))
 	if errors.Is(err, kv.ErrNotFound) {
 		return Content{}, ErrNoContent
 	}
-	return c, err
+	if err != nil {
+		return Content{}, err
+	}
+	return decodeContent(raw)
 }
 
 // contentNamed returns the content whose id is the third part of an index's key.
@@ -160,7 +163,7 @@ func contentNamed(tx kv.Tx, key []byte) (Content, error) {
 // that it will be put into one.
 func (b *Buckets) insertContent(tx kv.Tx, c Content) error {
 	return errors.Join(
-		kv.PutJSON(tx, keyContent(c.ID), c),
+		putContent(tx, c),
 		tx.Put(keyOwned(c.Owner, c.ID), present),
 		tx.Put(keyCID(c.CID, c.ID), present),
 		tx.Put(keyContentRef(c.CID, c.ID), present),
@@ -184,7 +187,7 @@ func (b *Buckets) keepContent(tx kv.Tx, id uint64, cold bool) error {
 		return err
 	}
 	return errors.Join(err,
-		kv.PutJSON(tx, keyContent(id), c),
+		putContent(tx, c),
 		tx.Put(keyContentRef(c.CID, id), present))
 }
 
@@ -219,7 +222,7 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 			return err
 		}
 	}
-	return kv.PutJSON(tx, keyContent(c.ID), c)
+	return putContent(tx, c)
 }
 
 // removeContent drops all rows of a content but those of its zone.

@@ -148,6 +148,8 @@
 //	touch/<uuid>/<key>                  the tree need not have the key's object as it is
 //	done/<upload id>                    a completed upload's parts and object, for a day
 //
+// Rows of contents, objects and buckets are written in order of their fields
+// (internal/rowcode), and as JSON where they are from before; others are JSON.
 // Check verifies how they hang together.
 //
 // The package never talks to the network, never reads a body twice and never

@@ -40,7 +40,7 @@ func (b *Buckets) expireUploads(ctx context.Context, before time.Time) error {
 	var list []Bucket
 	err := b.view(ctx, func(tx kv.Tx) error {
 		list = nil
-		for bucket, err := range decoded[Bucket](tx, tabBucket) {
+		for bucket, err := range decodedBy(tx, tabBucket, decodeBucket) {
 			if err != nil {
 				return err
 			}

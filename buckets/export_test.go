@@ -188,3 +188,40 @@ func (b *Buckets) Touched(ctx context.Context) (n int, err error) {
 	})
 	return n, err
 }
+
+// EditObject and EditBucket change what a row says.
+
+func EditObject(edit func(*Object)) func([]byte) []byte {
+	return editRow(decodeObject, encodeObject, edit)
+}
+
+func EditBucket(edit func(*Bucket)) func([]byte) []byte {
+	return editRow(decodeBucket, encodeBucket, edit)
+}
+
+func editRow[T any](decode func([]byte) (T, error), encode func(T) []byte, edit func(*T)) func([]byte) []byte {
+	return func(value []byte) []byte {
+		v, err := decode(value)
+		if err != nil {
+			panic(err)
+		}
+		edit(&v)
+		return encode(v)
+	}
+}
+
+// Unassign takes a content out of its zone and back among the unassigned.
+func (b *Buckets) Unassign(ctx context.Context, id uint64) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		c, err := contentRow(tx, id)
+		if err != nil {
+			return err
+		}
+		z, err := zoneAt(tx, c.Zone)
+		if err != nil {
+			return err
+		}
+		c.Zone = 0
+		return errors.Join(leaveZone(tx, z, c), putContent(tx, c), tx.Put(keyNew(c.Bucket, id), present))
+	})
+}

@@ -70,7 +70,7 @@ func (b *Buckets) dealt(ctx context.Context, zone uint64) error {
 func (b *Buckets) giveUp(tx kv.Tx, c Content, sweep time.Time) error {
 	c.Offloaded, c.Restoring, c.Until = true, 0, time.Time{}
 	return errors.Join(
-		kv.PutJSON(tx, keyContent(c.ID), c),
+		putContent(tx, c),
 		tx.Delete(keyContentRef(c.CID, c.ID)),
 		b.queue.Add(tx, jobSweep, singleton, sweep))
 }
@@ -174,7 +174,7 @@ func (b *Buckets) markLocal(ctx context.Context, root cid.Cid) error {
 			}
 			c.Offloaded = false
 			err := errors.Join(
-				kv.PutJSON(tx, keyContent(c.ID), c),
+				putContent(tx, c),
 				tx.Put(keyContentRef(c.CID, c.ID), present))
 			if err == nil && c.Cold {
 				err = b.queue.Add(tx, jobRelease, contentJobID(c.ID), tomorrow)

@@ -10,7 +10,7 @@ import (
 
 // contentRows yields every content, newest first.
 func contentRows(tx kv.Tx) iter.Seq2[Content, error] {
-	return decoded[Content](tx, tabContent)
+	return decodedBy(tx, tabContent, decodeContent)
 }
 
 // zoneRows yields every zone, newest first.
@@ -20,11 +20,19 @@ func zoneRows(tx kv.Tx) iter.Seq2[zoneRow, error] {
 
 // decoded yields the JSON rows of a table in order of their keys.
 func decoded[T any](tx kv.Tx, table string) iter.Seq2[T, error] {
+	return decodedBy(tx, table, func(value []byte) (v T, err error) {
+		err = decode(value, &v)
+		return v, err
+	})
+}
+
+// decodedBy yields the rows of a table in order of their keys.
+func decodedBy[T any](tx kv.Tx, table string, decode func([]byte) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for row, err := range tx.Scan(kv.Range(table)) {
 			var v T
 			if err == nil {
-				err = decode(row.Value, &v)
+				v, err = decode(row.Value)
 			}
 			if !yield(v, err) || err != nil {
 				return

@@ -14,7 +14,7 @@ import (
 // archive stores a version among those of its key.
 func archive(tx kv.Tx, o Object) error {
 	o.Version = o.place()
-	err := kv.PutJSON(tx, keyVersion(o.Bucket, o.Key, o.Version), newObjectRow(o))
+	err := tx.Put(keyVersion(o.Bucket, o.Key, o.Version), encodeObject(o))
 	if o.Versioned {
 		return err
 	}
@@ -32,11 +32,14 @@ func unarchive(tx kv.Tx, o Object) error {
 
 // archivedAt returns the archived version at a place, or ErrNoVersion.
 func archivedAt(tx kv.Tx, bucket, key string, place uint64) (Object, error) {
-	row, err := kv.GetJSON[objectRow](tx, keyVersion(bucket, key, place))
+	raw, err := tx.Get(keyVersion(bucket, key, place))
 	if errors.Is(err, kv.ErrNotFound) {
 		return Object{}, ErrNoVersion
 	}
-	return row.object(), err
+	if err != nil {
+		return Object{}, err
+	}
+	return decodeObject(raw)
 }
 
 // archivedNull returns the null version if it is archived, or ErrNoVersion.
