@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -19,23 +20,70 @@ const (
 	maxMembers = 1 << 16
 )
 
-// assign puts a bucket's unassigned contents into its open zone, oldest first.
-func (b *Buckets) assign(ctx context.Context, bucket string) error {
-	for {
-		more, err := b.assignSome(ctx, bucket)
-		if err != nil {
-			return fmt.Errorf("assign contents of bucket %s: %w", bucket, err)
-		}
-		if !more {
-			return nil
-		}
-	}
+// rescan is how often the unassigned contents of a busy bucket are looked for
+// from the beginning.
+const rescan = time.Second
+
+// assignMarks are where the last run of assign has ended, by bucket. In a store
+// that keeps what was deleted for a while, it is dear to begin before what was
+// assigned just now.
+type assignMarks struct {
+	mu    sync.Mutex
+	marks map[string]assignMark // guarded by mu
 }
 
-// assignSome does one batch in one transaction and says whether more is left.
-func (b *Buckets) assignSome(ctx context.Context, uuid string) (more bool, err error) {
+type assignMark struct {
+	after uint64    // the last content assigned
+	whole time.Time // when the last run looked from the beginning
+}
+
+func (m *assignMarks) get(bucket string) assignMark {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.marks[bucket]
+}
+
+func (m *assignMarks) set(bucket string, mark assignMark) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.marks == nil || len(m.marks) >= maxCached {
+		m.marks = map[string]assignMark{}
+	}
+	m.marks[bucket] = mark
+}
+
+// assign puts a bucket's unassigned contents into its open zone, oldest first.
+// In a bucket that gets many it begins where it has ended last. An upload that
+// has ended late can have an id from before: so the job is not done before it
+// has looked from the beginning.
+func (b *Buckets) assign(ctx context.Context, bucket string) error {
+	mark, now := b.assigned.get(bucket), time.Now()
+	whole := b.gather == 0 || now.Sub(mark.whole) >= rescan
+	if whole {
+		mark = assignMark{whole: now}
+	}
+	for more := true; more; {
+		var err error
+		if mark.after, more, err = b.assignSome(ctx, bucket, mark.after); err != nil {
+			return fmt.Errorf("assign contents of bucket %s: %w", bucket, err)
+		}
+	}
+	if b.gather == 0 {
+		return nil
+	}
+	b.assigned.set(bucket, mark)
+	if whole {
+		return nil
+	}
+	return queue.Later(mark.whole.Add(rescan), "looks for uploads that end late")
+}
+
+// assignSome does one batch, of contents with ids above after, in one
+// transaction. It returns the last of them, and whether more is left.
+func (b *Buckets) assignSome(ctx context.Context, uuid string, after uint64) (last uint64, more bool, err error) {
 	candidate, now := b.newID(), time.Now().UTC()
 	err = b.update(ctx, func(tx kv.Tx) error {
+		last = after
 		bucket, err := bucketRow(tx, uuid)
 		if errors.Is(err, ErrNoBucket) {
 			return nil // only empty buckets are deleted
@@ -44,9 +92,10 @@ func (b *Buckets) assignSome(ctx context.Context, uuid string) (more bool, err e
 			return err
 		}
 		var ids []uint64
-		if ids, more, err = unassigned(tx, uuid, assignBatch); err != nil || len(ids) == 0 {
+		if ids, more, err = unassigned(tx, uuid, after, assignBatch); err != nil || len(ids) == 0 {
 			return err
 		}
+		last = ids[len(ids)-1]
 		z, found, err := openZone(tx, uuid)
 		if err != nil {
 			return err
@@ -74,12 +123,14 @@ func (b *Buckets) assignSome(ctx context.Context, uuid string) (more bool, err e
 		// Its reason has changed, and it may have become the oldest of all waiting.
 		return errors.Join(putZone(tx, z), b.queue.Add(tx, jobSeal, zoneJobID(z.ID), time.Time{}))
 	})
-	return more, err
+	return last, more, err
 }
 
-// unassigned returns the ids of up to max contents without a zone, oldest first.
-func unassigned(tx kv.Tx, bucket string, max int) (ids []uint64, more bool, err error) {
-	for row, err := range tx.Scan(kv.Range(tabNew, bucket)) {
+// unassigned returns the ids, above after, of up to max contents without a zone,
+// oldest first.
+func unassigned(tx kv.Tx, bucket string, after uint64, max int) (ids []uint64, more bool, err error) {
+	_, to := kv.Range(tabNew, bucket)
+	for row, err := range tx.Scan(keyNew(bucket, after+1), to) {
 		if err != nil {
 			return nil, false, err
 		}
@@ -119,7 +170,7 @@ func enterZone(tx kv.Tx, z *zoneRow, id uint64) error {
 		z.Oldest = t
 	}
 	return errors.Join(
-		kv.PutJSON(tx, keyContent(id), c),
+		putContent(tx, c),
 		tx.Delete(keyNew(c.Bucket, id)),
 		tx.Put(keyMember(z.ID, id), present))
 }

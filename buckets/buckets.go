@@ -29,6 +29,9 @@ type Options struct {
 	Webhooks     map[string]Webhook // by the name that notification rules know them by
 	// Backlog is how many events wait for a webhook at most; default 100,000.
 	Backlog int
+	// Gather is how long a new content waits for others before all of them are
+	// put into zones: one by one that costs more than the upload's own rows.
+	Gather  time.Duration
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -57,6 +60,8 @@ type Buckets struct {
 
 	treeChunk int           // how many touched keys are worked on at a time
 	treeDelay time.Duration // after a change its bucket's tree is brought up to date
+	gather    time.Duration
+	assigned  assignMarks
 	totals    totalsCache
 }
 
@@ -76,6 +81,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		limit:     uint64(opt.Backlog),
 		treeChunk: treeChunk,
 		treeDelay: treeDelay,
+		gather:    opt.Gather,
 	}
 	if b.limit == 0 {
 		b.limit = defaultBacklog

@@ -168,7 +168,7 @@ func (b *Buckets) insertContent(tx kv.Tx, c Content) error {
 		tx.Put(keyCID(c.CID, c.ID), present),
 		tx.Put(keyContentRef(c.CID, c.ID), present),
 		tx.Put(keyNew(c.Bucket, c.ID), present),
-		b.queue.Add(tx, jobAssign, c.Bucket, time.Time{}))
+		b.queue.Add(tx, jobAssign, c.Bucket, time.Now().Add(b.gather)))
 }
 
 // keepContent is called when a content's bytes have been stored again for its

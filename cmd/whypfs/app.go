@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,9 @@ import (
 )
 
 const metaFile = "meta.db"
+
+// gather is how long new contents wait to be put into zones together.
+const gather = 100 * time.Millisecond
 
 // app is an open data directory with everything on it, connected.
 type app struct {
@@ -144,6 +148,7 @@ func (a *app) connect(ctx context.Context) error {
 		LifecycleDay: a.cfg.LifecycleDay,
 		Webhooks:     hooks,
 		UploadExpiry: a.cfg.UploadExpiry,
+		Gather:       gather,
 		Log:          a.log.With("pkg", "buckets"),
 		Metrics:      a.metrics,
 	})
