@@ -27,8 +27,8 @@
 // take less than 3 bytes a block, and are read when the store is opened: no data
 // is. The index holds nothing that the segment does not: if it is missing or
 // damaged, at the open or later, it is made again by a scan. A segment that a
-// crash left unsealed is scanned, cut after
-// its last whole record, synced and sealed: a file is only ever written by the
+// crash left unsealed is scanned, from where its checkpoint NNNNNNNN.chk ends,
+// cut after its last whole record, synced and sealed: a file is only ever written by the
 // process that created it. What of it cannot be read stays as it is: the next
 // open may be able to.
 //

@@ -22,8 +22,7 @@ var indexMagic = []byte("WPFSIDX2")
 const footerSize = 96
 
 const (
-	prefixSize       = 8
-	verdictEntrySize = 32 + 4 + 1 + 3 // sum, offset, flags, zeros
+	prefixSize = 8
 )
 
 // A footer sums up an index file.
@@ -135,10 +134,8 @@ func (x *diskIndex) decodeTail(b []byte) ([]opinion, error) {
 	}
 	var all []opinion
 	for ; len(b) > 0; b = b[verdictEntrySize:] {
-		var o opinion
-		copy(o.sum[:], b)
-		o.seg, o.off = f.seg, binary.LittleEndian.Uint32(b[32:])
-		if !o.setFlags(b[36]) || o.end() > int64(f.end) {
+		o, ok := parseOpinion(b, f.seg)
+		if !ok || o.end() > int64(f.end) {
 			return nil, fmt.Errorf("%w: verdict that cannot be", errBadIndex)
 		}
 		all = append(all, o)
@@ -233,9 +230,7 @@ func (x *diskIndex) write(entries []entry, verdicts []opinion) error {
 	}
 	f.verdicts = uint32(len(verdicts))
 	for _, o := range verdicts {
-		tail = append(tail, o.sum[:]...)
-		tail = binary.LittleEndian.AppendUint32(tail, o.off)
-		tail = append(tail, o.flags(), 0, 0, 0)
+		tail = appendOpinion(tail, o)
 	}
 	f.tailSum = crc32.Checksum(tail, castagnoli)
 	out.write(tail)

@@ -32,11 +32,12 @@ type memFiles struct {
 	hook     func(op, name string) fault
 	capacity int64 // of all files; 0: no limit
 	writes   map[string]int
+	reads    map[string]int // bytes
 	syncs    int
 }
 
 func newMemFiles() *memFiles {
-	return &memFiles{files: map[string]*memFile{}, durable: map[string]*memFile{}, writes: map[string]int{}}
+	return &memFiles{files: map[string]*memFile{}, durable: map[string]*memFile{}, writes: map[string]int{}, reads: map[string]int{}}
 }
 
 // A memFile is a file: what a crash leaves for certain, and what was done since.
@@ -230,6 +231,7 @@ func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := copy(p, f.data[off:])
+	f.dir.reads[f.name] += n
 	if n < len(p) {
 		return n, io.EOF
 	}

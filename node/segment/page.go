@@ -27,12 +27,9 @@ var errBadIndex = fmt.Errorf("bad index: %w", ErrDamaged)
 // encodePage fills b with page number n of the index of segment seg.
 func encodePage(b []byte, seg uint32, n int, entries []entry) {
 	clear(b)
-	for i, e := range entries {
-		d := b[i*entrySize:]
-		copy(d, e.sum[:])
-		binary.LittleEndian.PutUint32(d[32:], e.off)
-		binary.LittleEndian.PutUint32(d[36:], e.size)
-		d[40], d[41] = e.head, e.flags&^flagBad
+	at := b[:0]
+	for _, e := range entries {
+		at = appendEntry(at, e)
 	}
 	binary.LittleEndian.PutUint32(b[pageCount:], uint32(len(entries)))
 	binary.LittleEndian.PutUint32(b[pageNumber:], uint32(n))
@@ -60,9 +57,7 @@ func decodePage(b []byte, seg uint32, n int, end int64) (p page, err error) {
 	}
 	p = page{b, seg, int(count)}
 	for i := range p.count {
-		l := p.entry(i).loc
-		// A record begins with its mark, so one that is shorter is none: readers rely on that.
-		if l.head <= markSize || l.size > MaxBlock || l.end() > end {
+		if l := p.entry(i).loc; !l.possible() || l.end() > end {
 			return p, fmt.Errorf("%w: page %d has an entry that cannot be", errBadIndex, n)
 		}
 	}
@@ -70,16 +65,29 @@ func decodePage(b []byte, seg uint32, n int, end int64) (p page, err error) {
 }
 
 // entry is the i-th entry.
-func (p page) entry(i int) (e entry) {
-	d := p.b[i*entrySize:]
-	copy(e.sum[:], d)
+func (p page) entry(i int) entry { return parseEntry(p.b[i*entrySize:], p.seg) }
+
+// appendEntry appends an entry as index and checkpoint files have it.
+func appendEntry(b []byte, e entry) []byte {
+	b = append(b, e.sum[:]...)
+	b = binary.LittleEndian.AppendUint32(b, e.off)
+	b = binary.LittleEndian.AppendUint32(b, e.size)
+	return append(b, e.head, e.flags&^flagBad)
+}
+
+func parseEntry(b []byte, seg uint32) (e entry) {
+	copy(e.sum[:], b)
 	e.loc = loc{
-		seg: p.seg, off: binary.LittleEndian.Uint32(d[32:]), size: binary.LittleEndian.Uint32(d[36:]),
-		head: d[40], flags: d[41] &^ flagBad,
+		seg: seg, off: binary.LittleEndian.Uint32(b[32:]), size: binary.LittleEndian.Uint32(b[36:]),
+		head: b[40], flags: b[41] &^ flagBad,
 	}
 	e.other = e.flags&flagOther != 0
 	return e
 }
+
+// possible says whether there can be such a record. One begins with its mark, so
+// one that is shorter is none: readers rely on that.
+func (l loc) possible() bool { return l.head > markSize && l.size <= MaxBlock }
 
 // find appends the records of a block, oldest first.
 func (p page) find(k key, found []loc) []loc {

@@ -33,6 +33,11 @@ func (s *Store) recover(ctx context.Context) error {
 			if !slices.Contains(names, dataName(id)) {
 				err = s.files.remove(name)
 			}
+		case checkName(id):
+			// What is left of a segment that has its index, or was removed.
+			if g := s.segs[id]; g == nil || g.disk != nil {
+				err = ignoreNotExist(s.files.remove(name))
+			}
 		case indexName(id) + ".tmp":
 			err = ignoreNotExist(s.files.remove(name)) // a rebuild took it away already
 		}
@@ -81,7 +86,9 @@ func (s *Store) discard(ctx context.Context, g *segment, size int64) error {
 // it one. What cannot be read now may be readable later: then the segment is
 // neither cut nor settled, and the next open scans it again.
 func (s *Store) rebuild(ctx context.Context, g *segment, size int64, why error) ([]opinion, error) {
-	c, unread := scan(g.file, size, g.id)
+	c := readCheckpoint(s.files, g.id, g.file, size)
+	known := c.end
+	c, unread := scanFrom(g.file, size, g.id, c)
 	g.mem = newMemIndex(c.entries)
 	g.count(c.entries)
 	if unread != nil {
@@ -94,7 +101,7 @@ func (s *Store) rebuild(ctx context.Context, g *segment, size int64, why error) 
 		return nil, nil
 	}
 	s.log.WarnContext(ctx, "segment scanned", "segment", g.id, "blocks", len(c.entries),
-		"size", c.end, "skipped", c.skipped, "cut", size-c.end, "err", why)
+		"from", known, "size", c.end, "skipped", c.skipped, "cut", size-c.end, "err", why)
 	if size > c.end {
 		if err := g.file.Truncate(c.end); err != nil {
 			return nil, err

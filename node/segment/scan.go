@@ -124,8 +124,12 @@ func (w *window) verdict(off int64, seg uint32) (o opinion, ok bool) {
 // on at the next whole record; end is where the last one ends. With err some of
 // the file could not be read, so what was not found may be there.
 func scan(r io.ReaderAt, size int64, seg uint32) (c contents, err error) {
+	return scanFrom(r, size, seg, contents{end: int64(len(header))})
+}
+
+// scanFrom is scan for who knows the contents up to the end of c already.
+func scanFrom(r io.ReaderAt, size int64, seg uint32, c contents) (contents, error) {
 	w := &window{r: r, size: size}
-	c.end = int64(len(header))
 	inStep := true // off is where a record ends, not where something looks like one
 	for off := c.end; off < size; {
 		e, ok, err := w.record(off, seg)

@@ -20,6 +20,8 @@ type segment struct {
 
 	lingering *atomic.Int64 // Store.lingering, once dead is set
 
+	check checkpoint
+
 	indexing  sync.Mutex // held by who replaces disk; taken before Store.mu
 	reindexed bool       // its index was made again; indexing guards it
 
@@ -65,6 +67,9 @@ func (s *segment) release() error {
 		return nil
 	}
 	err := s.file.Close()
+	if s.check.file != nil {
+		err = errors.Join(err, s.check.file.Close())
+	}
 	if s.disk != nil { // nobody else has the segment any more
 		err = errors.Join(err, s.disk.release())
 	}
@@ -75,7 +80,8 @@ func (s *segment) release() error {
 		if e == nil && s.lingering != nil {
 			s.lingering.Add(-1)
 		}
-		err = errors.Join(err, e, ignoreNotExist(s.files.remove(indexName(s.id))))
+		err = errors.Join(err, e, ignoreNotExist(s.files.remove(indexName(s.id))),
+			ignoreNotExist(s.files.remove(checkName(s.id))))
 	}
 	return err
 }
@@ -115,6 +121,7 @@ func create(d files, id uint32) (*segment, error) {
 	}
 	s := newSegment(id, d, t)
 	s.tail, s.mem = t, newMemIndex(nil)
+	s.check.end = int64(len(header))
 	s.written, s.synced = int64(len(header)), int64(len(header))
 	return s, nil
 }

@@ -35,8 +35,9 @@ type Options struct {
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
 
-	files files                                 // default: the directory
-	space func() (free, total int64, err error) // default: statfs
+	checkpoint int64                                 // bytes after which a checkpoint is written; default 32 MiB
+	files      files                                 // default: the directory
+	space      func() (free, total int64, err error) // default: statfs
 }
 
 // Store is a directory of segments. It is a blocks.Store.
@@ -73,6 +74,9 @@ type Store struct {
 func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if opt.SegmentSize <= 0 {
 		opt.SegmentSize = defaultSegmentSize
+	}
+	if opt.checkpoint <= 0 {
+		opt.checkpoint = defaultCheckpoint
 	}
 	opt.SegmentSize = min(opt.SegmentSize, maxSegmentSize)
 	s := &Store{

@@ -57,10 +57,10 @@ func (s *Store) lead(g *segment) {
 	}
 	s.mu.Unlock()
 	close(done)
-	if err != nil {
-		if err := s.finish(g); err != nil {
-			s.log.Error("seal failed segment", "segment", g.id, "err", err)
-		}
+	if err == nil {
+		s.checkpoint(g)
+	} else if err := s.finish(g); err != nil {
+		s.log.Error("seal failed segment", "segment", g.id, "err", err)
 	}
 }
 
@@ -134,6 +134,9 @@ func (s *Store) finish(g *segment) error {
 		g.disk, g.mem, g.opinions = disk, nil, nil
 	}
 	s.mu.Unlock()
+	if e == nil {
+		e = g.endCheckpoint()
+	}
 	return errors.Join(err, e, g.release())
 }
 

@@ -54,6 +54,21 @@ func (o *opinion) setFlags(f byte) bool {
 	return f&^(flagPrivate|flagOther) == 0
 }
 
+const verdictEntrySize = 32 + 4 + 1 + 3 // sum, offset, flags, zeros
+
+// appendOpinion appends a verdict as index and checkpoint files have it.
+func appendOpinion(b []byte, o opinion) []byte {
+	b = append(b, o.sum[:]...)
+	b = binary.LittleEndian.AppendUint32(b, o.off)
+	return append(b, o.flags(), 0, 0, 0)
+}
+
+func parseOpinion(b []byte, seg uint32) (o opinion, ok bool) {
+	copy(o.sum[:], b)
+	o.seg, o.off = seg, binary.LittleEndian.Uint32(b[32:])
+	return o, o.setFlags(b[36])
+}
+
 func (o opinion) encode() (b [verdictSize]byte) {
 	n := copy(b[:], verdictPrefix)
 	d := b[n : n+verdictData]
