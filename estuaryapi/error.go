@@ -7,6 +7,7 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -53,6 +54,9 @@ func errForeign(kind string, user, id uint64) apiError {
 		fmt.Sprintf("User (%d) is not authorized for %s (%d)", user, kind, id)}
 }
 
+// errFull says that there is no room.
+var errFull = apiError{http.StatusInsufficientStorage, "ERR_CONTENT_ADDING_DISABLED", "the disk of this node is full; nothing was stored"}
+
 // codes maps errors of the packages below to V1's answers. What is not in the
 // table is a fault of ours: its text goes to the log only.
 var codes = []struct {
@@ -60,7 +64,8 @@ var codes = []struct {
 	answer apiError
 }{
 	{accounts.ErrNoToken, errNoToken},
-	{node.ErrFull, apiError{http.StatusInsufficientStorage, "ERR_CONTENT_ADDING_DISABLED", "the disk of this node is full; nothing was stored"}},
+	{node.ErrFull, errFull},
+	{kv.ErrFull, errFull},
 	{buckets.ErrKey, apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", "the file name is empty, not UTF-8, or too long"}},
 	{buckets.ErrNoContent, apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", "content was not found"}},
 	{buckets.ErrLocked, apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "the content is under a retention or a legal hold: nothing was deleted"}},

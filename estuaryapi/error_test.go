@@ -14,6 +14,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/estuaryapi"
+	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -24,6 +25,7 @@ func TestErrorsMapped(t *testing.T) {
 		reason string
 	}{
 		{node.ErrFull, 507, "ERR_CONTENT_ADDING_DISABLED"},
+		{kv.ErrFull, 507, "ERR_CONTENT_ADDING_DISABLED"},
 		{accounts.ErrNoToken, 401, "ERR_INVALID_TOKEN"},
 		{buckets.ErrKey, 400, "ERR_INVALID_INPUT"},
 		{buckets.ErrNoContent, 404, "ERR_CONTENT_NOT_FOUND"},

@@ -208,11 +208,12 @@ func (b *Bolt) finish(btx *bolt.Tx, size int, sum ran) error {
 	if err == nil {
 		return nil
 	}
-	if !isFull(err) || b.visible(id) {
-		b.mu.Lock()
-		b.broken = fmt.Errorf("%w: %w", ErrBroken, err)
-		b.mu.Unlock()
+	if isFull(err) && !b.visible(id) {
+		return fmt.Errorf("commit: %w: %w", ErrFull, err)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 	return fmt.Errorf("commit: %w", err)
 }
 

@@ -242,8 +242,8 @@ func TestFull(t *testing.T) {
 	if n == 0 || n == 200 {
 		t.Fatalf("%d MB went into 20 MiB", n*chunk/1000)
 	}
-	if err := change(n, put); err == nil || errors.Is(err, kv.ErrBroken) {
-		t.Errorf("Update of a full store = %v", err)
+	if err := change(n, put); !errors.Is(err, kv.ErrFull) || errors.Is(err, kv.ErrBroken) {
+		t.Errorf("Update of a full store = %v, want %v", err, kv.ErrFull)
 	}
 	if got := count(t, s, "n"); got != n*chunk {
 		t.Errorf("%d rows, want %d", got, n*chunk)

@@ -14,6 +14,7 @@ var (
 	ErrSize     = errors.New("key or value size out of bounds")
 	ErrKey      = errors.New("malformed key")
 	ErrInUse    = errors.New("store is in use by another process")
+	ErrFull     = errors.New("no room for metadata")
 	ErrBroken   = errors.New("store refuses writes after an i/o error")
 )
 
@@ -28,7 +29,10 @@ const (
 // Store is an ordered key-value store with serialisable transactions. It is
 // safe for concurrent use.
 type Store interface {
-	// View runs fn on a consistent snapshot. Writing in it is an error.
+	// View runs fn on a consistent snapshot. Writing in it is an error. The
+	// snapshot may be of a commit that is not durable yet, or never will be. An
+	// Update that begins afterwards, even one that writes nothing, succeeds only
+	// when it is.
 	View(ctx context.Context, fn func(Tx) error) error
 
 	// Update runs fn and makes its writes durable before it returns nil. An

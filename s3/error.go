@@ -16,6 +16,7 @@ import (
 	"github.com/whypfs/whypfs/internal/lifecycle"
 	"github.com/whypfs/whypfs/internal/postpolicy"
 	"github.com/whypfs/whypfs/internal/sigv4"
+	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -155,6 +156,7 @@ var known = []struct {
 	{buckets.ErrPartSize, errTooSmall},
 	{cors.ErrMalformed, errMalformedXML},
 	{node.ErrFull, errStorageFull},
+	{kv.ErrFull, errStorageFull},
 	{node.ErrNotFound, errUnavailable},
 	{acl.ErrCanned, errInvalidArgument},
 	{acl.ErrGrantee, errInvalidArgument.because("Invalid id")},

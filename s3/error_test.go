@@ -8,6 +8,7 @@ import (
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/sigv4"
+	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -20,6 +21,8 @@ func TestTranslate(t *testing.T) {
 		{buckets.ErrNoObject, "NoSuchKey", 404},
 		{buckets.ErrPartSize, "EntityTooSmall", 400},
 		{node.ErrFull, "InsufficientStorage", 507},
+		{kv.ErrFull, "InsufficientStorage", 507},
+		{kv.ErrBroken, "InternalError", 500},
 		{node.ErrNotFound, "ServiceUnavailable", 503},
 		{node.ErrDamaged, "InternalError", 500},
 		{context.Canceled, "RequestTimeout", 400},

@@ -9,6 +9,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -53,6 +54,9 @@ var (
 	errInternal    = pageError{status: 500, title: "Something went wrong on this node", advice: "Try again in a moment. If it stays, an admin finds the cause in the node's log."}
 )
 
+// pageFull says that there is no room.
+var pageFull = pageError{status: 507, title: "The disk of this node is full", advice: "Nothing of this upload was stored; earlier objects are safe. Delete what is not needed, or ask an admin for more space."}
+
 // known puts the errors of the packages below into words. What is not in the
 // table is a fault of ours: its text goes to the log only.
 var known = []struct {
@@ -73,7 +77,8 @@ var known = []struct {
 	{buckets.ErrKey, pageError{status: 400, title: "This name cannot be stored", advice: "Names are 1 to 1024 bytes of UTF-8. Rename the file and upload it again."}},
 	{buckets.ErrNoZone, pageError{status: 404, title: "There is no such zone", advice: "Zones go when everything in them has been deleted. The current ones are listed under Zones."}},
 	{deals.ErrNoDeal, pageError{status: 404, title: "There is no such deal", advice: "The current deals are listed under Deals."}},
-	{node.ErrFull, pageError{status: 507, title: "The disk of this node is full", advice: "Nothing of this upload was stored; earlier objects are safe. Delete what is not needed, or ask an admin for more space."}},
+	{node.ErrFull, pageFull},
+	{kv.ErrFull, pageFull},
 	{node.ErrNotFound, pageError{status: 503, title: "The data is not on this node at the moment", advice: "It could not be brought back from a storage provider yet. Try again in a minute.", retry: "30"}},
 	{deals.ErrNoReplica, pageError{status: 503, title: "No storage provider returned the data", advice: "Try again in a minute; the deals of the object's zone say how its providers are.", retry: "30"}},
 	{node.ErrDamaged, pageError{status: 503, title: "The data is damaged on this node", advice: "It is brought back from a storage provider when one has it. Try again later, and tell an admin.", retry: "60"}},
