@@ -162,10 +162,12 @@ func unchanged(tx kv.Tx, bucket string, u MultipartUpload, list []Part) error {
 	return nil
 }
 
-// completed returns the object an upload was completed to, if it was with this list of parts.
+// completed returns the object an upload was completed to, if it was with this
+// list of parts. It reads in an update, because its answer is a promise: a view
+// may show a completion that is not durable yet, or whose sync has failed.
 func (b *Buckets) completed(ctx context.Context, bucket Bucket, key, id, asked string) (Object, error) {
 	var d doneRow
-	err := b.view(ctx, func(tx kv.Tx) (err error) {
+	err := b.update(ctx, func(tx kv.Tx) (err error) {
 		d, err = kv.GetJSON[doneRow](tx, keyDone(id))
 		return err
 	})

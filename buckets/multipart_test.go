@@ -110,6 +110,30 @@ func TestMultipartJoined(t *testing.T) {
 	}
 }
 
+// TestCompletedIsDurable: a completion that is found to have been made is
+// answered only when it is durable.
+func TestCompletedIsDurable(t *testing.T) {
+	f := newTest(t, buckets.Options{})
+	b := f.bucket("bucket")
+	u, err := f.CreateUpload(t.Context(), b, "key", 7, 7, buckets.Attributes{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := f.PutPart(t.Context(), b, "key", u.ID, 1, upload(fresh(1000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	complete := func() error {
+		_, err := f.Complete(t.Context(), b, "key", u.ID, []buckets.CompletedPart{{Number: 1, ETag: p.ETag}}, nil, buckets.Conditions{})
+		return err
+	}
+	wantErr(t, "Complete", complete(), nil)
+	f.store.fail(0, false)
+	wantErr(t, "Complete again, on a store that fails", complete(), errFault)
+	f.store.heal()
+	wantErr(t, "Complete again", complete(), nil)
+}
+
 // TestCompleteList: what the client lists decides, and must fit.
 func TestCompleteList(t *testing.T) {
 	f := newTest(t, buckets.Options{})

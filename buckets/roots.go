@@ -21,6 +21,13 @@ func (b *Buckets) Roots(ctx context.Context, yield func(cid.Cid) error) error {
 		roots, err = allRoots(tx)
 		return err
 	})
+	if err == nil {
+		// A snapshot may show a commit whose sync is under way, or has failed. A
+		// sweep must not remove what the state before it needs, which is the one
+		// that a power cut brings back. Updates are answered in the order of
+		// commits, so after this one what was read is durable.
+		err = b.update(ctx, func(kv.Tx) error { return nil })
+	}
 	if err != nil {
 		return fmt.Errorf("roots: %w", err)
 	}

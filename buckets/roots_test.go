@@ -196,3 +196,26 @@ func TestSweepBesideComplete(t *testing.T) {
 	}
 	wantErr(t, "FakeRefs", f.FakeRefs(ctx, 0), nil)
 }
+
+// TestSweepOfWhatIsNotDurable: a snapshot may show a commit that a power cut
+// undoes. Unless the store says that it is durable, a sweep removes nothing.
+func TestSweepOfWhatIsNotDurable(t *testing.T) {
+	f := newTest(t, buckets.Options{})
+	b := f.bucket("durable")
+	f.put(b, "gone", fresh(1000))
+	f.delete(b, "gone")
+	before := f.node.Usage().Blocks
+	f.store.fail(0, false)
+	_, err := f.Sweep(t.Context())
+	wantErr(t, "Sweep on a store that fails", err, errFault)
+	if got := f.node.Usage().Blocks; got != before || before != 1 {
+		t.Errorf("%d blocks after the sweep, want %d", got, before)
+	}
+	f.store.heal()
+	if _, err := f.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.node.Usage().Blocks; got != 0 {
+		t.Errorf("%d blocks after the next sweep, want none", got)
+	}
+}
