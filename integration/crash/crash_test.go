@@ -261,20 +261,18 @@ func (rec *recording) try(ctx context.Context, log *crashsim.Log, dir string, se
 	}()
 	r := rand.New(rand.NewPCG(seed, 4))
 	at := rec.cutTime(r)
-	image := log.Crash(at, r)
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	if err := image.Write(dir); err != nil {
+	if err := writeImage(log.Crash(at, r), dir); err != nil {
 		return err
 	}
 	if err := checkDir(ctx, dir, rec.events, at); err != nil {
 		return fmt.Errorf("cut at %d: %w", at, err)
 	}
 	return nil
+}
+
+// writeImage makes dir hold an image and nothing else.
+func writeImage(image crashsim.Image, dir string) error {
+	return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), image.Write(dir))
 }
 
 // cutTime chooses a moment: any, or when something has just been acknowledged,

@@ -10,6 +10,28 @@ import (
 
 // What each call does to the log.
 
+// pathArg is which argument of a call is a path.
+var pathArg = map[string]int{
+	"open": 0, "creat": 0, "rename": 0, "unlink": 0, "mkdir": 0,
+	"openat": 1, "renameat": 1, "renameat2": 1, "unlinkat": 1, "mkdirat": 1, "linkat": 1,
+}
+
+// noteFault notes a call that strace made fail.
+func (r *replay) noteFault(c *Call) error {
+	f := Fault{Call: c.Name, Errno: c.Errno, Begin: r.first + c.Begin}
+	if arg, ok := pathArg[c.Name]; ok {
+		b, err := c.text(arg)
+		if err != nil {
+			return err
+		}
+		f.Path = string(b)
+	} else if o := r.at[c]; o != nil {
+		f.Path = o.node.path
+	}
+	r.log.faults = append(r.log.faults, f)
+	return nil
+}
+
 // name gives a name a meaning, and says under which id the log has that.
 func (r *replay) name(dir *inode, c *Call, name string, node *inode, after int) int {
 	if node == nil {
@@ -197,8 +219,11 @@ func (r *replay) move(c *Call) error {
 	if fromDir == nil && toDir == nil {
 		return nil
 	}
-	if fromDir == nil || toDir == nil || fromDir.entries[fromName] == nil {
+	if fromDir == nil || toDir == nil {
 		return fmt.Errorf("%q to %q leaves the directory", fromName, toName)
+	}
+	if fromDir.entries[fromName] == nil {
+		return nil // a socket, say, which no call made that is traced
 	}
 	op := r.name(toDir, c, toName, fromDir.entries[fromName], 0)
 	if strings.HasPrefix(c.Name, "rename") {

@@ -12,8 +12,8 @@
 // A write is on the disk if it ended before a sync of its file began that ended
 // before the cut; so is a size, and with a sync of the directory so is an entry.
 // A sync of a file does not make its name durable. A sync that failed makes
-// nothing durable, and nothing that was written before it will be by a later
-// one: the kernel may have dropped it. sync_file_range promises nothing. A
+// nothing durable, and what was written to a file before it will not be by a
+// later one: the kernel may have dropped it. sync_file_range promises nothing. A
 // write through O_DSYNC is on the disk when it has ended, alone.
 //
 // # What else may be there

@@ -11,14 +11,15 @@ import (
 
 // A Log is what processes did to one directory, one after the other.
 type Log struct {
-	root  string
-	top   *inode
-	nodes []*inode
-	marks []Mark
-	muted map[*syncOp]bool // syncs that count for nothing
-	safe  map[*inode]*certainty
-	named int // the last id of a nameOp
-	end   int // the place after everything
+	root   string
+	top    *inode
+	nodes  []*inode
+	marks  []Mark
+	faults []Fault
+	muted  map[*syncOp]bool // syncs that count for nothing
+	safe   map[*inode]*certainty
+	named  int // the last id of a nameOp
+	end    int // the place after everything
 }
 
 // A Mark is what was written to, or read from, something outside the directory:
@@ -29,6 +30,16 @@ type Mark struct {
 	Begin, End int
 	Data       []byte
 }
+
+// A Fault is a call that strace made fail.
+type Fault struct {
+	Call, Errno string
+	Path        string // as the call has it, or the name of the file below the root
+	Begin       int
+}
+
+// Faults are in the order in which they struck.
+func (l *Log) Faults() []Fault { return l.faults }
 
 // An inode is a file or directory, whatever names it has.
 type inode struct {
@@ -277,8 +288,10 @@ type flushes struct {
 func (l *Log) newFlushes(n *inode) flushes {
 	var f flushes
 	for _, s := range n.syncs {
-		if s.failed {
+		if s.failed && !n.dir {
 			f.failed = append(f.failed, s.end)
+		} else if s.failed {
+			continue // names are in a journal, and a file system whose journal failed writes no more
 		} else if !l.muted[s] && s.end != Never {
 			f.good = append(f.good, s)
 		}

@@ -105,6 +105,11 @@ func (r *replay) began(c *Call) error {
 
 // ended does what the call did.
 func (r *replay) ended(c *Call) error {
+	if c.Injected {
+		if err := r.noteFault(c); err != nil {
+			return err
+		}
+	}
 	if c.Injected && c.Name != "fsync" && c.Name != "fdatasync" {
 		return nil
 	}
