@@ -37,7 +37,7 @@ type gatewayBlocks struct {
 }
 
 func (b gatewayBlocks) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
-	data, err := b.leaf(ctx, c, nil)
+	data, err := b.block(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -46,17 +46,33 @@ func (b gatewayBlocks) Get(ctx context.Context, c cid.Cid) (blocks.Block, error)
 
 // leaf implements fileSource, for the files that the gateway sends.
 func (b gatewayBlocks) leaf(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error) {
+	return b.visit(ctx, c, func() ([]byte, error) { return b.here(ctx, c, buf, true) })
+}
+
+// block implements fileSource.
+func (b gatewayBlocks) block(ctx context.Context, c cid.Cid) ([]byte, error) {
+	return b.visit(ctx, c, func() ([]byte, error) { return b.here(ctx, c, nil, false) })
+}
+
+// size implements fileSource. What a visit must not read has no size.
+func (b gatewayBlocks) size(c cid.Cid) (int64, bool) {
+	n, err := b.GetSize(context.Background(), c)
+	return int64(n), err == nil
+}
+
+// visit reads a block as the request of ctx may, and has it restored if it is not here.
+func (b gatewayBlocks) visit(ctx context.Context, c cid.Cid, read func() ([]byte, error)) ([]byte, error) {
 	v := visitOf(ctx)
 	if v == nil {
-		return b.here(ctx, c, buf)
+		return read()
 	}
 	if !v.read() {
 		return nil, errHollow
 	}
-	data, err := b.here(ctx, c, buf)
+	data, err := read()
 	if format.IsNotFound(err) && !v.local {
 		again := func() bool {
-			data, err = b.here(ctx, c, buf)
+			data, err = read()
 			return err == nil
 		}
 		lost := v.mend(ctx, c, b.restore.run, again)
@@ -74,23 +90,18 @@ func (b gatewayBlocks) leaf(ctx context.Context, c cid.Cid, buf []byte) ([]byte,
 	return data, err
 }
 
-// block implements fileSource.
-func (b gatewayBlocks) block(ctx context.Context, c cid.Cid) ([]byte, error) {
-	return b.leaf(ctx, c, nil)
-}
-
 // A bufferedReader is a block store that can read into a caller's buffer.
 type bufferedReader interface {
-	read(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error)
+	read(ctx context.Context, c cid.Cid, buf []byte, stored bool) ([]byte, error)
 }
 
 // here reads a block that is public and in the store, or in its CID.
-func (b gatewayBlocks) here(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error) {
+func (b gatewayBlocks) here(ctx context.Context, c cid.Cid, buf []byte, stored bool) ([]byte, error) {
 	if data, ok := store.Identity(c); ok {
 		return data, nil
 	}
 	if r, ok := b.Blockstore.(bufferedReader); ok {
-		data, err := r.read(ctx, c, buf)
+		data, err := r.read(ctx, c, buf, stored)
 		if err != nil {
 			return nil, b.answer(ctx, c, err)
 		}

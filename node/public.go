@@ -28,11 +28,15 @@ func notFound(c cid.Cid, err error) error {
 }
 
 // read implements bufferedReader.
-func (p publicStore) read(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error) {
+func (p publicStore) read(ctx context.Context, c cid.Cid, buf []byte, stored bool) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	data, err := p.blocks.Block(c, true, buf)
+	read := p.blocks.Block
+	if stored {
+		read = p.blocks.Stored
+	}
+	data, err := read(c, true, buf)
 	if err != nil {
 		return nil, notFound(c, err)
 	}
@@ -42,7 +46,7 @@ func (p publicStore) read(ctx context.Context, c cid.Cid, buf []byte) ([]byte, e
 var _ bufferedReader = publicStore{}
 
 func (p publicStore) Get(ctx context.Context, c cid.Cid) (blockformat.Block, error) {
-	data, err := p.read(ctx, c, nil)
+	data, err := p.read(ctx, c, nil, false)
 	if err != nil {
 		return nil, err
 	}

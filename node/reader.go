@@ -22,8 +22,9 @@ const (
 	maxDepth = 256
 )
 
-// OpenFile returns a reader of the UnixFS file under root. Every block is
-// checked against its CID. A missing or damaged block is restored once through
+// OpenFile returns a reader of the UnixFS file under root. Nodes and small leaves are
+// checked against their CIDs, large leaves against the checksums that were stored
+// with them (see blocks.Reader.Stored). A missing or damaged block is restored once through
 // Config.Restore with the file's root. The end of ctx ends the reader too.
 func (n *Node) OpenFile(ctx context.Context, root cid.Cid) (*FileReader, error) {
 	f, err := openFile(ctx, root, &source{n: n, root: root}, &n.leaves)
@@ -41,13 +42,15 @@ type fileSource interface {
 	// ErrNotFound or ErrDamaged it is tried again with block. It is called on
 	// several goroutines at once.
 	leaf(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error)
+	// size says how large a block is, if it is here.
+	size(c cid.Cid) (int64, bool)
 }
 
 // openFile opens the file under root of src, with buffers of pool.
 func openFile(ctx context.Context, root cid.Cid, src fileSource, pool *sync.Pool) (*FileReader, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &FileReader{src: src, root: root, leaves: pool, ctx: ctx, cancel: cancel}
-	top, err := f.node(root)
+	top, err := f.top()
 	if err != nil {
 		cancel()
 		return nil, err
@@ -288,6 +291,16 @@ func (f *FileReader) recycle(l *leafRead) {
 		f.leaves.Put(l.pooled)
 		l.pooled, l.data = nil, nil
 	}
+}
+
+// top reads the root. A large leaf is read when its bytes are wanted, into a buffer of the pool.
+func (f *FileReader) top() (fileNode, error) {
+	if f.root.Type() == cid.Raw {
+		if n, ok := f.src.size(f.root); ok && n >= pooledLeaf {
+			return fileNode{size: n, dag: uint64(n), links: []link{{cid: f.root, size: n, dag: uint64(n)}}}, nil
+		}
+	}
+	return f.node(f.root)
 }
 
 // node reads a node of the file.

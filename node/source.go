@@ -32,7 +32,13 @@ func (s *source) block(ctx context.Context, c cid.Cid) ([]byte, error) {
 
 // leaf implements fileSource: FileReader asks block after a miss.
 func (s *source) leaf(_ context.Context, c cid.Cid, buf []byte) ([]byte, error) {
-	return s.n.blocks.Block(c, false, buf)
+	return s.n.blocks.Stored(c, false, buf)
+}
+
+// size implements fileSource.
+func (s *source) size(c cid.Cid) (int64, bool) {
+	n, ok := s.n.blocks.Has(c, false)
+	return int64(n), ok
 }
 
 // look is Node.look with a restore.

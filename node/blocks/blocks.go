@@ -42,6 +42,10 @@ type Reader interface {
 	// leaves private blocks out. They are in buf if it is large enough, and are
 	// the caller's.
 	Block(c cid.Cid, public bool, buf []byte) ([]byte, error)
+	// Stored is Block, checked not against the CID but against a checksum that
+	// was stored with the block and costs a tenth of its hash. It finds what a
+	// disk does to data, not what someone does who can write both.
+	Stored(c cid.Cid, public bool, buf []byte) ([]byte, error)
 	// Has says whether a block that is not known to be damaged is here, and its size.
 	Has(c cid.Cid, public bool) (size int, ok bool)
 	// Find is Has, of private blocks too, for one who, with a lease, counts on

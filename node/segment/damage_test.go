@@ -284,3 +284,22 @@ func TestForgedRecord(t *testing.T) {
 	}
 	check(t, s, false, secret, testBlock(t, 2))
 }
+
+// No bit of a record can change unnoticed by one who trusts its CRC.
+func TestStoredNoticesEveryBit(t *testing.T) {
+	x := testBlock(t, 1)
+	d := filled(t, []block{testBlock(t, 0), x})
+	openTest(t, d, Options{}) // gives the segment its index
+	data := d.files[dataName(0)].data
+	ends := recordEnds(data)
+	for off := ends[1]; off < ends[2]; off++ {
+		for bit := range 8 {
+			data[off] ^= 1 << bit
+			got, err := openTest(t, d.killed(), Options{}).Stored(x.cid, true, nil)
+			if !errors.Is(err, ErrDamaged) {
+				t.Fatalf("bit %d at %d of the record changed: Stored = %d bytes, %v; want %v", bit, off-ends[1], len(got), err, ErrDamaged)
+			}
+			data[off] ^= 1 << bit
+		}
+	}
+}

@@ -13,6 +13,22 @@ import (
 // Block returns the bytes of a block, checked against its CID; public leaves
 // private blocks out. They are in buf if it is large enough.
 func (s *Store) Block(c cid.Cid, public bool, buf []byte) ([]byte, error) {
+	return s.block(c, public, func(g *segment, l loc) ([]byte, error) {
+		data, err := readAt(g, l, buf)
+		if err == nil && !Matches(c, data) {
+			err = ErrDamaged
+		}
+		return data, err
+	})
+}
+
+// Stored returns the bytes of a block, checked against the CRC of its record.
+func (s *Store) Stored(c cid.Cid, public bool, buf []byte) ([]byte, error) {
+	return s.block(c, public, func(g *segment, l loc) ([]byte, error) { return readChecked(g, l, c, buf) })
+}
+
+// block finds a copy of a block for which read returns no error.
+func (s *Store) block(c cid.Cid, public bool, read func(*segment, loc) ([]byte, error)) ([]byte, error) {
 	if data, ok := identityData(c); ok {
 		return data, nil
 	}
@@ -27,10 +43,7 @@ func (s *Store) Block(c cid.Cid, public bool, buf []byte) ([]byte, error) {
 			}
 			return nil, err
 		}
-		data, e := readAt(g, l, buf)
-		if e == nil && !Matches(c, data) {
-			e = ErrDamaged
-		}
+		data, e := read(g, l)
 		if re := g.release(); re != nil {
 			s.log.Warn("remove segment", "segment", g.id, "err", re)
 		}

@@ -67,6 +67,9 @@ func (s suite) damage(t *testing.T) {
 	spoil(t, dir, bad.data)
 	st = s.open(t, dir, Options{})
 	for range 2 {
+		if got, err := st.Stored(bad.cid, true, nil); !errors.Is(err, blocks.ErrDamaged) {
+			t.Errorf("Stored of a damaged block = %d bytes, %v; want %v", len(got), err, blocks.ErrDamaged)
+		}
 		if got, err := st.Block(bad.cid, true, nil); !errors.Is(err, blocks.ErrDamaged) {
 			t.Errorf("Block of a damaged block = %d bytes, %v; want %v", len(got), err, blocks.ErrDamaged)
 		}

@@ -130,6 +130,9 @@ func check(t testing.TB, st blocks.Store, public bool, bs ...block) {
 		if err != nil || !bytes.Equal(got, b.data) {
 			t.Fatalf("Block(%s, public %v) = %d bytes, %v; want %d bytes", b.cid, public, len(got), err, len(b.data))
 		}
+		if got, err := st.Stored(b.cid, public, make([]byte, 10)); err != nil || !bytes.Equal(got, b.data) {
+			t.Fatalf("Stored(%s, public %v) = %d bytes, %v; want %d bytes", b.cid, public, len(got), err, len(b.data))
+		}
 		if size, ok := st.Has(b.cid, public); !ok || size != len(b.data) {
 			t.Fatalf("Has(%s, public %v) = %d, %v; want %d", b.cid, public, size, ok, len(b.data))
 		}
@@ -147,6 +150,9 @@ func checkAbsent(t testing.TB, st blocks.Store, public bool, bs ...block) {
 	for _, b := range bs {
 		if got, err := st.Block(b.cid, public, nil); !errors.Is(err, blocks.ErrNotFound) {
 			t.Fatalf("Block(%s, public %v) = %d bytes, %v; want %v", b.cid, public, len(got), err, blocks.ErrNotFound)
+		}
+		if got, err := st.Stored(b.cid, public, nil); !errors.Is(err, blocks.ErrNotFound) {
+			t.Fatalf("Stored(%s, public %v) = %d bytes, %v; want %v", b.cid, public, len(got), err, blocks.ErrNotFound)
 		}
 		if size, ok := st.Has(b.cid, public); ok {
 			t.Fatalf("Has(%s, public %v) = %d, want none", b.cid, public, size)
