@@ -32,6 +32,7 @@ type Options struct {
 	// Gather is how long a new content waits for others before all of them are
 	// put into zones: one by one that costs more than the upload's own rows.
 	Gather  time.Duration
+	Pins    PinOptions
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -63,6 +64,10 @@ type Buckets struct {
 	gather    time.Duration
 	assigned  assignMarks
 	totals    totalsCache
+
+	pinOptions PinOptions
+	pinning    pinning
+	pinCounts  pinCounts
 }
 
 // New returns the buckets in store and registers the zone jobs with q.
@@ -82,6 +87,8 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		treeChunk: treeChunk,
 		treeDelay: treeDelay,
 		gather:    opt.Gather,
+
+		pinOptions: opt.Pins.withDefaults(),
 	}
 	if b.limit == 0 {
 		b.limit = defaultBacklog

@@ -24,7 +24,7 @@ func (b *Buckets) Check(ctx context.Context) error {
 		c := checker{tx: tx}
 		for _, check := range []func() error{
 			c.buckets, c.documents, c.objects, c.versions, c.nulls, c.contents, c.owned, c.byCID, c.refs,
-			c.unassigned, c.members, c.zones, c.open, c.uploads, c.events, c.partSums, c.trees,
+			c.unassigned, c.members, c.zones, c.open, c.uploads, c.events, c.partSums, c.pins, c.pinRows, c.trees,
 		} {
 			if err := check(); err != nil {
 				return err
@@ -64,7 +64,7 @@ func (c *checker) mustHave(want bool, key []byte, format string, args ...any) er
 
 // absent tells a missing row, which is a contradiction, from an error of the store.
 func absent(err error) (bool, error) {
-	for _, missing := range []error{kv.ErrNotFound, ErrNoBucket, ErrNoContent, ErrNoZone, ErrNoObject, ErrNoVersion, ErrInvalidPart} {
+	for _, missing := range []error{kv.ErrNotFound, ErrNoBucket, ErrNoContent, ErrNoZone, ErrNoObject, ErrNoVersion, ErrInvalidPart, ErrNoPin} {
 		if errors.Is(err, missing) {
 			return true, nil
 		}
@@ -291,6 +291,8 @@ func (c *checker) refs() error {
 			return c.indexed("reference", id, func(content Content) bool {
 				return string(rootKey(content.CID)) == string(root) && !content.Offloaded
 			})
+		case "q":
+			return c.pinRef(root, holder)
 		case "p":
 			upload, number, err := parsePartHolder(holder)
 			if err != nil {

@@ -200,7 +200,7 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.Delete(keyPartSums(id)); err != nil {
+	if err := errors.Join(tx.Delete(keyPartSums(id)), forgetPins(tx, id)); err != nil {
 		return err
 	}
 	if c.Zone == 0 {

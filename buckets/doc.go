@@ -89,6 +89,23 @@
 // says Archive, Restoration tells readers of S3 that they have to ask for that;
 // elsewhere a read brings the copy back for a day.
 //
+// # Pins
+//
+// A pin is a request to keep a DAG that others have. It is queued until its
+// first block has come, then pinning, and pinned once all of the DAG is here: in
+// one transaction it becomes an object of its bucket, whose content it goes with
+// from then on. It has failed when the DAG is at fault, or when no block came for
+// Options.Pins.Timeout; then it waits for RetryPin.
+//
+// While it is pinning its root is held, so that what has come stays, and how far
+// it is, is written down: neither a stop nor a crash has anything public fetched
+// twice. What is here as private counts for those alone who own a content with
+// that root; others have to get it from somebody else.
+//
+// The pins of an owner are spread over 16 slots, and each slot that has any has
+// one job, which works on one pin at a time and makes room for others. So a pin
+// that waits is some rows and nothing else, and no owner waits for another's.
+//
 // # Events
 //
 // What happens to objects of a bucket with notification rules is queued for
@@ -133,6 +150,7 @@
 //	cid/<root>/<content id>             contents with that root
 //	ref/<root>/c/<content id>           the root is held by a content
 //	ref/<root>/p/<upload id>/<number>   the root is held by a part
+//	ref/<root>/q/<pin id>               the root is held by a pin that is pinning
 //	new/<uuid>/<content id>             unassigned contents of a bucket
 //	zon/<inverted zone id>              Zone
 //	zin/<zone id>/<content id>          members of a zone
@@ -146,12 +164,19 @@
 //	evt/<webhook>/<number>              an event that waits
 //	tree/<uuid>                         the tree of a bucket that has one
 //	touch/<uuid>/<key>                  the tree need not have the key's object as it is
+//	pin/<inverted pin id>               Pin
+//	pinst/<owner>/<state>/<inverted id> pins of an owner by state, newest first
+//	pincid/<root>/<pin id>              pins of a root
+//	pinnew/<owner>/<slot>/<inverted id> pins that were not tried yet
+//	pindue/<owner>/<slot>/<time>/<id>   queued and pinning ones, by when they are tried next
+//	pinrun/<pin id>                     how far a pin is that is pinning
+//	pinof/<content id>/<pin id>         the pins that have become a content
 //	done/<upload id>                    a completed upload's parts and object, for a day
 //
 // Rows of contents, objects and buckets are written in order of their fields
 // (internal/rowcode), and as JSON where they are from before; others are JSON.
 // Check verifies how they hang together.
 //
-// The package never talks to the network, never reads a body twice and never
+// The package talks to the network only through the node, never reads a body twice and never
 // holds one in memory.
 package buckets

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ipfs/go-cid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -143,12 +144,14 @@ func (d *dealer) Forget(_ context.Context, z buckets.Zone) error {
 // fixture is Buckets on real parts in a temporary directory.
 type fixture struct {
 	*buckets.Buckets
-	t     *testing.T
-	dir   string
-	opt   buckets.Options
-	store *testStore
-	node  *node.Node
-	queue *queue.Queue
+	t       *testing.T
+	dir     string
+	opt     buckets.Options
+	addrs   []string             // the node listens on
+	metrics *prometheus.Registry // of the process; nil: none
+	store   *testStore
+	node    *node.Node
+	queue   *queue.Queue
 }
 
 // newTest opens a fixture whose rows are checked when the test ends.
@@ -175,7 +178,8 @@ func (f *fixture) open() {
 	}
 	f.store = newTestStore(store)
 	f.node, err = node.Open(ctx, node.Config{
-		Dir: filepath.Join(f.dir, "blocks"),
+		Dir:         filepath.Join(f.dir, "blocks"),
+		ListenAddrs: f.addrs,
 		// Through f, because the restorer is made after the node.
 		Restore: func(ctx context.Context, root cid.Cid) error { return f.Restore(ctx, root) },
 	})
@@ -183,7 +187,12 @@ func (f *fixture) open() {
 		f.t.Fatal(err)
 	}
 	f.queue = queue.New(f.store, queue.Options{MinBack: time.Millisecond, MaxBack: 20 * time.Millisecond})
-	f.Buckets = buckets.New(f.store, f.node, f.queue, f.opt)
+	opt := f.opt
+	if f.metrics != nil {
+		f.metrics = prometheus.NewRegistry()
+		opt.Metrics = f.metrics
+	}
+	f.Buckets = buckets.New(f.store, f.node, f.queue, opt)
 }
 
 func (f *fixture) close() {

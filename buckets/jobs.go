@@ -25,6 +25,7 @@ const (
 	jobNotify    = "notify"    // webhook: events are delivered
 	jobRestore   = "restore"   // content id: the copy of a cold content is brought back
 	jobRelease   = "release"   // content id: it is given up
+	jobPin       = "pin"       // owner and slot: pins of the owner are fetched
 	jobTree      = "tree"      // bucket uuid: its tree is brought up to date
 )
 
@@ -42,6 +43,7 @@ func (b *Buckets) handleJobs() {
 	b.queue.Handle(jobRestore, 4, b.restoreCold)
 	b.queue.Handle(jobRelease, 4, b.release)
 	b.queue.Handle(jobTree, 2, b.runTree)
+	b.queue.Handle(jobPin, b.pinOptions.Workers, b.runPins)
 	b.queue.Handle(jobNotify, max(1, len(b.webhooks)), b.notify)
 	b.queue.Handle(jobGC, 1, daily(b.GC))
 	b.queue.Handle(jobSweep, 1, daily(func(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	objects *prometheus.CounterVec // by op: put, copy, complete, delete
 	events  *prometheus.CounterVec // by webhook, and result: delivered, failed, dropped
+	pins    pinMetrics
 }
 
 func newMetrics(reg prometheus.Registerer, b *Buckets) metrics {
@@ -20,10 +21,11 @@ func newMetrics(reg prometheus.Registerer, b *Buckets) metrics {
 	}, []string{"op"}), events: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "whypfs_buckets_events_total",
 		Help: "Events for webhooks: delivered, failed (and tried again), or dropped since too many waited.",
-	}, []string{"webhook", "result"})}
+	}, []string{"webhook", "result"}), pins: newPinMetrics()}
 	if reg != nil {
 		reg.MustRegister(m.objects, m.events, &zoneCollector{b: b, desc: prometheus.NewDesc(
 			"whypfs_buckets_zones", "Zones by state.", []string{"state"}, nil)})
+		m.pins.register(reg, b)
 	}
 	return m
 }

@@ -1,0 +1,12 @@
+package buckets
+
+import "context"
+
+// Pinning says how many pins are being fetched.
+func (b *Buckets) Pinning() int { return b.pinning.running() }
+
+// NextPin is the pin that a slot would try.
+func (b *Buckets) NextPin(ctx context.Context, owner, slot uint64) (Pin, error) {
+	p, _, err := b.nextPin(ctx, owner, slot)
+	return p, err
+}
