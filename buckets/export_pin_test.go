@@ -10,3 +10,6 @@ func (b *Buckets) NextPin(ctx context.Context, owner, slot uint64) (Pin, error) 
 	p, _, err := b.nextPin(ctx, owner, slot)
 	return p, err
 }
+
+// KeepPin is what a fetch calls before it stores the first block.
+func (b *Buckets) KeepPin(ctx context.Context, id uint64) error { return b.keepPin(ctx, id) }

@@ -225,6 +225,3 @@ func (b *Buckets) Unassign(ctx context.Context, id uint64) error {
 		return errors.Join(leaveZone(tx, z, c), putContent(tx, c), tx.Put(keyNew(c.Bucket, id), present))
 	})
 }
-
-// KeepPin is what a fetch calls before it stores the first block.
-func (b *Buckets) KeepPin(ctx context.Context, id uint64) error { return b.keepPin(ctx, id) }
