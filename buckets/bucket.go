@@ -218,6 +218,9 @@ func (b *Buckets) SetPolicy(ctx context.Context, name string, change func(*Polic
 			if !empty {
 				return fmt.Errorf("%w: publish can change only while the bucket is empty", ErrPolicy)
 			}
+			if err := b.treeFollows(tx, *bucket); err != nil {
+				return err
+			}
 		}
 		return b.recheckZone(tx, bucket.UUID)
 	})

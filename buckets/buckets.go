@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,7 +58,8 @@ type Buckets struct {
 
 	seq      atomic.Uint64 // low bits of the next id
 	restores flights
-	trees    flights // by bucket
+	trees    flights      // by bucket
+	hiding   sync.RWMutex // held for writing while a tree is made private
 
 	treeChunk int           // how many touched keys are worked on at a time
 	treeDelay time.Duration // after a change its bucket's tree is brought up to date

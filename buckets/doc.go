@@ -124,7 +124,8 @@
 // Tree at once. That costs the nodes on the ways to them, not the bucket's size.
 // What the tree has of all other keys is exact, and it can always be built anew
 // from the objects. It holds directories and not what they name: an object is
-// held, offloaded and deleted as if there was no tree. A root that was replaced
+// held, offloaded and deleted as if there was no tree. It is as public as its
+// bucket. A root that was replaced
 // stays for an hour; a tree that nobody asks for in a month is forgotten.
 //
 // # Promises

@@ -62,6 +62,9 @@ var (
 	HumanDuration = humanDuration
 	ValidName     = validName
 	MakeID        = makeID
+	TreeName      = treeName
+	DisplacedName = displacedName
+	ComparePaths  = comparePaths
 	IDTime        = idTime
 )
 

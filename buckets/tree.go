@@ -31,8 +31,9 @@ const (
 	maxOldTrees = 100
 )
 
-// Tree is a bucket as a UnixFS directory: its current objects under their keys,
-// whose slashes make directories. See treeName for keys that are no paths.
+// Tree is a bucket as a UnixFS directory: its objects of one moment under their
+// keys, whose slashes make directories. See treeName for keys that are no paths.
+// Only if very many keys change while it is made may it mix moments.
 type Tree struct {
 	Root    cid.Cid   // undefined: not built yet
 	AsOf    time.Time // no change before it is missing
@@ -83,7 +84,7 @@ func (b *Buckets) Tree(ctx context.Context, bucket Bucket, wait time.Duration) (
 
 func (b *Buckets) tree(ctx context.Context, uuid string, wait time.Duration) (Tree, error) {
 	began := time.Now()
-	if err := b.askForTree(ctx, uuid, began); err != nil {
+	if err := b.askForTree(ctx, uuid, began, true); err != nil {
 		return Tree{}, err
 	}
 	limited, cancel := context.WithTimeout(ctx, wait)
@@ -104,13 +105,17 @@ func (b *Buckets) tree(ctx context.Context, uuid string, wait time.Duration) (Tr
 	}
 }
 
-// KnownTree returns a bucket's tree as it is shown now, or ErrNoTree. It
-// neither builds nor asks for one.
+// KnownTree returns a bucket's tree as it is shown now, or ErrNoTree. It makes
+// none, and one that is looked at is not forgotten.
 func (b *Buckets) KnownTree(ctx context.Context, bucket Bucket) (Tree, error) {
 	if !bucket.Tree {
 		return Tree{}, ErrNoTree
 	}
-	t, err := b.knownTree(ctx, bucket.UUID)
+	var t Tree
+	err := b.askForTree(ctx, bucket.UUID, time.Now(), false)
+	if err == nil {
+		t, err = b.knownTree(ctx, bucket.UUID)
+	}
 	if err != nil {
 		return Tree{}, fmt.Errorf("tree of %q: %w", bucket.Name, err)
 	}
@@ -131,6 +136,21 @@ func (b *Buckets) knownTree(ctx context.Context, uuid string) (t Tree, err error
 		return err
 	})
 	return t, err
+}
+
+// roots are those that are kept after a time.
+func (r treeRow) roots(after time.Time) (roots []cid.Cid) {
+	for _, c := range []cid.Cid{r.Work, r.Root} {
+		if c.Defined() {
+			roots = append(roots, c)
+		}
+	}
+	for _, old := range r.Old {
+		if old.Until.After(after) {
+			roots = append(roots, old.Root)
+		}
+	}
+	return roots
 }
 
 // same says whether nobody has changed a tree meanwhile.
@@ -166,13 +186,14 @@ func anyTouched(tx kv.Tx, uuid string) (bool, error) {
 	return anyRow(tx, from, to)
 }
 
-// askForTree sees that a bucket has a tree, and notes that it is wanted.
-func (b *Buckets) askForTree(ctx context.Context, uuid string, now time.Time) error {
+// askForTree notes that a bucket's tree is wanted. Without one it makes it
+// exist, or, unless it is to, returns ErrNoTree.
+func (b *Buckets) askForTree(ctx context.Context, uuid string, now time.Time, create bool) error {
 	known, made := false, b.newID()
 	err := b.view(ctx, func(tx kv.Tx) error {
 		row, _, err := treeAt(tx, uuid)
 		known = err == nil && now.Sub(row.Asked) < day
-		if errors.Is(err, ErrNoTree) {
+		if errors.Is(err, ErrNoTree) && create {
 			return nil
 		}
 		return err
@@ -181,10 +202,9 @@ func (b *Buckets) askForTree(ctx context.Context, uuid string, now time.Time) er
 		return err
 	}
 	_, err = b.changeBucket(ctx, uuid, func(tx kv.Tx, bucket *Bucket) error {
-		bucket.Tree = true
 		row, _, err := treeAt(tx, uuid)
-		if errors.Is(err, ErrNoTree) {
-			row, err = treeRow{Made: made}, nil
+		if errors.Is(err, ErrNoTree) && create {
+			row, err, bucket.Tree = treeRow{Made: made}, nil, true
 		}
 		if err != nil {
 			return err
@@ -249,16 +269,7 @@ func (b *Buckets) Trees(ctx context.Context, yield func(cid.Cid) error) error {
 			if err != nil {
 				return err
 			}
-			for _, c := range []cid.Cid{row.Work, row.Root} {
-				if c.Defined() {
-					all = append(all, c)
-				}
-			}
-			for _, old := range row.Old {
-				if old.Until.After(now) {
-					all = append(all, old.Root)
-				}
-			}
+			all = append(all, row.roots(now)...)
 		}
 		return nil
 	})

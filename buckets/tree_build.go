@@ -16,6 +16,8 @@ const treePage = 1000
 // page, so it may show no moment that there was; but what changes meanwhile is
 // touched, and comes right with those keys.
 func (b *Buckets) buildTree(ctx context.Context, bucket Bucket) (root node.DirEntry, err error) {
+	b.hiding.RLock()
+	defer b.hiding.RUnlock()
 	t := &treeBuilder{node: b.node, w: b.node.DirWriter(!bucket.Policy.Publish)}
 	defer func() { err = errors.Join(err, t.close()) }()
 	t.enter("")

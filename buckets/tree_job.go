@@ -16,6 +16,9 @@ const (
 	// treeChunk is how many touched keys are worked on at a time. So many are in
 	// memory, with the nodes on the ways to them.
 	treeChunk = 8192
+	// maxPasses is how often the touched keys are gone over, while writers touch
+	// more at a time than are worked on, before a tree is shown that is not of one moment.
+	maxPasses = 4
 	// touchedBatch bounds the touched keys that one transaction lets go of.
 	touchedBatch = 500
 )
@@ -77,7 +80,8 @@ func (b *Buckets) updateTree(ctx context.Context, uuid string) error {
 	}
 }
 
-// updateOnce goes over the touched keys once.
+// updateOnce goes over the touched keys until it has seen all of them in one
+// moment, and shows the tree of that moment.
 func (b *Buckets) updateOnce(ctx context.Context, uuid string) error {
 	row, bucket, err := b.loadTree(ctx, uuid)
 	if err != nil {
@@ -88,11 +92,22 @@ func (b *Buckets) updateOnce(ctx context.Context, uuid string) error {
 			return err
 		}
 	}
+	for pass := 1; ; pass++ {
+		shown, err := b.updatePass(ctx, uuid, pass == maxPasses)
+		if err != nil || shown {
+			return err
+		}
+	}
+}
+
+// updatePass goes over the touched keys once, and says whether it has shown the
+// tree: whose keys it saw in one moment, or, if it must, in any case.
+func (b *Buckets) updatePass(ctx context.Context, uuid string, must bool) (shown bool, err error) {
 	began := time.Now().UTC()
 	for after := ""; ; {
-		next, err := b.updateChunk(ctx, uuid, after, began)
+		next, err := b.updateChunk(ctx, uuid, after, began, must || after == "")
 		if err != nil || next == "" {
-			return err
+			return must || after == "", err
 		}
 		after = next
 	}
@@ -123,6 +138,9 @@ func (b *Buckets) buildInto(ctx context.Context, bucket Bucket, was treeRow) err
 	lease := b.node.Lease()
 	defer lease.Release()
 	root, err := b.buildTree(ctx, bucket)
+	if err == nil && was.Work.Defined() && !bucket.Policy.Publish {
+		err = b.hideTree(ctx, root.Root, was)
+	}
 	if err != nil {
 		return err
 	}
@@ -141,8 +159,8 @@ func (b *Buckets) buildInto(ctx context.Context, bucket Bucket, was treeRow) err
 
 // updateChunk brings a tree up to date with the touched keys after one, as many
 // as are worked on at a time, and returns the last. With the last of all it
-// shows the tree and returns "".
-func (b *Buckets) updateChunk(ctx context.Context, uuid, after string, began time.Time) (next string, err error) {
+// returns "", and shows the tree if it is to.
+func (b *Buckets) updateChunk(ctx context.Context, uuid, after string, began time.Time, show bool) (next string, err error) {
 	lease := b.node.Lease()
 	defer lease.Release()
 	var row treeRow
@@ -163,13 +181,16 @@ func (b *Buckets) updateChunk(ctx context.Context, uuid, after string, began tim
 	}
 	work, last := row.Work, len(keys) < b.treeChunk
 	if len(keys) > 0 {
+		// What is being hidden must not be counted on to be public.
+		b.hiding.RLock()
+		defer b.hiding.RUnlock()
 		if work, err = b.changeTree(ctx, work, row.Private, changes); err != nil {
 			return "", err
 		}
-	} else if row.Root.Equals(work) {
+	} else if row.Root.Equals(work) || !show {
 		return "", nil // its time is told by there being no touched keys
 	}
-	if err := b.commitTree(ctx, uuid, row, work, keys, last, began); err != nil {
+	if err := b.commitTree(ctx, uuid, row, work, keys, last && show, began); err != nil {
 		return "", err
 	}
 	if !last {
@@ -180,7 +201,7 @@ func (b *Buckets) updateChunk(ctx context.Context, uuid, after string, began tim
 
 // commitTree stores what has become of a tree, and lets go of touched keys
 // whose objects are still what the tree has.
-func (b *Buckets) commitTree(ctx context.Context, uuid string, was treeRow, work cid.Cid, keys []touchedKey, last bool, began time.Time) error {
+func (b *Buckets) commitTree(ctx context.Context, uuid string, was treeRow, work cid.Cid, keys []touchedKey, show bool, began time.Time) error {
 	first := keys[:min(len(keys), touchedBatch)]
 	err := b.update(ctx, func(tx kv.Tx) error {
 		row, _, err := treeAt(tx, uuid)
@@ -191,7 +212,7 @@ func (b *Buckets) commitTree(ctx context.Context, uuid string, was treeRow, work
 			return errTreeMoved
 		}
 		row.Work = work
-		if last {
+		if show {
 			row.show(began, time.Now().UTC())
 		}
 		return errors.Join(kv.PutJSON(tx, keyTree(uuid), row), untouch(tx, uuid, first))

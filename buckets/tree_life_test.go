@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ipfs/go-cid"
 
@@ -53,6 +57,29 @@ func numbered(n int) (keys []string) {
 		keys = append(keys, fmt.Sprintf("dir %d/key %d", i%3, i/3))
 	}
 	return keys
+}
+
+// No two segments have one name, and every name can be a directory's entry.
+func FuzzTreeName(f *testing.F) {
+	for _, s := range []string{"", ".", "..", "a", "a%file", "%", "%a", "%file", "%2F", "\x00", "a\n", "%00", "é\u0085", "100%"} {
+		f.Add(s, "a")
+		f.Add(s, "%"+s)
+		f.Add(s, s+"%file")
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if a == b || strings.Contains(a+b, "/") || !utf8.ValidString(a) || !utf8.ValidString(b) {
+			return
+		}
+		names := []string{buckets.TreeName(a), buckets.TreeName(b), buckets.DisplacedName(a), buckets.DisplacedName(b)}
+		for i, name := range names {
+			if slices.Contains(names[:i], name) {
+				t.Errorf("%q and %q: names %q", a, b, names)
+			}
+			if name == "" || name == "." || name == ".." || strings.ContainsFunc(name, unicode.IsControl) || strings.Contains(name, "/") {
+				t.Errorf("%q and %q: names %q", a, b, names)
+			}
+		}
+	})
 }
 
 func askTree(f *fixture, b buckets.Bucket, _ string) error {
@@ -184,6 +211,46 @@ func TestTreePrivate(t *testing.T) {
 	}
 }
 
+// A public tree that becomes private is hidden with the roots before it, but for
+// what another public tree has too.
+func TestTreeHidden(t *testing.T) {
+	f := newTest(t, buckets.Options{Policy: buckets.Policy{Publish: true}})
+	one, two, ctx := f.bucket("one"), f.bucket("two"), t.Context()
+	for _, b := range []buckets.Bucket{one, two} {
+		f.put(b, "shared/deep/key", "same")
+	}
+	f.put(one, "secret/key", "other")
+	before, other := f.tree(one), f.tree(two)
+	f.delete(one, "shared/deep/key")
+	f.delete(one, "secret/key")
+	empty := f.tree(one)
+	one, err := f.SetPolicy(ctx, "one", func(p *buckets.Policy) { p.Publish = false })
+	wantErr(t, "SetPolicy", err, nil)
+	if known, err := f.KnownTree(ctx, one); err != nil || !known.Pending {
+		t.Errorf("KnownTree = %+v, %v, want it pending", known, err)
+	}
+	f.run()
+	f.await("the job", func() bool { known, err := f.KnownTree(ctx, one); return err == nil && !known.Pending })
+	for _, path := range []string{"/", "/secret/", "/shared/", "/shared/deep/"} {
+		if w := f.browse(before, path); w.Code != http.StatusNotFound {
+			t.Errorf("%s under the root from before: %d", path, w.Code)
+		}
+	}
+	if w := f.browse(empty, "/"); w.Code != http.StatusNotFound {
+		t.Errorf("private root: %d", w.Code)
+	}
+	for _, path := range []string{"/", "/shared/", "/shared/deep/", "/shared/deep/key"} {
+		if w := f.browse(other, path); w.Code != http.StatusOK {
+			t.Errorf("%s of the bucket that stays public: %d", path, w.Code)
+		}
+	}
+	f.put(one, "secret/key", "other")
+	f.checkTree(one)
+	if w := f.browse(f.tree(one), "/secret/"); w.Code != http.StatusNotFound {
+		t.Errorf("listing of a private directory: %d", w.Code)
+	}
+}
+
 // Writers, sweeps and those who ask for the tree do not wait for each other, and
 // every root that anyone gets can be listed.
 func TestTreeRace(t *testing.T) {
@@ -242,6 +309,49 @@ func TestTreeRace(t *testing.T) {
 	close(done)
 	others.Wait()
 	f.checkTree(b)
+}
+
+// A tree shows one moment: of two objects that are put by turns neither is ever
+// more than one ahead.
+func TestTreeMoment(t *testing.T) {
+	f := newTest(t, buckets.Options{Policy: buckets.Policy{Publish: true}})
+	f.HurryTrees(3, time.Millisecond)
+	f.run()
+	b, ctx := f.bucket("one"), t.Context()
+	body := func(i int) string { return strings.Repeat("x", i+1) }
+	f.put(b, "a/first", body(0))
+	f.put(b, "b/second", body(0))
+	f.tree(b)
+	var writer sync.WaitGroup
+	done := make(chan struct{})
+	writer.Go(func() {
+		defer close(done)
+		for i := 1; i < 150; i++ {
+			if err := errors.Join(putErr(f, b, "a/first", body(i)), putErr(f, b, "b/second", body(i))); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	seen := map[string]bool{}
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true
+		default:
+		}
+		tree, err := f.Tree(ctx, b, time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, two := f.browse(tree.Root, "/a/first").Body.String(), f.browse(tree.Root, "/b/second").Body.String()
+		if len(one) != len(two) && len(one) != len(two)+1 {
+			t.Errorf("a root shows the objects %d and %d", len(one)-1, len(two)-1)
+		}
+		seen[one] = true
+	}
+	writer.Wait()
+	f.checkTree(b)
+	t.Logf("saw %d states", len(seen))
 }
 
 // A bucket of many keys: its tree is built, and grows by as many, as boxo would

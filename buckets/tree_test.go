@@ -264,6 +264,8 @@ func TestTreeModel(t *testing.T) {
 			f := newTest(t, buckets.Options{Policy: buckets.Policy{Publish: true}})
 			m := &treeModel{f: f, r: rand.New(rand.NewPCG(seed, 7)), b: f.bucket("one")}
 			m.dir = carOfDir(t, "b", "in a CAR")
+			m.chunk = []int{8192, 3, 1}[seed]
+			f.HurryTrees(m.chunk, time.Hour)
 			if seed%2 == 1 {
 				wantErr(t, "SetVersioning", f.SetVersioning(t.Context(), m.b, buckets.Enabled), nil)
 			}
@@ -279,10 +281,11 @@ func TestTreeModel(t *testing.T) {
 
 // treeModel does things to a bucket.
 type treeModel struct {
-	f   *fixture
-	r   *rand.Rand
-	b   buckets.Bucket
-	dir string // a CAR of a directory
+	f     *fixture
+	r     *rand.Rand
+	b     buckets.Bucket
+	dir   string // a CAR of a directory
+	chunk int    // touched keys that are worked on at a time
 }
 
 var treeKeys = []string{
@@ -317,6 +320,7 @@ func (m *treeModel) step() {
 		_, err = m.f.Sweep(ctx)
 	default:
 		m.f.reopen()
+		m.f.HurryTrees(m.chunk, time.Hour)
 	}
 	if err != nil && !errors.Is(err, buckets.ErrNoObject) {
 		t.Fatalf("step with %q: %v", key, err)

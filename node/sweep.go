@@ -125,35 +125,9 @@ func (m *marker) reach(c cid.Cid) {
 
 // markDirs notes the nodes of directories, and of the directories in them, and
 // nothing else that their entries name.
-func (m *marker) markDirs(ctx context.Context, todo []cid.Cid) error {
-	seen := cid.NewSet()
-	for len(todo) > 0 {
-		c := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !seen.Visit(c) {
-			continue
-		}
-		data, err := m.n.Block(ctx, c)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if errors.Is(err, ErrDamaged) {
-			m.n.log.WarnContext(ctx, "damaged node in a tree", "cid", c.String(), "err", err)
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("mark tree: %w", err)
-		}
-		links, _, err := parseDir(c, data)
-		if err != nil {
-			continue // a file
-		}
+func (m *marker) markDirs(ctx context.Context, roots []cid.Cid) error {
+	return m.n.walkDirs(ctx, roots, func(c cid.Cid) (bool, error) {
 		m.hashes.add(c.Hash())
-		for _, l := range links {
-			if l.Cid.Type() == cid.DagProtobuf {
-				todo = append(todo, l.Cid)
-			}
-		}
-	}
-	return nil
+		return true, nil
+	})
 }

@@ -196,10 +196,10 @@ func (s *server) headBucket(w *response, c *call) error {
 // tellTree names the directory that a bucket is on IPFS, if someone has asked
 // for that: whoever may list a bucket may know it.
 func (s *server) tellTree(w *response, c *call) error {
-	if !c.bucket.Tree {
+	t, err := s.buckets.KnownTree(c.r.Context(), c.bucket)
+	if errors.Is(err, buckets.ErrNoTree) {
 		return nil
 	}
-	t, err := s.buckets.Tree(c.r.Context(), c.bucket, 0)
 	if err != nil || !t.Root.Defined() {
 		return err
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"time"
 
 	"github.com/whypfs/whypfs/buckets"
@@ -19,10 +20,10 @@ type treeView struct {
 
 // treeOf tells what there is of a bucket's tree, and asks for none.
 func (s *server) treeOf(c *call, b buckets.Bucket) (treeView, error) {
-	if !b.Tree {
+	t, err := s.buckets.KnownTree(c.r.Context(), b)
+	if errors.Is(err, buckets.ErrNoTree) {
 		return treeView{}, nil
 	}
-	t, err := s.buckets.Tree(c.r.Context(), b, 0) // who looks at it wants it kept
 	if err != nil {
 		return treeView{}, err
 	}
