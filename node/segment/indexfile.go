@@ -147,6 +147,7 @@ func (x *diskIndex) decodeTail(b []byte) ([]opinion, error) {
 type contents struct {
 	end      int64 // of the segment's valid part
 	skipped  int64 // bytes of it that are damaged
+	whole    bool  // it ends with a trailer that agrees with the rest
 	entries  []entry
 	verdicts []opinion
 }

@@ -40,7 +40,7 @@ func TestSweepLeavesDamagedSmallSegment(t *testing.T) {
 		}
 	}
 	bad := d.files[dataName(1)].data
-	bad[len(bad)-1] ^= 1
+	bad[recordEnds(bad)[1]-1] ^= 1
 	sweep(t, s, liveBlocks(t, live))
 	if _, ok := d.files[dataName(1)]; !ok || s.Usage().Segments != 2 {
 		t.Errorf("%d segments, the damaged one is there: %v", s.Usage().Segments, ok)

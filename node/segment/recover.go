@@ -101,7 +101,7 @@ func (s *Store) rebuild(ctx context.Context, g *segment, size int64, why error) 
 		return nil, nil
 	}
 	s.log.WarnContext(ctx, "segment scanned", "segment", g.id, "blocks", len(c.entries),
-		"from", known, "size", c.end, "skipped", c.skipped, "cut", size-c.end, "err", why)
+		"from", known, "size", c.end, "skipped", c.skipped, "cut", size-c.end, "whole", c.whole, "err", why)
 	if size > c.end {
 		if err := g.file.Truncate(c.end); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"math"
 
 	"github.com/whypfs/whypfs/internal/car"
 )
@@ -120,6 +121,21 @@ func (w *window) verdict(off int64, seg uint32) (o opinion, ok bool) {
 	return o, ok
 }
 
+// trailer reads the trailer at off, and ends c with it.
+func (w *window) trailer(off int64, seg uint32, c *contents) bool {
+	b, err := w.at(off, trailerSize)
+	if err != nil {
+		return false
+	}
+	t, ok := parseTrailer(b)
+	if !ok || t.seg != seg || t.end != uint64(off) {
+		return false
+	}
+	c.whole = t == newTrailer(seg, *c)
+	c.end = off + trailerSize
+	return true
+}
+
 // scan finds the records of a segment. What is damaged is skipped: the scan goes
 // on at the next whole record; end is where the last one ends. With err some of
 // the file could not be read, so what was not found may be there.
@@ -130,7 +146,8 @@ func scan(r io.ReaderAt, size int64, seg uint32) (c contents, err error) {
 // scanFrom is scan for who knows the contents up to the end of c already.
 func scanFrom(r io.ReaderAt, size int64, seg uint32, c contents) (contents, error) {
 	w := &window{r: r, size: size}
-	inStep := true // off is where a record ends, not where something looks like one
+	size = min(size, math.MaxUint32) // what offsets can tell
+	inStep := true                   // off is where a record ends, not where something looks like one
 	for off := c.end; off < size; {
 		e, ok, err := w.record(off, seg)
 		// A user's data may hold what looks like a record; only in step is it known to be one.
@@ -147,6 +164,10 @@ func scanFrom(r io.ReaderAt, size int64, seg uint32, c contents) (contents, erro
 			c.verdicts = append(c.verdicts, o)
 			c.end, off = o.end(), o.end()
 			continue
+		}
+		// Nothing comes behind a trailer.
+		if inStep && w.trailer(off, seg, &c) {
+			break
 		}
 		off, inStep = w.next(off+1), false
 	}

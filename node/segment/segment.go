@@ -37,7 +37,8 @@ type segment struct {
 	synced    int64         // up to here everything is durable
 	durable   int           // how many of the records in mem that is
 	judged    int           // how many of the opinions that is
-	sealed    bool          // nothing is appended any more
+	sealed    bool          // no record is appended any more
+	ended     bool          // by its trailer
 	finished  bool          // someone writes, or wrote, the index file
 	settled   bool          // and is done with it, and all blocks are known, so that a sweep may begin
 	unhealed  bool          // its index is damaged and could not be made again

@@ -34,6 +34,14 @@ func sweep(t testing.TB, s *Store, live Live) Swept {
 	return got
 }
 
+// sealed ends the active segment.
+func sealed(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.sealActive(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSweep(t *testing.T) {
 	d := newMemFiles()
 	s := openTest(t, d, Options{SegmentSize: 1500})
@@ -44,6 +52,7 @@ func TestSweep(t *testing.T) {
 	for i := range 40 {
 		live[i] = true
 	}
+	sealed(t, s)
 	before := s.Usage()
 	if got := sweep(t, s, liveBlocks(t, live)); got != (Swept{Kept: 40}) {
 		t.Errorf("sweep of live blocks = %+v, want 40 kept", got)
@@ -73,7 +82,7 @@ func TestSweep(t *testing.T) {
 			}
 		}
 	}
-	if got, want := s.Usage(), before.Disk-got.Bytes; got.Blocks != 14 || got.Disk > want+int64(got.Segments*len(header)) {
+	if got, want := s.Usage(), before.Disk-got.Bytes; got.Blocks != 14 || got.Disk > want+int64(got.Segments*(len(header)+trailerSize)) {
 		t.Errorf("Usage() = %+v, want 14 blocks and at most %d bytes", got, want)
 	}
 	if got := sweep(t, s, func(multihash.Multihash) bool { return false }); got.Blocks != 14 || got.Kept != 0 {
@@ -95,6 +104,7 @@ func TestSweepTrims(t *testing.T) {
 		live[i] = i != 7
 	}
 	delete(live, 7)
+	sealed(t, s)
 	before := s.Usage()
 	for round := range 3 {
 		if got := sweep(t, s, liveBlocks(t, live)); got.Kept != 50 || (got.Blocks == 1) != (round == 0) || got.Bytes != 0 {

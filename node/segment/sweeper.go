@@ -100,7 +100,7 @@ func (w *sweeper) plan(g *segment) (*plan, error) {
 		return nil, err
 	}
 	slices.SortFunc(all, byOffset)
-	p := &plan{g: g, all: all, synced: g.synced, rest: g.synced - int64(len(header))}
+	p := &plan{g: g, all: all, synced: g.synced, rest: g.synced - int64(len(header)) - trailerSize}
 	for _, e := range all {
 		if e.dead() {
 			continue

@@ -80,9 +80,11 @@ func (s *Store) fail(g *segment, err error) {
 	s.log.Error("segment failed", "segment", g.id, "lost", len(gone), "err", err)
 }
 
-// seal syncs a segment that takes no more blocks and writes its index. Nothing
+// seal ends and syncs a segment that takes no more blocks and writes its index.
+// It is called once for a segment, by who ended it. Nothing
 // interrupts it: finish would cut away what a sync under way makes durable.
 func (s *Store) seal(g *segment) error {
+	s.appendTrailer(g)
 	s.mu.RLock()
 	end := g.written
 	s.mu.RUnlock()

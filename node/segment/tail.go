@@ -188,7 +188,14 @@ func (t *tail) Sync() error {
 	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
-	return t.f.Sync()
+	if err = t.f.Sync(); err != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.err == nil { // nobody knows what a write would come behind
+			t.err = err
+		}
+	}
+	return err
 }
 
 // ReadAt implements io.ReaderAt.
