@@ -108,7 +108,14 @@ func (b *Batch) put(ctx context.Context, c cid.Cid, data []byte) (g *segment, l 
 	s, k := b.store, keyOf(multihashOf(c))
 	f := s.stored(k, b.private)
 	if !f.serves {
-		if f, err = b.write(ctx, c, k, f, data); err != nil {
+		stale := true
+		for stale && err == nil {
+			f, stale, err = b.write(ctx, c, k, f, data)
+			if stale {
+				f = s.stored(k, b.private)
+			}
+		}
+		if err != nil {
 			s.metrics.puts.WithLabelValues("failed").Inc()
 			return nil, loc{}, fmt.Errorf("store %s: %w", c, err)
 		}
@@ -121,18 +128,19 @@ func (b *Batch) put(ctx context.Context, c cid.Cid, data []byte) (g *segment, l 
 	return f.segment, f.loc, err
 }
 
-// write appends what it takes that the block, found as f, serves the batch.
-func (b *Batch) write(ctx context.Context, c cid.Cid, k key, f found, data []byte) (found, error) {
+// write appends what it takes that the block, found as f, serves the batch;
+// nothing if f is stale.
+func (b *Batch) write(ctx context.Context, c cid.Cid, k key, f found, data []byte) (_ found, stale bool, err error) {
 	s := b.store
 	r, err := newBlockRecord(c, data, b.private)
 	if err != nil {
-		return f, err
+		return f, stale, err
 	}
 	taken := b.private && s.published(k)
 	result := "found"
 	written, err := s.appendAll(ctx, b, func() []record {
-		if since := s.storedSince(k, b.private); since.segment != nil {
-			f = since
+		if f, stale = s.storedSince(k, f, b.private); stale {
+			return nil
 		}
 		v, judged := s.verdictOn(k, &f)
 		turn := judged && v.private != b.private && !b.sweeps // a sweep judges nothing
@@ -153,8 +161,8 @@ func (b *Batch) write(ctx context.Context, c cid.Cid, k key, f found, data []byt
 		result = "written"
 		return []record{r}
 	})
-	if err != nil {
-		return f, err
+	if err != nil || stale {
+		return f, stale, err
 	}
 	for _, w := range written {
 		if w.entry != nil {
@@ -163,7 +171,7 @@ func (b *Batch) write(ctx context.Context, c cid.Cid, k key, f found, data []byt
 		}
 	}
 	s.metrics.puts.WithLabelValues(result).Inc()
-	return f, nil
+	return f, false, nil
 }
 
 // An appended is a record and where it went.

@@ -9,6 +9,7 @@ type found struct {
 	serves  bool // nothing has to be written
 	verdict verdict
 	judge   *segment // where the verdict is; nil if there is none, or if it was durable long ago
+	indexed uint64   // Store.indexed before the look
 }
 
 // take looks at a copy for a private or a public batch, and says whether it is
@@ -34,15 +35,22 @@ func (f *found) take(s *Store, k key, g *segment, l loc, private bool) bool {
 // stored finds a copy that makes writing another one needless. If an index
 // cannot be read the block is written again: that costs room, and no more.
 func (s *Store) stored(k key, private bool) (f found) {
+	s.mu.RLock()
+	indexed := s.indexed
+	s.mu.RUnlock()
 	s.lookup(k, func(g *segment, l loc) bool { return f.take(s, k, g, l, private) })
+	f.indexed = indexed
 	return f
 }
 
-// storedSince is stored, but knows only what has no index file yet: what is
-// stored while this put is under way. The caller holds appendMu.
-func (s *Store) storedSince(k key, private bool) (f found) {
+// storedSince looks for what was stored since the look that gave old: in memory
+// only, so stale says that it may be in an index file by now. The caller holds appendMu.
+func (s *Store) storedSince(k key, old found, private bool) (f found, stale bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if s.indexed != old.indexed {
+		return f, true
+	}
 	for _, g := range slices.Backward(s.order) {
 		if g.mem == nil || g.candidate {
 			continue
@@ -52,7 +60,10 @@ func (s *Store) storedSince(k key, private bool) (f found) {
 			break
 		}
 	}
-	return f
+	if f.segment == nil {
+		f = old
+	}
+	return f, false
 }
 
 // verdictOn is the verdict about a block; f is to wait for it.

@@ -77,7 +77,7 @@ func (s *Store) hidden(e entry) bool {
 
 // records lists all records of a segment, with all their flags, in no order.
 func (s *Store) records(g *segment) ([]entry, error) {
-	entries, err := s.indexed(g)
+	entries, err := s.listed(g)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +89,8 @@ func (s *Store) records(g *segment) ([]entry, error) {
 	return entries, nil
 }
 
-// indexed lists all records of a segment.
-func (s *Store) indexed(g *segment) ([]entry, error) {
+// listed lists all records of a segment.
+func (s *Store) listed(g *segment) ([]entry, error) {
 	for {
 		s.mu.RLock()
 		if g.mem != nil {

@@ -62,6 +62,7 @@ type Store struct {
 	segs      map[uint32]*segment
 	order     []*segment // the same, by id
 	verdicts  *verdicts
+	indexed   uint64       // how often a segment's records went from memory to an index file
 	removals  uint64       // how often copies of blocks were removed
 	lingering atomic.Int64 // removed segments whose files are there yet
 	gone      bool         // there are no segments because the store was closed

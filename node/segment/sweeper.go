@@ -196,6 +196,7 @@ func (w *sweeper) trim(p *plan) error {
 	}
 	s.mu.Lock()
 	g.disk, g.mem, g.opinions = disk, nil, nil
+	s.indexed++
 	for _, e := range p.all {
 		if g.flags[e.off] == flagDead {
 			delete(g.flags, e.off)

@@ -134,6 +134,7 @@ func (s *Store) finish(g *segment) error {
 	g.settled = true
 	if e == nil {
 		g.disk, g.mem, g.opinions = disk, nil, nil
+		s.indexed++
 	}
 	s.mu.Unlock()
 	if e == nil {
