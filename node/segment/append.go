@@ -91,6 +91,10 @@ func (s *Store) append(r record) (g *segment, full []*segment, err error) {
 	}
 	g = s.active
 	off := g.written
+	if err := s.allocate(g, off+n); err != nil {
+		s.unasked = 0
+		return nil, full, fmt.Errorf("allocate room in segment %d: %w", g.id, err)
+	}
 	if err := g.tail.Append(r.parts...); err != nil {
 		s.unasked = 0
 		return nil, append(full, s.endActive()), fmt.Errorf("write segment %d: %w", g.id, err)

@@ -21,6 +21,9 @@
 //
 // A segment is active while blocks are appended to it; at most one is. It is
 // sealed when it is full, when the store is closed, by a sweep, or by an error.
+// While it is active the disk gives it room 32 MiB at a time, and takes back what
+// it did not need when it is sealed. Unless an error ended it, its last section is
+// a trailer, an identity block too, which says what is in it.
 // A sealed segment never changes and has an index NNNNNNNN.idx: the records by
 // the digest of their block, in pages of 4 KiB that are checked and read one by
 // one. In memory are only the first key of each page and a filter, which together

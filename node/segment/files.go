@@ -22,6 +22,9 @@ type files interface {
 type file interface {
 	data
 	io.WriterAt
+	// Allocate takes room for n bytes at off from the disk, without changing the
+	// file's length. It is errors.ErrUnsupported where that cannot be done.
+	Allocate(off, n int64) error
 }
 
 // data is what a file holds. Sync makes it and its length durable.

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -32,4 +33,28 @@ func (d osFiles) openDirect(name string) *os.File {
 		return nil
 	}
 	return f
+}
+
+// Allocate implements file.
+func (f *osFile) Allocate(off, n int64) error {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var allocated error
+	err = c.Control(func(fd uintptr) {
+		for {
+			allocated = unix.Fallocate(int(fd), unix.FALLOC_FL_KEEP_SIZE, off, n)
+			if !errors.Is(allocated, unix.EINTR) {
+				return
+			}
+		}
+	})
+	// EINVAL, EPERM: some file systems' way to say it.
+	for _, no := range []error{unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL, unix.EPERM} {
+		if errors.Is(allocated, no) {
+			allocated = fmt.Errorf("%w: %w", errors.ErrUnsupported, allocated)
+		}
+	}
+	return errors.Join(err, allocated)
 }

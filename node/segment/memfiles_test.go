@@ -31,6 +31,7 @@ type memFiles struct {
 	durable  map[string]*memFile // the names that survive a crash
 	hook     func(op, name string) fault
 	capacity int64 // of all files; 0: no limit
+	allocate bool  // files can be given room
 	writes   map[string]int
 	reads    map[string]int // bytes
 	syncs    int
@@ -45,6 +46,7 @@ type memFile struct {
 	dir    *memFiles
 	name   string
 	data   []byte // as a running process sees it
+	room   int64  // taken from the disk
 	synced []byte
 	since  []change
 	lost   bool // a sync failed: the kernel may have dropped what was dirty, so later syncs prove nothing
@@ -65,7 +67,7 @@ func (d *memFiles) fault(op, name string) fault {
 
 func (d *memFiles) used() (n int64) {
 	for _, f := range d.files {
-		n += int64(len(f.data))
+		n += max(f.room, int64(len(f.data)))
 	}
 	return n
 }
@@ -251,7 +253,7 @@ func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 	}
 	full := false
 	if d.capacity > 0 {
-		if room := d.capacity - d.used() + int64(len(f.data)) - off; int64(n) > room {
+		if room := d.capacity - d.used() + max(f.room, int64(len(f.data))) - off; int64(n) > room {
 			n, full = int(max(room, 0)), true
 		}
 	}
@@ -267,9 +269,26 @@ func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+func (f *memFile) Allocate(off, n int64) error {
+	d := f.dir
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case !d.allocate:
+		return errors.ErrUnsupported
+	case d.fault("allocate", f.name) != noFault:
+		return errFault
+	case d.capacity > 0 && d.used()-max(f.room, int64(len(f.data)))+off+n > d.capacity:
+		return fmt.Errorf("allocate: %w", syscall.ENOSPC)
+	}
+	f.room = max(f.room, off+n)
+	return nil
+}
+
 func (f *memFile) Truncate(size int64) error {
 	f.dir.mu.Lock()
 	defer f.dir.mu.Unlock()
+	f.room = 0
 	c := change{off: size}
 	f.data, f.since = apply(f.data, c), append(f.since, c)
 	return nil

@@ -102,10 +102,9 @@ func (s *Store) rebuild(ctx context.Context, g *segment, size int64, why error) 
 	}
 	s.log.WarnContext(ctx, "segment scanned", "segment", g.id, "blocks", len(c.entries),
 		"from", known, "size", c.end, "skipped", c.skipped, "cut", size-c.end, "whole", c.whole, "err", why)
-	if size > c.end {
-		if err := g.file.Truncate(c.end); err != nil {
-			return nil, err
-		}
+	// This also gives back the room that the segment was to be written to.
+	if err := g.file.Truncate(c.end); err != nil {
+		return nil, err
 	}
 	// The process that wrote the segment may have died before its sync.
 	if err := g.file.Sync(); err != nil {

@@ -13,7 +13,10 @@ type segment struct {
 	file  data
 	files files
 
-	tail *tail // file, while it is written; Store.appendMu guards it
+	// Store.appendMu guards these.
+	tail        *tail // file, while it is written
+	allocated   int64 // room it has on the disk
+	unallocated bool  // as its file system has no such thing
 
 	refs atomic.Int64 // the store's own, and one for each read under way
 	dead atomic.Bool  // the files go when the last reference does
