@@ -51,6 +51,15 @@
 // peers it was connected to before, which it keeps in Config.Dir/peers. Isolated
 // says that nobody is connected. Limits bound what strangers can make it hold.
 //
+// # Repair
+//
+// A block that anyone here reads and that no longer has its hash is never
+// returned. It is logged and counted once, and brought back: through
+// Config.Restore of a root that reaches it, or from a connected peer if that root
+// is published. OpenFile and OpenDAG wait for it a while, other readers get
+// ErrDamaged. Repairs are few at a time, one for a block, and tried again with
+// growing pauses until the block is back or no root reaches it.
+//
 // # Removal
 //
 // The node does not know what is referenced; its caller does. Whoever stores

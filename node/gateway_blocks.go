@@ -70,7 +70,8 @@ func (b gatewayBlocks) visit(ctx context.Context, c cid.Cid, read func() ([]byte
 		return nil, errHollow
 	}
 	data, err := read()
-	if format.IsNotFound(err) && !v.local {
+	damaged := errors.Is(err, ErrDamaged)
+	if (damaged || format.IsNotFound(err)) && !v.local {
 		again := func() bool {
 			data, err = read()
 			return err == nil
@@ -80,6 +81,8 @@ func (b gatewayBlocks) visit(ctx context.Context, c cid.Cid, read func() ([]byte
 		case lost == nil:
 		case errors.Is(lost, ErrNotFound) && b.fetch != nil:
 			data, err = b.fetch.block(ctx, v, c)
+		case damaged:
+			return nil, err // it is being repaired
 		default:
 			return nil, b.answer(ctx, c, lost)
 		}
@@ -122,7 +125,7 @@ func (b gatewayBlocks) answer(ctx context.Context, c cid.Cid, err error) error {
 	switch {
 	case format.IsNotFound(err), errors.Is(err, ErrNotFound):
 		return format.ErrNotFound{Cid: c}
-	case errors.Is(err, errRestoring):
+	case errors.Is(err, errRestoring), errors.Is(err, ErrDamaged): // a repair is under way
 		return gateway.NewErrorRetryAfter(gateway.NewErrorStatusCode(err, http.StatusServiceUnavailable), restoreRetry)
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -44,9 +44,14 @@ type Config struct {
 	SegmentSize int64  // bytes after which a segment is sealed; default 512 MiB
 
 	// Restore brings the blocks of the DAG under root back into the store. It
-	// is called once per read that misses a block; nil, or ErrNotFound from it,
-	// means that the miss stands.
+	// is called once per read that misses a block, and for each try to repair
+	// one; nil, or ErrNotFound from it, means that the miss stands.
 	Restore func(ctx context.Context, root cid.Cid) error
+
+	// Roots yields every live root. A block that is found damaged by someone who
+	// does not know its root, a scrub say, is repaired through the root that
+	// reaches it; nil: from peers only.
+	Roots func(ctx context.Context, yield func(cid.Cid) error) error
 
 	// Published says whether a root that is not here may be restored for the
 	// gateway's readers, who are strangers; nil: any may. To them a root that
@@ -63,13 +68,15 @@ type Config struct {
 
 // Node is WhyPFS Core: blocks, DAGs, host and gateway.
 type Node struct {
-	cfg    Config
-	log    *slog.Logger
-	blocks blocks.Store
-	host   *host
-	shape  shape
-	chunks sync.Pool // of *chunk
-	leaves sync.Pool // of *[]byte
+	cfg     Config
+	log     *slog.Logger
+	store   blocks.Store // what it finds damaged is for the caller to report
+	blocks  blocks.Store // the same, which reports it
+	repairs *repairer
+	host    *host
+	shape   shape
+	chunks  sync.Pool // of *chunk
+	leaves  sync.Pool // of *[]byte
 }
 
 // Open opens the block store in cfg.Dir, rebuilding what a crash left behind, and starts the host.
@@ -79,8 +86,14 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		n.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if n.blocks, err = openBlocks(ctx, cfg); err != nil {
+	n.store, err = openBlocks(ctx, cfg)
+	if err != nil {
 		return nil, err
+	}
+	n.repairs = newRepairer(n)
+	n.blocks = mendingStore{n.store, func(c cid.Cid) { n.repairs.report(c, cid.Undef, false) }}
+	if err := n.repairs.register(cfg.Metrics); err != nil {
+		return nil, errors.Join(err, n.Close())
 	}
 	if err := n.openHost(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -90,6 +103,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 
 // Close stops the host and syncs and closes the store.
 func (n *Node) Close() error {
+	n.repairs.close()
 	return errors.Join(n.closeHost(), n.blocks.Close())
 }
 

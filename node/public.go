@@ -32,15 +32,10 @@ func (p publicStore) read(ctx context.Context, c cid.Cid, buf []byte, stored boo
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	read := p.blocks.Block
 	if stored {
-		read = p.blocks.Stored
+		return p.blocks.Stored(c, true, buf)
 	}
-	data, err := read(c, true, buf)
-	if err != nil {
-		return nil, notFound(c, err)
-	}
-	return data, nil
+	return p.blocks.Block(c, true, buf)
 }
 
 var _ bufferedReader = publicStore{}
@@ -48,7 +43,7 @@ var _ bufferedReader = publicStore{}
 func (p publicStore) Get(ctx context.Context, c cid.Cid) (blockformat.Block, error) {
 	data, err := p.read(ctx, c, nil, false)
 	if err != nil {
-		return nil, err
+		return nil, notFound(c, err)
 	}
 	return blockformat.NewBlockWithCid(data, c)
 }

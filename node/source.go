@@ -8,8 +8,9 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// A source reads blocks of one DAG. When one is missing or damaged it has the
-// DAG restored, once, through Config.Restore.
+// A source reads blocks of one DAG. When one is missing it has the DAG restored,
+// once, through Config.Restore; a single block that is missing still, or
+// damaged, is repaired.
 type source struct {
 	n        *Node
 	root     cid.Cid
@@ -18,21 +19,40 @@ type source struct {
 
 func isMiss(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) }
 
-// block reads a block, restoring the DAG if that was not tried yet.
+// block reads a block. One that is missing or damaged is brought back, if that
+// works in time.
 func (s *source) block(ctx context.Context, c cid.Cid) ([]byte, error) {
-	data, err := s.n.Block(ctx, c)
-	if err := s.mend(ctx, err); err != nil {
+	data, err := s.read(ctx, c)
+	late := errors.Is(err, ErrNotFound)
+	if late {
+		if err = s.mend(ctx, err); err == nil {
+			data, err = s.read(ctx, c)
+		}
+	}
+	if !isMiss(err) {
 		return data, err
 	}
-	if isMiss(err) {
-		return s.n.Block(ctx, c)
+	switch re := s.n.repairs.await(ctx, c, s.root, late); {
+	case re == nil:
+		return s.read(ctx, c)
+	case errors.Is(re, errNoRepair):
+		return nil, err
+	default:
+		return nil, fmt.Errorf("%w: repair: %w", err, re)
 	}
-	return data, nil
+}
+
+// read reads a block that is here; what it finds damaged is for the caller to report.
+func (s *source) read(ctx context.Context, c cid.Cid) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.n.store.Block(c, false, nil)
 }
 
 // leaf implements fileSource: FileReader asks block after a miss.
 func (s *source) leaf(_ context.Context, c cid.Cid, buf []byte) ([]byte, error) {
-	return s.n.blocks.Stored(c, false, buf)
+	return s.n.store.Stored(c, false, buf)
 }
 
 // size implements fileSource.

@@ -31,6 +31,9 @@ func (n *Node) walk(ctx context.Context, root cid.Cid, fn func(c cid.Cid, size i
 		case missing != nil && isMiss(err):
 			err = missing(c)
 		default:
+			if isMiss(err) {
+				n.repairs.report(c, root, false)
+			}
 			err = fmt.Errorf("walk %s: %w", root, err)
 		}
 		if err != nil {

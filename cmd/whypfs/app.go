@@ -128,6 +128,7 @@ func (a *app) connect(ctx context.Context) error {
 		Gateway:     a.cfg.Gateway.node(),
 		Routing:     a.cfg.network.routing(),
 		Restore:     func(ctx context.Context, root cid.Cid) error { return a.buckets.Restore(ctx, root) },
+		Roots:       func(ctx context.Context, yield func(cid.Cid) error) error { return a.buckets.Roots(ctx, yield) },
 		Published:   a.published,
 		Private:     a.private,
 		Log:         a.log.With("pkg", "node"),

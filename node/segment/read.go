@@ -113,11 +113,15 @@ func readAt(g *segment, l loc, buf []byte) ([]byte, error) {
 
 // damaged notes that a copy is bad, so that Put writes the block again.
 func (s *Store) damaged(c cid.Cid, g *segment, l loc) {
+	s.mu.Lock()
+	known := g.flags[l.off]&flagBad != 0
+	g.flags[l.off] |= flagBad
+	s.mu.Unlock()
+	if known {
+		return // it is told once
+	}
 	s.log.Error("block is damaged", "cid", c.String(), "segment", l.seg, "offset", l.off)
 	s.metrics.damaged.Inc()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g.flags[l.off] |= flagBad
 }
 
 // Has says whether a block that is not known to be damaged is here, and its size.
