@@ -22,6 +22,9 @@ const (
 	MatchIPartial PinMatch = "ipartial"
 )
 
+// PinMatches are all of them.
+var PinMatches = []PinMatch{MatchExact, MatchIExact, MatchPartial, MatchIPartial}
+
 // PinQuery selects pins: what is not its zero value has to hold.
 type PinQuery struct {
 	Owner         uint64

@@ -150,6 +150,7 @@ func (a *app) connect(ctx context.Context) error {
 		Webhooks:     hooks,
 		UploadExpiry: a.cfg.UploadExpiry,
 		Gather:       gather,
+		Pins:         a.cfg.pins.options(),
 		Log:          a.log.With("pkg", "buckets"),
 		Metrics:      a.metrics,
 	})

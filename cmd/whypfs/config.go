@@ -37,6 +37,7 @@ type config struct {
 	SandboxProviders int
 
 	network
+	pins
 	storage
 
 	S3Region    string
@@ -81,6 +82,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.SandboxEpoch, "sandbox-epoch", 250*time.Millisecond, "duration of one epoch of the sandbox")
 	fs.IntVar(&c.SandboxProviders, "sandbox-providers", 8, "storage providers of the sandbox")
 	c.network.flags(fs)
+	c.pins.flags(fs)
 	c.Gateway.flags(fs)
 	c.storage.flags(fs)
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
@@ -233,6 +235,7 @@ func (c *config) check() error {
 		bad("--tls-cert and --tls-key go together")
 	}
 	c.network.check(bad)
+	c.pins.check(bad)
 	c.storage.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
