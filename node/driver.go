@@ -55,6 +55,9 @@ func chooseDriver(dir, want string) (driver string, err error) {
 		return "", fmt.Errorf("block driver %q: want %s or %s", want, Segment, Pebble)
 	}
 	have, err := driverOf(dir)
+	if err == nil {
+		err = durable.Clean(filepath.Join(dir, driverFile)) // of a crash while it was written
+	}
 	switch {
 	case err != nil:
 		return "", err
