@@ -31,9 +31,14 @@ type event struct {
 type printer struct {
 	mu   sync.Mutex
 	next int
+	to   func(event) // instead; nil: standard output
 }
 
 func (p *printer) print(e event) {
+	if p.to != nil {
+		p.to(e)
+		return
+	}
 	b, err := json.Marshal(e)
 	if err == nil {
 		_, err = os.Stdout.Write(append(b, '\n'))
@@ -51,17 +56,6 @@ func (p *printer) begin(e event) event {
 	e.What = "begin"
 	p.print(e)
 	return e
-}
-
-func (p *printer) end(e event, err error) {
-	e.What, e.Result = "end", "ok"
-	if err != nil {
-		e.Result, e.Err = "failed", err.Error()
-		if refused(err) {
-			e.Result = "refused"
-		}
-	}
-	p.print(e)
 }
 
 // stamped is an event and when it was printed.

@@ -20,6 +20,7 @@ type model struct {
 	creating map[string]int             // path -> uploads that may be there under an id that was never told
 	cids     map[string]string          // body -> CID that was answered
 	exposed  map[string]bool            // bodies that were meant for strangers
+	bodies   map[string]bool            // all that were ever sent
 	problems []error
 }
 
@@ -42,6 +43,7 @@ func modelAt(events []stamped, at int) *model {
 	m := &model{
 		buckets: map[string]bool{}, values: map[string]map[string]bool{}, versions: map[string]*versionSet{},
 		uploads: map[string]*uploadModel{}, creating: map[string]int{}, cids: map[string]string{}, exposed: map[string]bool{},
+		bodies: map[string]bool{},
 	}
 	open := map[int]event{}
 	for _, e := range events {
@@ -51,6 +53,9 @@ func modelAt(events []stamped, at int) *model {
 		switch e.What {
 		case "begin":
 			open[e.N] = e.event
+			if e.Op == "put" || e.Op == "part" {
+				m.bodies[e.Body] = true
+			}
 			if strings.HasPrefix(e.Path, public+"/") {
 				for part := range strings.SplitSeq(e.Body, "+") {
 					m.exposed[part] = true
@@ -82,7 +87,7 @@ func (m *model) unanswered(open map[int]event) {
 
 // apply changes the model by an operation that was done, or perhaps was.
 func (m *model) apply(e event, done bool) {
-	if done && e.Body != "" && e.Op != "create" && e.Op != "delete" {
+	if done && e.CID != "" && e.Op != "create" && e.Op != "delete" {
 		m.cids[e.Body] = e.CID
 	}
 	isVersioned := strings.HasPrefix(e.Path, versioned+"/")

@@ -159,8 +159,8 @@ func etagOf(body string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// reachable counts the distinct blocks that the roots reach.
-func (s *stores) reachable(ctx context.Context) (int64, error) {
+// reachable are the distinct blocks, by multihash, that the roots reach.
+func (s *stores) reachable(ctx context.Context) (map[string]bool, error) {
 	seen := map[string]bool{}
 	err := s.buckets.Roots(ctx, func(root cid) error {
 		return s.node.Walk(ctx, root, func(c cid, _ int) error {
@@ -168,7 +168,7 @@ func (s *stores) reachable(ctx context.Context) (int64, error) {
 			return nil
 		})
 	})
-	return int64(len(seen)), err
+	return seen, err
 }
 
 // served says whether the gateway gives a root to strangers.

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 
+	gocid "github.com/ipfs/go-cid"
+
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -83,4 +85,22 @@ func bytesOf(name string) ([]byte, error) {
 	}
 	bodies.Store(name, all)
 	return all, nil
+}
+
+var leaves sync.Map // of cid, by the name of the body
+
+// leafOf is the first leaf of a body.
+func leafOf(name string) (cid, error) {
+	if c, ok := leaves.Load(name); ok {
+		return c.(cid), nil
+	}
+	b, err := bytesOf(name)
+	if err != nil {
+		return cid{}, err
+	}
+	c, err := gocid.V1Builder{Codec: gocid.Raw, MhType: 0x12}.Sum(b[:min(len(b), 1<<20)])
+	if err == nil {
+		leaves.Store(name, c)
+	}
+	return c, err
 }
