@@ -125,8 +125,8 @@
 // What the tree has of all other keys is exact, and it can always be built anew
 // from the objects. It holds directories and not what they name: an object is
 // held, offloaded and deleted as if there was no tree. It is as public as its
-// bucket. A root that was replaced
-// stays for an hour; a tree that nobody asks for in a month is forgotten.
+// bucket. A root that was replaced stays for an hour; a tree that nobody asks
+// for in a month is forgotten.
 //
 // # Promises
 //
