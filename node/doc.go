@@ -74,10 +74,18 @@
 // Reads, writes and further leases go on meanwhile. Sweep must not be called by
 // someone who holds a lease: it would wait for itself.
 //
+// # Gateway
+//
+// Gateway reads the public view. What is missing there is looked for by
+// Config.Restore, then, if GatewayConfig.Fetch says so, among other nodes; what
+// they send is kept as public blocks that no root holds. An IPNS name means what
+// the best valid record says that was put here, signed here or is in the DHT; a
+// domain what GatewayConfig.Names or the DNS says, which is not asked by default.
+//
 // # What it never does
 //
 // It never serves or announces a private block, never removes a block outside
 // Sweep, never acknowledges a block before it is on the disk, and keeps no
-// metadata. Node is safe for concurrent use by one process; who opens
-// Config.Dir sees to it that there is only one.
+// metadata but the records and keys of IPNS names. Node is safe for concurrent
+// use by one process; who opens Config.Dir sees to it that there is only one.
 package node

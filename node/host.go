@@ -47,6 +47,7 @@ type host struct {
 	restorer *restorer
 	fetcher  *gatewayFetcher // nil unless the gateway fetches
 	names    *names
+	keyring  *keyring
 	gateway  *gatewayServer
 
 	closed   sync.Once
@@ -103,6 +104,7 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 	if h.names, err = newNames(cfg, h.values); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	h.keyring = &keyring{dir: cfg.Dir, names: h.names, log: cfg.Log, told: map[string]time.Time{}}
 	routes, err := newRouting(cfg, h, blocks)
 	if err != nil {
 		return nil, fmt.Errorf("delegated routing: %w", err)
@@ -118,11 +120,13 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 		if on || len(peering)+len(bootstrap) > 0 {
 			return nil, fmt.Errorf("a DHT, peering or bootstrap peers: %w", ErrNoHost)
 		}
+		h.keyring.start(ctx)
 		return h, nil
 	}
 	if err := h.start(ctx, cfg, mode, on, peering, bootstrap, blocks); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
+	h.keyring.start(ctx)
 	cfg.Log.InfoContext(ctx, "libp2p host listens", "peer", h.p2p.ID().String(), "addrs", h.addrs())
 	return h, nil
 }
@@ -206,6 +210,7 @@ func (h *host) listen(cfg Config, mode dht.ModeOpt, on bool, known func() []peer
 // close stops all, the users of a part before the part.
 func (h *host) close() error {
 	h.closed.Do(func() {
+		h.keyring.close()
 		h.restorer.close()
 		h.keep.stop()
 		h.join.stop()

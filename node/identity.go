@@ -20,7 +20,11 @@ const identityFile = "libp2p.key"
 // identity reads the key of the node, making it the first time. A damaged key
 // is an error: a new one in its place would be another node to everyone else.
 func identity(dir string) (crypto.PrivKey, error) {
-	name := filepath.Join(dir, identityFile)
+	return keyFile(filepath.Join(dir, identityFile))
+}
+
+// keyFile reads the private key in a file, making it if there is none.
+func keyFile(name string) (crypto.PrivKey, error) {
 	data, err := os.ReadFile(name)
 	if err == nil {
 		key, err := crypto.UnmarshalPrivateKey(data)
@@ -39,7 +43,7 @@ func identity(dir string) (crypto.PrivKey, error) {
 	if data, err = crypto.MarshalPrivateKey(key); err != nil {
 		return nil, err
 	}
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return nil, err
 	}
 	return key, durable.WriteFile(name, data, 0o600)

@@ -73,13 +73,36 @@ func checkRecord(name ipns.Name, data []byte) (*ipns.Record, error) {
 	return rec, nil
 }
 
-// get returns the record of name, or ErrNotFound.
-func (r *records) get(name ipns.Name) ([]byte, error) {
+// last returns the record of name that is on the disk, valid or not, or ErrNotFound.
+func (r *records) last(name ipns.Name) ([]byte, error) {
 	data, err := os.ReadFile(r.file(name))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("record of %s: %w", name, ErrNotFound)
-	case err != nil:
+	}
+	return data, err
+}
+
+// remove forgets the record of name.
+func (r *records) remove(name ipns.Name) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := os.Remove(r.file(name))
+	if err == nil && r.count > 0 {
+		r.count--
+	}
+	if err == nil {
+		err = durable.SyncDir(r.dir)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// get returns the valid record of name, or ErrNotFound.
+func (r *records) get(name ipns.Name) ([]byte, error) {
+	data, err := r.last(name)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := checkRecord(name, data); err != nil {
