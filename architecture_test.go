@@ -32,7 +32,7 @@ var layers = map[string]int{
 // foreign dependencies that only one package may know, because it wraps them.
 var wrapped = map[string][]string{
 	"github.com/ipfs/boxo":                   {"node"},
-	"github.com/cockroachdb/pebble":          {"node"},
+	"github.com/cockroachdb/pebble":          {"node", "kv"},
 	"github.com/ipfs/go-ds-pebble":           {"node"},
 	"github.com/libp2p/go-libp2p-kad-dht":    {"node"},
 	"github.com/libp2p/go-libp2p":            {"node", "deals/sandbox"},

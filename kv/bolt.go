@@ -33,7 +33,7 @@ type BoltOptions struct {
 // Bolt is a store in one bbolt file.
 type Bolt struct {
 	db      *bolt.DB
-	metrics boltMetrics
+	metrics storeMetrics
 	commit  func(*bolt.Tx) error // (*bolt.Tx).Commit, but for fault tests
 	wake    chan struct{}        // has one element if the committer has something to look at
 	stopped chan struct{}        // closed when the committer has ended
@@ -62,7 +62,7 @@ func OpenBolt(ctx context.Context, path string, opt BoltOptions) (Store, error) 
 		wake:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}
-	b.metrics = newBoltMetrics(opt.Metrics, b)
+	b.metrics = newStoreMetrics(opt.Metrics, boltGauges(b))
 	go b.runCommits()
 	return b, nil
 }

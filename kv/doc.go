@@ -11,13 +11,18 @@
 // the order of the parts; each package keeps its rows under a first part of its
 // own and reads nobody else's.
 //
-// The bolt driver keeps everything in one file that one process has open. Its
-// Updates are committed in groups: all that have queued while one group is
-// synced form the next. Members of a group do not see each other fail: what a
-// failing function wrote is undone before the next one runs. If the commit of a
-// group fails, each of its members gets that error. An error that leaves unclear
-// what is on the disk makes the store refuse further Updates with ErrBroken
-// until it is opened again; a full disk does not.
+// Updates run one after another, and those that wait for the same sync become
+// durable together, as one group. Members of a group do not see each other fail:
+// what a failing function wrote is gone before the next one runs. If the sync of
+// a group fails, each of its members gets that error. An error that leaves
+// unclear what is on the disk makes the store refuse further Updates with
+// ErrBroken until it is opened again; a full disk does not.
+//
+// There are two drivers. Pebble keeps a directory with a log and sorted tables:
+// what an Update writes goes to the log, one sync for a group, and the next
+// group runs meanwhile; Views see what is durable. Bolt keeps a tree in one file
+// and writes the pages that change anew, with two syncs for a group. One process
+// has a store open.
 //
 // Other drivers must pass the suite in kvtest.
 package kv

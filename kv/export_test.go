@@ -1,6 +1,11 @@
 package kv
 
-import bolt "go.etcd.io/bbolt"
+import (
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	bolt "go.etcd.io/bbolt"
+)
 
 // FailCommits makes each commit of a store end as fail says: the error it
 // returns, and whether the commit has its effect nevertheless.
@@ -31,3 +36,16 @@ func Waiting(b *Bolt) int {
 
 // MaxGroup is maxGroup.
 const MaxGroup = maxGroup
+
+// On puts a pebble store on another file system.
+func (o PebbleOptions) On(fs vfs.FS) PebbleOptions {
+	o.fs = fs
+	return o
+}
+
+// Full makes a pebble store find so little free for a while.
+func Full(p *Pebble, free int64) {
+	p.turn <- struct{}{}
+	p.room.free, p.room.at = free, time.Now().Add(time.Hour)
+	<-p.turn
+}

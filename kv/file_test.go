@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -26,9 +27,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// openAny opens a store of the driver that the name of its path stands for.
+func openAny(path string) (kv.Store, error) {
+	if strings.HasSuffix(path, ".db") {
+		return kv.OpenBolt(background, path, kv.BoltOptions{})
+	}
+	return kv.OpenPebble(background, path, kv.PebbleOptions{})
+}
+
 // writeForever prints the number of each row that has been acknowledged.
 func writeForever(path string) {
-	s, err := kv.OpenBolt(background, path, kv.BoltOptions{})
+	s, err := openAny(path)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -59,7 +68,12 @@ func writeForever(path string) {
 // TestKill kills a writing process several times over. What it acknowledged is
 // there, and no transaction in half.
 func TestKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "meta.db")
+	for _, name := range []string{"meta.db", "meta"} {
+		t.Run(name, func(t *testing.T) { testKill(t, filepath.Join(t.TempDir(), name)) })
+	}
+}
+
+func testKill(t *testing.T, path string) {
 	var acknowledged [][2]uint64
 	for round := range 5 {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -84,7 +98,10 @@ func TestKill(t *testing.T) {
 		}
 		cmd.Wait() // always an error: it was killed
 
-		s := openBolt(t, path, kv.BoltOptions{})
+		s, err := openAny(path)
+		if err != nil {
+			t.Fatal(err)
+		}
 		err = s.View(t.Context(), func(tx kv.Tx) error {
 			for _, key := range acknowledged {
 				if _, err := tx.Get(kv.Key("a", key[0], key[1])); err != nil {
@@ -99,7 +116,7 @@ func TestKill(t *testing.T) {
 		if a, b := count(t, s, "a"), count(t, s, "b"); a != b || a < len(acknowledged) {
 			t.Errorf("%d and %d rows of %d acknowledged transactions", a, b, len(acknowledged))
 		}
-		if err := s.Check(t.Context()); err != nil {
+		if err := s.(interface{ Check(context.Context) error }).Check(t.Context()); err != nil {
 			t.Errorf("Check = %v", err)
 		}
 		if err := s.Close(); err != nil {

@@ -28,8 +28,6 @@ import (
 	"github.com/whypfs/whypfs/queue"
 )
 
-const metaFile = "meta.db"
-
 // gather is how long new contents wait to be put into zones together.
 const gather = 100 * time.Millisecond
 
@@ -73,7 +71,7 @@ func openApp(ctx context.Context, cfg config, log *slog.Logger, lock *dirlock.Lo
 	if err := orphaned(cfg.Data); err != nil {
 		return a, err
 	}
-	if a.store, err = kv.OpenBolt(ctx, filepath.Join(cfg.Data, metaFile), kv.BoltOptions{}); err != nil {
+	if a.store, err = (metadata{cfg.Data, log, a.metrics}).open(ctx, cfg.Meta); err != nil {
 		return a, err
 	}
 	if a.box, err = seal.Open(filepath.Join(cfg.Data, "master.key")); err != nil {
@@ -90,11 +88,13 @@ func openApp(ctx context.Context, cfg config, log *slog.Logger, lock *dirlock.Lo
 	return a, nil
 }
 
-// orphaned refuses blocks without metadata. A new meta.db would name none of
+// orphaned refuses blocks without metadata. New metadata would name none of
 // them, and the next sweep would remove them all.
 func orphaned(data string) error {
-	if _, err := os.Stat(filepath.Join(data, metaFile)); !errors.Is(err, os.ErrNotExist) {
-		return err
+	for _, path := range metaPaths {
+		if _, err := os.Stat(filepath.Join(data, path)); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	for _, files := range []string{"*.car", "pebble"} {
 		found, err := filepath.Glob(filepath.Join(data, "blocks", files))
@@ -109,7 +109,8 @@ func orphaned(data string) error {
 }
 
 func errOrphaned(data string) error {
-	return fmt.Errorf("%s holds blocks but no %s, which names them: bring it back from a backup, or move the folder blocks away to start anew", data, metaFile)
+	return fmt.Errorf("%s holds blocks but neither %s nor %s, which name them: bring it back from a backup, or move the folder blocks away to start anew",
+		data, metaPaths[metaPebble], metaPaths[metaBolt])
 }
 
 // connect makes the packages and ties those of one layer together.

@@ -19,7 +19,7 @@ func command(t *testing.T, data string, args ...string) (code int, out string) {
 	return code, b.String()
 }
 
-// TestBlocksWithoutMetadata: a lost meta.db must not become an empty one, whose
+// TestBlocksWithoutMetadata: lost metadata must not become empty ones, whose
 // sweep would remove every block.
 func TestBlocksWithoutMetadata(t *testing.T) {
 	data := t.TempDir()
@@ -32,10 +32,12 @@ func TestBlocksWithoutMetadata(t *testing.T) {
 	}
 	code, out := command(t, data, "user", "ls")
 	if code != 1 || !strings.Contains(out, "meta.db") {
-		t.Errorf("exit %d, %q; want 1 and a message that names meta.db", code, out)
+		t.Errorf("exit %d, %q; want 1 and a message that names it", code, out)
 	}
-	if _, err := os.Stat(filepath.Join(data, "meta.db")); !os.IsNotExist(err) {
-		t.Errorf("meta.db was made all the same (%v)", err)
+	for _, path := range metaPaths {
+		if _, err := os.Stat(filepath.Join(data, path)); !os.IsNotExist(err) {
+			t.Errorf("%s was made all the same (%v)", path, err)
+		}
 	}
 }
 

@@ -6,17 +6,22 @@ import (
 	"github.com/whypfs/whypfs/node"
 )
 
-// storage is the settings of what keeps the blocks.
+// storage is the settings of what keeps the blocks and what the metadata.
 type storage struct {
 	Blocks string
+	Meta   string
 }
 
 func (s *storage) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.Blocks, "blocks", "", "what keeps the blocks: segment (append-only files) or pebble; empty: what the data directory has, segment for a new one")
+	fs.StringVar(&s.Meta, "meta", "", "what keeps the metadata: pebble (a log and sorted tables) or bolt (one file); empty: what the data directory has, pebble for a new one; if it has the other one, the start copies it")
 }
 
 func (s *storage) check(bad func(format string, args ...any)) {
 	if s.Blocks != "" && s.Blocks != node.Segment && s.Blocks != node.Pebble {
 		bad("--blocks: %q is not %s or %s", s.Blocks, node.Segment, node.Pebble)
+	}
+	if s.Meta != "" && metaPaths[s.Meta] == "" {
+		bad("--meta: %q is not %s or %s", s.Meta, metaPebble, metaBolt)
 	}
 }

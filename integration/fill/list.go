@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/whypfs/whypfs/buckets"
+)
+
+// list measures pages of listings, spread over the bucket.
+func (d *data) list(ctx context.Context, o options) error {
+	kinds := []struct {
+		name, delimiter string
+	}{{"1000 keys", ""}, {"1000 prefixes", "/"}}
+	for _, kind := range kinds {
+		var took time.Duration
+		var entries int
+		before := take(o.dir)
+		for i := range o.list {
+			after := key(i*(o.n-o.n/4)/o.list, o.per)
+			if kind.delimiter != "" {
+				after = after[:len("p0000000")]
+			}
+			began := time.Now()
+			page, err := d.b.List(ctx, d.bucket, buckets.Query{Delimiter: kind.delimiter, After: after, Max: 1000})
+			if err != nil {
+				return err
+			}
+			took += time.Since(began)
+			entries += len(page.Objects) + len(page.Prefixes)
+		}
+		now := take(o.dir)
+		fmt.Printf("%-14s %v a page (cpu %v), %d entries a page\n", kind.name, took/time.Duration(o.list),
+			(now.user+now.sys-before.user-before.sys)/time.Duration(o.list), entries/o.list)
+	}
+	return nil
+}

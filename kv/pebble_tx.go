@@ -1,0 +1,169 @@
+package kv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// pebbleTx reads one state of a pebble store, and collects what is written over
+// it. In an Update nothing else writes meanwhile, so that the state stays.
+type pebbleTx struct {
+	ctx      context.Context // of the one call that this transaction is
+	from     pebble.Reader
+	writable bool
+	done     bool
+	own      overlay
+	hooks    []func()
+	idle     *pebble.Iterator // one that no scan uses now
+}
+
+func (t *pebbleTx) Get(key []byte) ([]byte, error) {
+	if t.done {
+		return nil, ErrTxDone
+	}
+	if w, found := t.own.get(key); found {
+		if w.value == nil {
+			return nil, ErrNotFound
+		}
+		return w.value, nil
+	}
+	value, closer, err := t.from.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get: %w", err)
+	}
+	value = append([]byte{}, value...) // it is the block cache's
+	if err := closer.Close(); err != nil {
+		return nil, fmt.Errorf("get: %w", err)
+	}
+	return value, nil
+}
+
+func (t *pebbleTx) Put(key, value []byte) error {
+	if err := t.mayWrite(); err != nil {
+		return err
+	}
+	if len(key) == 0 || len(key) > MaxKey || len(value) > MaxValue {
+		return fmt.Errorf("put %d bytes under a key of %d: %w", len(value), len(key), ErrSize)
+	}
+	t.own.put(key, value)
+	return nil
+}
+
+func (t *pebbleTx) Delete(key []byte) error {
+	if err := t.mayWrite(); err != nil {
+		return err
+	}
+	if len(key) > 0 && len(key) <= MaxKey {
+		t.own.remove(key)
+	}
+	return nil
+}
+
+func (t *pebbleTx) OnCommit(fn func()) {
+	if t.writable && !t.done {
+		t.hooks = append(t.hooks, fn)
+	}
+}
+
+func (t *pebbleTx) mayWrite() error {
+	switch {
+	case t.done:
+		return ErrTxDone
+	case !t.writable:
+		return ErrReadOnly
+	}
+	return nil
+}
+
+func (t *pebbleTx) Scan(from, to []byte) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		if t.done {
+			yield(Row{}, ErrTxDone)
+			return
+		}
+		if to != nil && bytes.Compare(from, to) >= 0 {
+			return // pebble does not expect such bounds
+		}
+		it, err := t.iterator(from, to)
+		if err != nil {
+			yield(Row{}, fmt.Errorf("scan: %w", err))
+			return
+		}
+		defer t.release(it)
+		t.merge(it, from, to, yield)
+	}
+}
+
+// merge yields the rows of the store and those of the transaction itself. What
+// it writes while the scan runs is not in the range.
+func (t *pebbleTx) merge(it *pebble.Iterator, from, to []byte, yield func(Row, error) bool) {
+	own := t.own.in(from, to)
+	more := it.First()
+	for n := 1; more || len(own) > 0; n++ {
+		if n%scanCheck == 0 && t.ctx.Err() != nil {
+			yield(Row{}, t.ctx.Err())
+			return
+		}
+		order := -1 // the store's row comes first
+		switch {
+		case !more:
+			order = 1
+		case len(own) > 0:
+			order = bytes.Compare(it.Key(), own[0].key)
+		}
+		if order < 0 {
+			value, err := it.ValueAndErr()
+			if !yield(Row{it.Key(), value}, err) || err != nil {
+				return
+			}
+		} else {
+			w := own[0]
+			own = own[1:]
+			if w.value != nil && !yield(Row{w.key, w.value}, nil) {
+				return
+			}
+		}
+		if order <= 0 {
+			more = it.Next()
+		}
+	}
+	if err := it.Error(); err != nil {
+		yield(Row{}, fmt.Errorf("scan: %w", err))
+	}
+}
+
+// iterator returns an iterator over a range of the store. Scans often follow one
+// another, as when a listing jumps over common prefixes, and a new one is dear.
+func (t *pebbleTx) iterator(from, to []byte) (*pebble.Iterator, error) {
+	if it := t.idle; it != nil {
+		t.idle = nil
+		it.SetBounds(from, to)
+		return it, nil
+	}
+	return t.from.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+}
+
+func (t *pebbleTx) release(it *pebble.Iterator) {
+	if t.idle == nil && !t.done && it.Error() == nil {
+		t.idle = it
+		return
+	}
+	it.Close() // its error, if it has one, has been told
+}
+
+// end ends the transaction's use, however its function ended.
+func (t *pebbleTx) end() {
+	t.done = true
+	if t.idle != nil {
+		t.idle.Close()
+		t.idle = nil
+	}
+}
