@@ -1,6 +1,10 @@
 package buckets
 
-import "context"
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Pinning says how many pins are being fetched.
 func (b *Buckets) Pinning() int { return b.pinning.running() }
@@ -13,3 +17,6 @@ func (b *Buckets) NextPin(ctx context.Context, owner, slot uint64) (Pin, error) 
 
 // KeepPin is what a fetch calls before it stores the first block.
 func (b *Buckets) KeepPin(ctx context.Context, id uint64) error { return b.keepPin(ctx, id) }
+
+// PinTries counts tries by result.
+func (b *Buckets) PinTries() prometheus.Collector { return b.metrics.pins.tries }
