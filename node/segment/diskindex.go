@@ -15,7 +15,8 @@ import (
 // of each page the first key's prefix, and a filter of all keys, are in memory.
 type diskIndex struct {
 	footer
-	file     file
+	files    files
+	file     file // nil: it is opened for each read
 	prefixes []uint64
 	filter   *xorfilter.BinaryFuse[uint16] // nil if none could be made: then every key may be here
 	refs     atomic.Int64                  // the segment's, and one for each read under way
@@ -31,7 +32,7 @@ func openIndex(d files, id uint32, size int64) (*diskIndex, []opinion, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	x := &diskIndex{file: f}
+	x := &diskIndex{files: d, file: f}
 	x.refs.Store(1)
 	all, err := x.load(id, n, size)
 	if err != nil {
@@ -82,10 +83,46 @@ func readFull(f io.ReaderAt, b []byte, off int64) error {
 func (x *diskIndex) acquire() { x.refs.Add(1) }
 
 func (x *diskIndex) release() error {
-	if x.refs.Add(-1) > 0 {
+	if x.refs.Add(-1) > 0 || x.file == nil {
 		return nil
 	}
 	return x.file.Close()
+}
+
+// maxOpenIndexes is how many index files are held open. A large store has
+// thousands of segments, and each takes a descriptor for its data anyway.
+const maxOpenIndexes = 2048
+
+// letGo closes the file between reads. Nobody else has x yet.
+func (x *diskIndex) letGo() error {
+	f := x.file
+	x.file = nil
+	return f.Close()
+}
+
+// adopt prepares a new index for use: where many are open it is let go. The caller
+// holds s.mu, and nobody else has x yet.
+func (s *Store) adopt(x *diskIndex) *diskIndex {
+	if len(s.order) >= s.opt.openIndexes {
+		if err := x.letGo(); err != nil {
+			s.log.Warn("close index", "segment", x.seg, "err", err)
+		}
+	}
+	return x
+}
+
+// use calls fn with the open file. A file that was opened again may be another
+// index of the same segment by now; then x is not the segment's any more, and
+// what was read of it does not count.
+func (x *diskIndex) use(fn func(io.ReaderAt) error) error {
+	if x.file != nil {
+		return fn(x.file)
+	}
+	f, _, err := x.files.open(indexName(x.seg), false)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(f), f.Close())
 }
 
 // mayHold says whether a block of the hash may be in the segment.
@@ -105,8 +142,8 @@ func (x *diskIndex) memory() int64 {
 var pageBuffers = sync.Pool{New: func() any { return new([indexPage]byte) }}
 
 // page reads page n into b.
-func (x *diskIndex) page(n int, b *[indexPage]byte) (page, error) {
-	if err := readFull(x.file, b[:], int64(n)*indexPage); err != nil {
+func (x *diskIndex) page(f io.ReaderAt, n int, b *[indexPage]byte) (page, error) {
+	if err := readFull(f, b[:], int64(n)*indexPage); err != nil {
 		return page{}, fmt.Errorf("read index page %d: %w", n, err)
 	}
 	return decodePage(b[:], x.seg, n, int64(x.end))
@@ -118,15 +155,18 @@ func (x *diskIndex) find(k key) (found []loc, err error) {
 	defer pageBuffers.Put(b)
 	// The first page that may hold k is the last that begins below it.
 	first, _ := slices.BinarySearch(x.prefixes, k.prefix())
-	for n := max(first-1, 0); n < len(x.prefixes) && x.prefixes[n] <= k.prefix(); n++ {
-		p, err := x.page(n, b)
-		if err != nil {
-			return nil, err
+	err = x.use(func(f io.ReaderAt) error {
+		for n := max(first-1, 0); n < len(x.prefixes) && x.prefixes[n] <= k.prefix(); n++ {
+			p, err := x.page(f, n, b)
+			if err != nil {
+				return err
+			}
+			found = p.find(k, found)
 		}
-		found = p.find(k, found)
-	}
+		return nil
+	})
 	slices.Reverse(found)
-	return found, nil
+	return found, err
 }
 
 // all returns the records in the pages that can be read, by key, and joins the
@@ -135,16 +175,19 @@ func (x *diskIndex) all() (entries []entry, err error) {
 	b := pageBuffers.Get().(*[indexPage]byte)
 	defer pageBuffers.Put(b)
 	entries = make([]entry, 0, x.records)
-	var errs []error
-	for n := range x.prefixes {
-		p, err := x.page(n, b)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+	err = x.use(func(f io.ReaderAt) error {
+		var errs []error
+		for n := range x.prefixes {
+			p, err := x.page(f, n, b)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			for i := range p.count {
+				entries = append(entries, p.entry(i))
+			}
 		}
-		for i := range p.count {
-			entries = append(entries, p.entry(i))
-		}
-	}
-	return entries, errors.Join(errs...)
+		return errors.Join(errs...)
+	})
+	return entries, err
 }

@@ -175,7 +175,7 @@ func TestCrashes(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 99))
 		d := newMemFiles()
-		opt := Options{SegmentSize: 1500 << r.IntN(4), checkpoint: 1 << r.IntN(12)} // the larger, the less of it a sweep copies
+		opt := Options{SegmentSize: 1500 << r.IntN(4), checkpoint: 1 << r.IntN(12), openIndexes: 1 + r.IntN(3)} // the larger, the less of it a sweep copies
 		s := openTest(t, d, opt)
 		public, private := map[int]bool{}, map[int]bool{} // acknowledged
 		exposed := map[int]bool{}                         // made public, acknowledged or not, since it was hidden for certain

@@ -184,7 +184,7 @@ func writeIndex(d files, id uint32, c contents) (*diskIndex, error) {
 	c.entries, c.verdicts = slices.Clone(c.entries), slices.Clone(c.verdicts)
 	slices.SortFunc(c.entries, byKey)
 	slices.SortFunc(c.verdicts, func(a, b opinion) int { return cmp.Compare(a.off, b.off) })
-	x := &diskIndex{file: f, filter: newFilter(c.entries)}
+	x := &diskIndex{files: d, file: f, filter: newFilter(c.entries)}
 	x.refs.Store(1)
 	x.footer = footer{seg: id, end: uint64(c.end), skipped: uint64(c.skipped)}
 	err = x.write(c.entries, c.verdicts)

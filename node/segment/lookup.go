@@ -108,10 +108,21 @@ func (l *look) filters(hits []hit) (_ []hit, removals uint64, found bool) {
 	return hits, s.removals, false
 }
 
+// current says whether a hit has its index still.
+func (s *Store) current(h hit) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.segs[h.segment.id] == h.segment && h.segment.disk == h.disk
+}
+
 // read looks at the pages of one segment.
 func (l *look) read(h hit) (found bool) {
 	s := l.store
 	locs, err := h.disk.find(l.k)
+	if !s.current(h) {
+		l.moved = true // what was read may be dead by now
+		return false
+	}
 	switch {
 	case err != nil:
 		s.metrics.indexReads.WithLabelValues("failed").Inc()
@@ -128,7 +139,7 @@ func (l *look) read(h hit) (found bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.segs[h.segment.id] != h.segment || h.segment.disk != h.disk {
-		l.moved = true // what was read may be dead by now
+		l.moved = true
 		return false
 	}
 	return slices.ContainsFunc(locs, func(m loc) bool { return h.segment.offer(m, l.dead, l.use) })

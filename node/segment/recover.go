@@ -64,6 +64,9 @@ func (s *Store) recoverSegment(ctx context.Context, id uint32) error {
 	if g.disk == nil && len(g.mem.entries) == 0 && len(verdicts) == 0 && g.settled {
 		return s.discard(ctx, g, size)
 	}
+	if g.disk != nil {
+		s.adopt(g.disk)
+	}
 	s.insert(g)
 	for _, o := range verdicts {
 		s.verdicts.add(o)

@@ -35,9 +35,10 @@ type Options struct {
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
 
-	checkpoint int64                                 // bytes after which a checkpoint is written; default 32 MiB
-	files      files                                 // default: the directory
-	space      func() (free, total int64, err error) // default: statfs
+	openIndexes int                                   // index files held open; default maxOpenIndexes
+	checkpoint  int64                                 // bytes after which a checkpoint is written; default 32 MiB
+	files       files                                 // default: the directory
+	space       func() (free, total int64, err error) // default: statfs
 }
 
 // Store is a directory of segments. It is a blocks.Store.
@@ -75,6 +76,9 @@ type Store struct {
 func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if opt.SegmentSize <= 0 {
 		opt.SegmentSize = defaultSegmentSize
+	}
+	if opt.openIndexes <= 0 {
+		opt.openIndexes = maxOpenIndexes
 	}
 	if opt.checkpoint <= 0 {
 		opt.checkpoint = defaultCheckpoint

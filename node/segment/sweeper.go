@@ -195,7 +195,7 @@ func (w *sweeper) trim(p *plan) error {
 		return err
 	}
 	s.mu.Lock()
-	g.disk, g.mem, g.opinions = disk, nil, nil
+	g.disk, g.mem, g.opinions = s.adopt(disk), nil, nil
 	s.indexed++
 	for _, e := range p.all {
 		if g.flags[e.off] == flagDead {

@@ -133,7 +133,7 @@ func (s *Store) finish(g *segment) error {
 	s.mu.Lock()
 	g.settled = true
 	if e == nil {
-		g.disk, g.mem, g.opinions = disk, nil, nil
+		g.disk, g.mem, g.opinions = s.adopt(disk), nil, nil
 		s.indexed++
 	}
 	s.mu.Unlock()
