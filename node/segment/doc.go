@@ -2,6 +2,8 @@
 //
 // # Files
 //
+// docs/format.md has every byte; this is how they fit together.
+//
 // The directory holds numbered segments. A segment NNNNNNNN.car is a valid
 // CARv1 file. Its header has one root, an identity CID that names the format.
 // After it comes, for each block, a mark and the block's own section, which is
