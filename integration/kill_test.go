@@ -159,7 +159,7 @@ func verify(t *testing.T, s *server, book *acked, all bool) {
 // TestMemory uploads 5 GiB by multipart and watches the process's memory.
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	s := start(t, t.TempDir())
+	s := start(t, t.TempDir(), "--block-cache", "64MiB")
 	c := s.minio()
 	if err := c.MakeBucket(testContext(t), "huge", minio.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)

@@ -2,12 +2,15 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/pbnjay/memory"
 
 	"github.com/whypfs/whypfs/internal/durable"
 	"github.com/whypfs/whypfs/node/blocks"
@@ -45,7 +48,10 @@ func openBlocks(ctx context.Context, cfg Config) (blocks.Store, error) {
 		}
 		return pebble.Open(ctx, dir, pebble.Options{Log: cfg.Log, Metrics: cfg.Metrics})
 	}
-	return segment.Open(ctx, dir, segment.Options{SegmentSize: cfg.SegmentSize, Log: cfg.Log, Metrics: cfg.Metrics})
+	return segment.Open(ctx, dir, segment.Options{
+		SegmentSize: cfg.SegmentSize, Cache: cmp.Or(cfg.BlockCache, int64(memory.TotalMemory()/16)),
+		Log: cfg.Log, Metrics: cfg.Metrics,
+	})
 }
 
 // chooseDriver returns the driver of the blocks in dir, which has to be want,

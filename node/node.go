@@ -42,6 +42,7 @@ type Config struct {
 
 	Blocks      string // driver: Segment or Pebble; empty: the one that Dir has, Segment for a new one
 	SegmentSize int64  // bytes after which a segment is sealed; default 512 MiB
+	BlockCache  int64  // bytes of memory for large blocks; default a sixteenth of the machine's
 
 	// Restore brings the blocks of the DAG under root back into the store. It
 	// is called once per read that misses a block, and for each try to repair

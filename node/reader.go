@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/ipfs/go-cid"
+
+	"github.com/whypfs/whypfs/node/blocks"
 )
 
 const (
@@ -242,8 +244,9 @@ func (f *FileReader) begin() (*leafRead, error) {
 	var buf []byte
 	if l.size >= pooledLeaf {
 		l.pooled, _ = f.leaves.Get().(*[]byte)
-		if l.pooled == nil {
-			l.pooled = new([]byte)
+		if n := int(min(l.size, blocks.MaxBlock)) + blocks.Room; l.pooled == nil || cap(*l.pooled) < n {
+			b := make([]byte, n)
+			l.pooled = &b
 		}
 		buf = *l.pooled
 	}
@@ -286,8 +289,7 @@ func (f *FileReader) forget() {
 
 // recycle gives back the buffer of a leaf whose read has ended.
 func (f *FileReader) recycle(l *leafRead) {
-	if l.pooled != nil && l.data != nil {
-		*l.pooled = l.data[:0]
+	if l.pooled != nil {
 		f.leaves.Put(l.pooled)
 		l.pooled, l.data = nil, nil
 	}

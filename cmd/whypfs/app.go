@@ -122,6 +122,7 @@ func (a *app) connect(ctx context.Context) error {
 		Dir:         a.cfg.Data,
 		ListenAddrs: a.cfg.Libp2pAddrs,
 		Blocks:      a.cfg.Blocks,
+		BlockCache:  int64(a.cfg.BlockCache),
 		Bootstrap:   a.cfg.Bootstrap,
 		Peering:     a.cfg.Peering,
 		DHT:         a.cfg.DHT,

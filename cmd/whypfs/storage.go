@@ -8,13 +8,15 @@ import (
 
 // storage is the settings of what keeps the blocks and what the metadata.
 type storage struct {
-	Blocks string
-	Meta   string
+	Blocks     string
+	BlockCache size
+	Meta       string
 }
 
 func (s *storage) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.Blocks, "blocks", "", "what keeps the blocks: segment (append-only files) or pebble; empty: what the data directory has, segment for a new one")
 	fs.StringVar(&s.Meta, "meta", "", "what keeps the metadata: pebble (a log and sorted tables) or bolt (one file); empty: what the data directory has, pebble for a new one; if it has the other one, the start copies it")
+	fs.Var(&s.BlockCache, "block-cache", "memory for large blocks that were just written or are read often; 0: a sixteenth of the machine's")
 }
 
 func (s *storage) check(bad func(format string, args ...any)) {

@@ -24,6 +24,9 @@ var (
 // after a crash is not trusted to allocate more than this.
 const MaxBlock = 4 << 20
 
+// Room is what Reader.Stored may need in a buffer besides a block.
+const Room = 16 << 10
+
 // Store keeps blocks. It is safe for concurrent use by one process.
 type Store interface {
 	Reader
@@ -44,7 +47,8 @@ type Reader interface {
 	Block(c cid.Cid, public bool, buf []byte) ([]byte, error)
 	// Stored is Block, checked not against the CID but against a checksum that
 	// was stored with the block and costs a tenth of its hash. It finds what a
-	// disk does to data, not what someone does who can write both.
+	// disk does to data, not what someone does who can write both. The bytes are
+	// anywhere in buf, if that has Room more than they need.
 	Stored(c cid.Cid, public bool, buf []byte) ([]byte, error)
 	// Has says whether a block that is not known to be damaged is here, and its size.
 	Has(c cid.Cid, public bool) (size int, ok bool)

@@ -168,6 +168,9 @@ func (b *Batch) write(ctx context.Context, c cid.Cid, k key, f found, data []byt
 		if w.entry != nil {
 			f.segment, f.loc = w.segment, w.entry.loc
 			s.metrics.bytes.Add(float64(len(data)))
+			if len(data) >= largeBlock && !b.sweeps {
+				s.cache.keep(f.loc, data)
+			}
 		}
 	}
 	s.metrics.puts.WithLabelValues(result).Inc()

@@ -35,6 +35,13 @@ type data interface {
 	Sync() error
 }
 
+// A pastReader can read past the page cache: for large blocks to go through that
+// costs more than all else together. p and off begin at multiples of pageSize in
+// memory and in the file. past is false if it had to be read through it.
+type pastReader interface {
+	readPast(p []byte, off int64) (n int, past bool, err error)
+}
+
 // osFiles is a directory of the operating system. os.Root keeps every name inside it.
 type osFiles struct {
 	dir  string
@@ -55,7 +62,7 @@ func (d osFiles) open(name string, create bool) (file, int64, error) {
 		return nil, 0, errors.Join(err, f.Close())
 	}
 	o := &osFile{File: f}
-	if create && strings.HasSuffix(name, dataSuffix) {
+	if strings.HasSuffix(name, dataSuffix) {
 		o.direct = d.openDirect(name)
 	}
 	return o, st.Size(), nil
@@ -89,16 +96,27 @@ func syncDir(dir string) error {
 // An osFile is a file of the operating system.
 type osFile struct {
 	*os.File
-	direct *os.File // writes past the page cache; nil if the file system cannot
+	direct *os.File // reads and writes past the page cache; nil if the file system cannot
 }
 
-// WriteAt implements io.WriterAt. With direct, p and off are multiples of pageSize in
-// memory and in the file.
+// WriteAt implements io.WriterAt. What is large goes past the page cache, if that
+// can be; then p and off are multiples of pageSize in memory and in the file. What
+// is small will be read through the page cache, so it may go there.
 func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
-	if f.direct != nil {
+	if f.direct != nil && len(p) >= largeBlock {
 		return f.direct.WriteAt(p, off)
 	}
 	return f.File.WriteAt(p, off)
+}
+
+// readPast implements pastReader.
+func (f *osFile) readPast(p []byte, off int64) (n int, past bool, err error) {
+	if f.direct == nil {
+		n, err = f.File.ReadAt(p, off)
+		return n, false, err
+	}
+	n, err = f.direct.ReadAt(p, off)
+	return n, true, err
 }
 
 func (f *osFile) Close() error {

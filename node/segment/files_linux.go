@@ -26,9 +26,9 @@ func (f *osFile) Sync() error {
 	return errors.Join(err, synced)
 }
 
-// openDirect opens a file again for writes past the page cache; nil if its file system has no such thing.
+// openDirect opens a file again for reads and writes past the page cache; nil if its file system has no such thing.
 func (d osFiles) openDirect(name string) *os.File {
-	f, err := d.root.OpenFile(name, os.O_WRONLY|unix.O_DIRECT, 0)
+	f, err := d.root.OpenFile(name, os.O_RDWR|unix.O_DIRECT, 0)
 	if err != nil {
 		return nil
 	}

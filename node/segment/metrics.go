@@ -11,6 +11,7 @@ type metrics struct {
 	damaged  prometheus.Counter
 	segments prometheus.GaugeFunc
 	blocks   prometheus.GaugeFunc
+	cached   prometheus.Counter
 
 	indexReads  *prometheus.CounterVec // result: found, absent, listed, failed
 	reindexed   prometheus.Counter
@@ -38,6 +39,7 @@ func newMetrics(s *Store) *metrics {
 			Name: "whypfs_blocks_sync_seconds", Help: "Time of one sync of a segment, which serves all who wait.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 9),
 		}),
+		cached:   counter("cached_total", "Reads of large blocks that the cache in memory answered."),
 		failures: counter("segment_failures_total", "Segments given up after a failed sync."),
 		damaged:  counter("damaged_total", "Blocks read and found not to have their hash."),
 		segments: gauge("segments", "Segment files.", func() int64 { return int64(len(s.order)) }),
@@ -69,7 +71,7 @@ func (s *Store) sum(of func(*segment) int64) (n int64) {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.puts, m.bytes, m.syncs, m.failures, m.damaged, m.segments, m.blocks,
+	return []prometheus.Collector{m.puts, m.bytes, m.syncs, m.failures, m.damaged, m.segments, m.blocks, m.cached,
 		m.indexReads, m.reindexed, m.indexMemory}
 }
 

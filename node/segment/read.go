@@ -22,9 +22,23 @@ func (s *Store) Block(c cid.Cid, public bool, buf []byte) ([]byte, error) {
 	})
 }
 
-// Stored returns the bytes of a block, checked against the CRC of its record.
+// Stored returns the bytes of a block, checked against the CRC of its record. A
+// large one is read past the page cache, and kept if that happens again.
 func (s *Store) Stored(c cid.Cid, public bool, buf []byte) ([]byte, error) {
-	return s.block(c, public, func(g *segment, l loc) ([]byte, error) { return readChecked(g, l, c, buf) })
+	return s.block(c, public, func(g *segment, l loc) ([]byte, error) {
+		if l.size < largeBlock {
+			return readChecked(g, l, c, buf)
+		}
+		if data, ok := s.cache.get(l, buf); ok {
+			s.metrics.cached.Inc()
+			return data, nil
+		}
+		data, past, err := readLarge(g, l, c, buf)
+		if err == nil && past {
+			s.cache.read(l, data)
+		}
+		return data, err
+	})
 }
 
 // block finds a copy of a block for which read returns no error.

@@ -32,6 +32,7 @@ const (
 // Options of a store. The zero value works.
 type Options struct {
 	SegmentSize int64 // bytes after which a segment is sealed; default 512 MiB
+	Cache       int64 // bytes of memory for large blocks that were just written or are read often
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
 
@@ -48,6 +49,7 @@ type Store struct {
 	files   files
 	root    *os.Root // nil with Options.files
 	metrics *metrics
+	cache   *cache
 	leases  blocks.Leases
 	sweep   chan struct{} // holds a token while a sweep runs
 
@@ -105,7 +107,7 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err := s.recover(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store: %w", err), s.closeFiles())
 	}
-	s.metrics = newMetrics(s)
+	s.metrics, s.cache = newMetrics(s), newCache(opt.Cache)
 	if opt.Metrics != nil {
 		if err := opt.Metrics.Register(s.metrics); err != nil {
 			return nil, errors.Join(err, s.closeFiles())

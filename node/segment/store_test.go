@@ -133,7 +133,7 @@ func TestStoreOnDisk(t *testing.T) {
 		if u.Blocks != int64(len(blocks)) || u.Segments < 3 || u.Free <= 0 || u.Disk <= u.Bytes {
 			t.Errorf("Usage() = %+v", u)
 		}
-		if got, err := reg.Gather(); err != nil || len(got) != 10 {
+		if got, err := reg.Gather(); err != nil || len(got) != 11 {
 			t.Errorf("metrics: %v, %v", got, err)
 		}
 		if err := s.Close(); err != nil {

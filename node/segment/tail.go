@@ -53,12 +53,11 @@ type buffer struct {
 	after *buffer // has to be done first, because the two share a page
 }
 
-var buffers = sync.Pool{New: func() any { return aligned(tailSize) }}
+var buffers = sync.Pool{New: func() any { return aligned(make([]byte, tailSize+pageSize), tailSize) }}
 
-// aligned is an empty slice of n bytes of room that begin at a page.
-func aligned(n int) []byte {
-	b := make([]byte, n+pageSize)
-	skip := -int(uintptr(unsafe.Pointer(&b[0]))) & (pageSize - 1)
+// aligned is an empty slice with room for n bytes of b that begin at a page.
+func aligned(b []byte, n int) []byte {
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (pageSize - 1)
 	return b[skip : skip : skip+n]
 }
 
@@ -218,6 +217,15 @@ func (t *tail) ReadAt(p []byte, off int64) (int, error) {
 		return n, nil
 	}
 	return n, errors.Join(err, io.ErrUnexpectedEOF)
+}
+
+// readPast implements pastReader, for what is in the file.
+func (t *tail) readPast(p []byte, off int64) (n int, past bool, err error) {
+	if r, ok := t.f.(pastReader); ok && off+int64(len(p)) <= t.clean.Load() {
+		return r.readPast(p, off)
+	}
+	n, err = t.ReadAt(p, off)
+	return n, false, err
 }
 
 // Truncate ends the file at size. Nothing is appended afterwards.
