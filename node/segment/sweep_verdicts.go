@@ -27,7 +27,9 @@ func (s *Store) candidateVerdicts() map[uint32][]opinion {
 func (w *sweeper) binding(g *segment, o opinion) bool {
 	s := w.store
 	s.mu.RLock()
-	last, older := s.verdicts.last[o.key], len(s.verdicts.older[o.key])
+	last := s.verdicts.last[o.key]
+	// Without o one that is older, and not of g, would be the newest.
+	older := slices.ContainsFunc(s.verdicts.older[o.key], func(v verdict) bool { return v.seg != g.id })
 	judge := s.segs[last.seg]
 	unsettled := s.lingering.Load() > 0
 	for _, h := range s.order {
@@ -40,7 +42,7 @@ func (w *sweeper) binding(g *segment, o opinion) bool {
 		}
 		return false
 	}
-	if older > 0 || unsettled {
+	if older || unsettled {
 		return true
 	}
 	// A dead copy may come back when an index is made again.

@@ -137,7 +137,8 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 		return err
 	}
 	join := w.small[g] && w.mayCopy(g, p.kept)
-	if len(p.gone) == 0 && len(p.kept)+len(p.carry) > 0 && !join {
+	idle := int64(len(w.verdicts[g.id])-len(p.carry)) * verdictSize
+	if len(p.gone) == 0 && len(p.kept)+len(p.carry) > 0 && idle < p.synced/minWaste && !join {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		g.candidate = false
