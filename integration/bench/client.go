@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -55,6 +56,9 @@ type client struct {
 	conn net.Conn // nil after the server closed it
 	r    *bufio.Reader
 	buf  [128 << 10]byte
+
+	day    string
+	dayKey []byte
 }
 
 func dial(s *server) (*client, error) {
@@ -94,15 +98,19 @@ func mac(key []byte, data string) []byte {
 	return h.Sum(nil)
 }
 
-func signingKey(day string) []byte {
-	return mac(mac(mac(mac([]byte("AWS4"+secret), day), region), "s3"), "aws4_request")
+// key is the signing key of a day.
+func (c *client) key(day string) []byte {
+	if c.day != day {
+		c.day, c.dayKey = day, mac(mac(mac(mac([]byte("AWS4"+secret), day), region), "s3"), "aws4_request")
+	}
+	return c.dayKey
 }
 
 // head is the signed head of a request without its last empty line.
 func (c *client) head(method, path, sum, more, signedMore, names string) (head string, key []byte, stamp, scope, signature string) {
 	stamp = time.Now().UTC().Format("20060102T150405Z")
 	day := stamp[:8]
-	key = signingKey(day)
+	key = c.key(day)
 	scope = day + "/" + region + "/s3/aws4_request"
 	signed := "host;x-amz-content-sha256;x-amz-date" + names
 	canonical := method + "\n" + path + "\n\nhost:" + c.host + "\nx-amz-content-sha256:" + sum + "\nx-amz-date:" + stamp + "\n" + signedMore + "\n" + signed + "\n" + sum
@@ -174,7 +182,7 @@ func (c *client) exchange(request net.Buffers) error {
 // answer reads a response, whose body must be want. It does so in pieces that
 // stay in the processor's cache.
 func (c *client) answer(want []byte) error {
-	res, err := http.ReadResponse(c.r, nil)
+	res, err := c.response()
 	if err != nil {
 		return err
 	}
@@ -200,6 +208,34 @@ func (c *client) answer(want []byte) error {
 			return err
 		}
 	}
+}
+
+// response reads the head of a response. One of the usual kind, with a length
+// and not the last of its connection, is read without much ado.
+func (c *client) response() (*http.Response, error) {
+	for n := 512; n <= c.r.Size(); n *= 2 {
+		head, err := c.r.Peek(min(n, max(c.r.Buffered(), 1)))
+		if err != nil {
+			return nil, err
+		}
+		end := bytes.Index(head, []byte("\r\n\r\n"))
+		if end < 0 {
+			continue
+		}
+		head = head[:end+2]
+		_, length, ok := bytes.Cut(head, []byte("\r\nContent-Length: "))
+		if !ok || !bytes.HasPrefix(head, []byte("HTTP/1.1 200 ")) || bytes.Contains(head, []byte("\r\nConnection: close\r\n")) {
+			break
+		}
+		length, _, _ = bytes.Cut(length, []byte("\r\n"))
+		size, err := strconv.ParseInt(string(length), 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		c.r.Discard(end + 4)
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(io.LimitReader(c.r, size))}, nil
+	}
+	return http.ReadResponse(c.r, nil)
 }
 
 // makeBucket makes the bucket, and with it finds out that the server serves.
