@@ -74,6 +74,7 @@ type Node struct {
 	store   blocks.Store // what it finds damaged is for the caller to report
 	blocks  blocks.Store // the same, which reports it
 	repairs *repairer
+	scrubs  *scrubMetrics
 	host    *host
 	shape   shape
 	chunks  sync.Pool // of *chunk
@@ -91,9 +92,9 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.repairs = newRepairer(n)
+	n.repairs, n.scrubs = newRepairer(n), newScrubMetrics()
 	n.blocks = mendingStore{n.store, func(c cid.Cid) { n.repairs.report(c, cid.Undef, false) }}
-	if err := n.repairs.register(cfg.Metrics); err != nil {
+	if err := errors.Join(n.repairs.register(cfg.Metrics), n.scrubs.register(cfg.Metrics)); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	if err := n.openHost(ctx); err != nil {
@@ -105,6 +106,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 // Close stops the host and syncs and closes the store.
 func (n *Node) Close() error {
 	n.repairs.close()
+	n.scrubs.unregister(n.cfg.Metrics)
 	return errors.Join(n.closeHost(), n.blocks.Close())
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -34,10 +35,11 @@ type controlRequest struct {
 	Args []string `json:"args"`
 }
 
+// A controlAnswer is a part of what a command printed; the last one has its code.
 type controlAnswer struct {
-	Stdout string `json:"stdout"`
-	Stderr string `json:"stderr"`
-	Code   int    `json:"code"`
+	Stdout string `json:"stdout,omitempty"`
+	Stderr string `json:"stderr,omitempty"`
+	Code   *int   `json:"code,omitempty"`
 }
 
 // forward lets the node that serves data run the command line, and prints what it printed.
@@ -71,13 +73,17 @@ func forward(ctx context.Context, data string, args []string, stdout, stderr io.
 		return 0, fmt.Errorf("ask the running node: %w", err)
 	}
 	defer res.Body.Close()
-	var a controlAnswer
-	if err := json.NewDecoder(res.Body).Decode(&a); err != nil {
-		return 0, fmt.Errorf("answer of the running node: %w", err)
+	for dec := json.NewDecoder(res.Body); ; {
+		var a controlAnswer
+		if err := dec.Decode(&a); err != nil {
+			return 0, fmt.Errorf("answer of the running node: %w", err)
+		}
+		io.WriteString(stdout, a.Stdout)
+		io.WriteString(stderr, a.Stderr)
+		if a.Code != nil {
+			return *a.Code, nil
+		}
 	}
-	io.WriteString(stdout, a.Stdout)
-	io.WriteString(stderr, a.Stderr)
-	return a.Code, nil
 }
 
 // serveControl runs the command lines of other processes on a until ctx ends.
@@ -133,10 +139,32 @@ func (a *app) control(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	var out, errs bytes.Buffer
-	code := execute(r.Context(), &cli{live: a}, req.Args, &out, &errs)
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(controlAnswer{out.String(), errs.String(), code}); err != nil {
+	answer := controlWriter{enc: json.NewEncoder(w), flush: http.NewResponseController(w)}
+	out := writerFunc(func(p []byte) (int, error) { return answer.send(p, controlAnswer{Stdout: string(p)}) })
+	errs := writerFunc(func(p []byte) (int, error) { return answer.send(p, controlAnswer{Stderr: string(p)}) })
+	code := execute(r.Context(), &cli{live: a}, req.Args, out, errs)
+	if _, err := answer.send(nil, controlAnswer{Code: &code}); err != nil {
 		a.log.Warn("answer on control socket", "err", err)
 	}
 }
+
+// A controlWriter sends what a command prints as it comes: some run for hours.
+type controlWriter struct {
+	mu    sync.Mutex
+	enc   *json.Encoder
+	flush *http.ResponseController
+}
+
+func (w *controlWriter) send(p []byte, a controlAnswer) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.enc.Encode(a); err != nil {
+		return 0, err
+	}
+	return len(p), w.flush.Flush()
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -32,6 +32,7 @@ type Store interface {
 	Reader
 	Writer
 	Sweeper
+	Verifier
 	// Usage says what the store holds now.
 	Usage() Usage
 	// Close ends the store. What was put and not synced may be lost. Later
@@ -107,6 +108,25 @@ type Sweeper interface {
 	// none. What cannot be read is kept. After an error some of the store may
 	// not have been swept. One sweep runs at a time; a second waits for the first.
 	Sweep(ctx context.Context, live func(context.Context) (Live, error)) (Swept, error)
+}
+
+// Verifier reads again what is stored.
+type Verifier interface {
+	// Verify reads every stored copy of a block, in the store's own order, and
+	// compares it with its hash. It begins behind the place from, or with the
+	// first copy if that is empty, and tells fn of each. It skips nothing that
+	// was here when it began and is still: what it cannot read has an Err, and a
+	// part of the store of which it cannot say what is in it is Verify's error.
+	// An error of fn ends it.
+	Verify(ctx context.Context, from string, fn func(Verified) error) error
+}
+
+// Verified is a copy of a block that was read again.
+type Verified struct {
+	Place string  // of the copy; a later Verify can go on from here
+	Cid   cid.Cid // names the block; its codec means nothing. Undefined if the copy is too damaged to tell
+	Size  int
+	Err   error // ErrDamaged, or why it could not be read
 }
 
 // A Live says whether a block, given its multihash, is to be kept.

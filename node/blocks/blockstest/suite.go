@@ -43,6 +43,7 @@ func Run(t *testing.T, open Open) {
 		{"Kill", s.kill},
 		{"ConcurrentBatches", s.concurrentBatches},
 		{"Damage", s.damage},
+		{"Verify", s.verify},
 		{"Full", s.full},
 		{"Close", s.close},
 		{"Sweep", s.sweep},
