@@ -61,6 +61,9 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 type cli struct {
 	live *app
 	cfg  config
+	// before, if not nil, looks at the data that no node serves, before it is
+	// opened. There has to be some.
+	before func(context.Context, config) error
 }
 
 func (c *cli) command() *cobra.Command {
@@ -84,7 +87,7 @@ func (c *cli) command() *cobra.Command {
 	})
 	c.cfg.common(root.PersistentFlags())
 	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.keyCommand(), c.bucketCommand(),
-		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.jobCommand(), c.gcCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
+		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
 		c.sandboxCommand(), settingsCommand())
 	return root
 }
@@ -158,9 +161,19 @@ func (c *cli) onData(ctx context.Context, act action, out io.Writer, args []stri
 	if err != nil {
 		return err
 	}
+	if c.before != nil {
+		if _, err := os.Stat(cfg.Data); errors.Is(err, os.ErrNotExist) {
+			return usageError{fmt.Errorf("%s: there is no such data directory", cfg.Data)}
+		}
+	}
 	lock, err := lockData(cfg)
 	if err != nil {
 		return err
+	}
+	if c.before != nil {
+		if err := c.before(ctx, cfg); err != nil {
+			return errors.Join(err, lock.Release())
+		}
 	}
 	a, err := openApp(ctx, cfg, slog.New(slog.DiscardHandler), lock)
 	if err != nil {

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ipfs/go-cid"
+	"github.com/spf13/cobra"
+
+	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/node"
+)
+
+// fsck is one run of the command.
+type fsck struct {
+	hash, repair, json bool
+
+	faults []node.Fault
+	out    io.Writer
+}
+
+func (c *cli) fsckCommand() *cobra.Command {
+	f := &fsck{}
+	cmd := &cobra.Command{
+		Use:   "fsck",
+		Short: "compare metadata, references, pieces, blocks and their files with each other, and name every fault",
+		Long: "Names every fault in a line: where, what, whether data is at risk or only room, and what to do.\n" +
+			"Exit code 1 says that there were some. On a running node the files of the block store are not\n" +
+			"looked at, since they change; stop it for that.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.out = cmd.OutOrStdout()
+			if c.live == nil {
+				c.before = f.files
+			}
+			return c.on(func(ctx context.Context, a *app, _ io.Writer, _ []string) error { return f.run(ctx, a, c.live != nil) })(cmd, args)
+		},
+	}
+	cmd.Flags().BoolVar(&f.hash, "hash", false, "also read every block and compare it with its hash")
+	cmd.Flags().BoolVar(&f.repair, "repair", false, "have damaged indexes made again and, on a running node, missing blocks brought back")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the faults as JSON")
+	return cmd
+}
+
+func (f *fsck) fault(x node.Fault) {
+	f.faults = append(f.faults, x)
+	if !f.json {
+		fmt.Fprintln(f.out, x)
+	}
+}
+
+// files looks at the block store's files, before anything opens and mends them.
+func (f *fsck) files(ctx context.Context, cfg config) error {
+	return node.Inspect(ctx, cfg.Data, node.InspectOptions{Hash: f.hash, Repair: f.repair}, f.fault)
+}
+
+// run looks at all that is behind the files.
+func (f *fsck) run(ctx context.Context, a *app, live bool) error {
+	if s, ok := a.store.(interface{ Check(context.Context) error }); ok {
+		f.lines("metadata", "stop the node and bring the metadata back from a backup", s.Check(ctx))
+	}
+	err := a.buckets.Check(ctx)
+	if err != nil && !errors.Is(err, buckets.ErrInconsistent) {
+		return err
+	}
+	f.lines("rows of the metadata", "keep a copy of the metadata and report this: the rows contradict each other", err)
+	err = a.deals.CheckLayouts(ctx, func(where, what string) {
+		f.fault(node.Fault{Where: where, What: what, Risk: true, Do: "its pieces cannot be served or restored from; bring the metadata back from a backup"})
+	})
+	if err != nil {
+		return err
+	}
+	roots := func(yield func(cid.Cid) error) error { return a.buckets.Roots(ctx, yield) }
+	if err := a.node.CheckRoots(ctx, roots, f.repair && live, f.fault); err != nil {
+		return err
+	}
+	if live && f.hash {
+		if err := f.scrub(ctx, a); err != nil {
+			return err
+		}
+	}
+	return f.end()
+}
+
+// scrub reads the blocks of a running node.
+func (f *fsck) scrub(ctx context.Context, a *app) error {
+	_, err := a.node.Scrub(ctx, node.ScrubOptions{Found: func(s node.ScrubFault) {
+		f.fault(node.Fault{Where: "block store at " + s.Place, What: "block " + s.Cid + ": " + s.Err, Risk: true, Do: "none: if there is no other copy a repair was queued"})
+	}})
+	return err
+}
+
+// lines makes a fault of each line of an error, but for the first if it only introduces the others.
+func (f *fsck) lines(where, do string, err error) {
+	if err == nil {
+		return
+	}
+	all := strings.Split(err.Error(), "\n")
+	if len(all) > 1 && strings.HasSuffix(all[0], ":") {
+		all = all[1:]
+	}
+	for _, line := range all {
+		f.fault(node.Fault{Where: where, What: line, Risk: true, Do: do})
+	}
+}
+
+func (f *fsck) end() error {
+	if f.json {
+		if f.faults == nil {
+			f.faults = []node.Fault{}
+		}
+		if err := printJSON(f.out, f.faults); err != nil {
+			return err
+		}
+	}
+	if len(f.faults) > 0 {
+		return errFaults
+	}
+	return nil
+}
