@@ -19,8 +19,8 @@ import (
 type Options struct {
 	Dealer Dealer
 	Policy Policy // of new buckets; zero fields take the defaults named at Policy (Publish too: false means false)
-	// Announce says that the node is in a DHT: contents of publishing buckets are
-	// announced there by a job.
+	// Announce says that the node is in a DHT: RunAnnouncer announces there what
+	// is published.
 	Announce bool
 	// UploadExpiry is how long an upload in progress stays after its last part;
 	// GC aborts it then. 0: for ever.
@@ -45,7 +45,7 @@ type Buckets struct {
 	queue     *queue.Queue
 	dealer    Dealer
 	policy    Policy
-	announces bool
+	announcer *announcer    // nil: nothing is announced
 	expiry    time.Duration // of uploads; 0: never
 	log       *slog.Logger
 	metrics   metrics
@@ -80,7 +80,6 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		queue:     q,
 		dealer:    opt.Dealer,
 		policy:    opt.Policy.withDefaults(),
-		announces: opt.Announce,
 		expiry:    opt.UploadExpiry,
 		log:       opt.Log,
 		clock:     lifecycle.Clock{Day: opt.LifecycleDay},
@@ -91,6 +90,9 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		gather:    opt.Gather,
 
 		pinOptions: opt.Pins.withDefaults(),
+	}
+	if opt.Announce {
+		b.announcer = newAnnouncer()
 	}
 	if b.limit == 0 {
 		b.limit = defaultBacklog

@@ -162,6 +162,7 @@ func contentNamed(tx kv.Tx, key []byte) (Content, error) {
 // insertContent stores a new content, referenced, not yet in a zone, and sees
 // that it will be put into one.
 func (b *Buckets) insertContent(tx kv.Tx, c Content) error {
+	b.announcer.changed(tx, c.CID)
 	return errors.Join(
 		putContent(tx, c),
 		tx.Put(keyOwned(c.Owner, c.ID), present),
@@ -183,6 +184,7 @@ func (b *Buckets) keepContent(tx kv.Tx, id uint64, cold bool) error {
 	}
 	old := c
 	c.Offloaded, c.Cold, c.Restoring, c.Until = false, cold, 0, time.Time{}
+	b.announcer.changed(tx, c.CID) // its blocks may have been away
 	if c == old {
 		return err
 	}
@@ -200,6 +202,7 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 	if err != nil {
 		return err
 	}
+	b.announcer.changed(tx, c.CID)
 	if err := errors.Join(tx.Delete(keyPartSums(id)), forgetPins(tx, id)); err != nil {
 		return err
 	}

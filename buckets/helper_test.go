@@ -147,7 +147,7 @@ type fixture struct {
 	t       *testing.T
 	dir     string
 	opt     buckets.Options
-	addrs   []string             // the node listens on
+	cfg     node.Config          // of the node, but for what open sets
 	metrics *prometheus.Registry // of the process; nil: none
 	store   *testStore
 	node    *node.Node
@@ -157,7 +157,13 @@ type fixture struct {
 // newTest opens a fixture whose rows are checked when the test ends.
 func newTest(t *testing.T, opt buckets.Options) *fixture {
 	t.Helper()
-	f := &fixture{t: t, dir: t.TempDir(), opt: opt}
+	return newTestOn(t, node.Config{}, opt)
+}
+
+// newTestOn is newTest with a node of that configuration.
+func newTestOn(t *testing.T, cfg node.Config, opt buckets.Options) *fixture {
+	t.Helper()
+	f := &fixture{t: t, dir: t.TempDir(), opt: opt, cfg: cfg}
 	f.open()
 	t.Cleanup(func() {
 		f.store.heal()
@@ -177,12 +183,11 @@ func (f *fixture) open() {
 		f.t.Fatal(err)
 	}
 	f.store = newTestStore(store)
-	f.node, err = node.Open(ctx, node.Config{
-		Dir:         filepath.Join(f.dir, "blocks"),
-		ListenAddrs: f.addrs,
-		// Through f, because the restorer is made after the node.
-		Restore: func(ctx context.Context, root cid.Cid) error { return f.Restore(ctx, root) },
-	})
+	cfg := f.cfg
+	cfg.Dir = filepath.Join(f.dir, "blocks")
+	// Through f, because the restorer is made after the node.
+	cfg.Restore = func(ctx context.Context, root cid.Cid) error { return f.Restore(ctx, root) }
+	f.node, err = node.Open(ctx, cfg)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -14,12 +14,11 @@ import (
 
 // Kinds of jobs, and what their ids name.
 const (
-	jobAssign   = "assign"   // bucket uuid: contents without a zone get one
-	jobSeal     = "seal"     // zone id: an open zone is closed when it is due
-	jobZone     = "zone"     // zone id: a sealed zone is packed, dealt and watched
-	jobGC       = "gc"       // singleton
-	jobSweep    = "sweep"    // singleton
-	jobAnnounce = "announce" // per content id
+	jobAssign = "assign" // bucket uuid: contents without a zone get one
+	jobSeal   = "seal"   // zone id: an open zone is closed when it is due
+	jobZone   = "zone"   // zone id: a sealed zone is packed, dealt and watched
+	jobGC     = "gc"     // singleton
+	jobSweep  = "sweep"  // singleton
 
 	jobLifecycle = "lifecycle" // bucket uuid: its lifecycle rules are applied
 	jobNotify    = "notify"    // webhook: events are delivered
@@ -38,7 +37,6 @@ func (b *Buckets) handleJobs() {
 	b.queue.Handle(jobAssign, 4, b.assign)
 	b.queue.Handle(jobSeal, 2, b.sealIfDue)
 	b.queue.Handle(jobZone, 2, b.advance)
-	b.queue.Handle(jobAnnounce, 16, b.announce)
 	b.queue.Handle(jobLifecycle, 2, b.applyLifecycle)
 	b.queue.Handle(jobRestore, 4, b.restoreCold)
 	b.queue.Handle(jobRelease, 4, b.release)
@@ -93,5 +91,6 @@ func (b *Buckets) Sweep(ctx context.Context) (node.SweepResult, error) {
 	if err != nil {
 		return res, fmt.Errorf("sweep: %w", err)
 	}
+	b.announcer.anew() // blocks that are gone are announced no longer
 	return res, nil
 }

@@ -227,7 +227,6 @@ func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name strin
 			b.displace(tx, bucket, made.Key, old, found),
 			putObject(tx, made),
 			b.touch(tx, bucket, made.Key),
-			b.announceLater(tx, bucket, made.Content),
 			b.insertContent(tx, Content{
 				ID: made.Content, Owner: bucket.Owner, Bucket: made.Bucket, Name: name, Key: made.Key,
 				CID: made.CID, Size: made.Size, Created: idTime(made.Content), Cold: Cold(made.Class),

@@ -69,6 +69,7 @@ func (b *Buckets) dealt(ctx context.Context, zone uint64) error {
 // giveUp lets go of a content's blocks, which a sweep at that time removes.
 func (b *Buckets) giveUp(tx kv.Tx, c Content, sweep time.Time) error {
 	c.Offloaded, c.Restoring, c.Until = true, 0, time.Time{}
+	b.announcer.changed(tx, c.CID)
 	return errors.Join(
 		putContent(tx, c),
 		tx.Delete(keyContentRef(c.CID, c.ID)),
@@ -164,6 +165,7 @@ func (b *Buckets) sources(ctx context.Context, root cid.Cid) (sources []Content,
 func (b *Buckets) markLocal(ctx context.Context, root cid.Cid) error {
 	tomorrow := b.clock.After(time.Now(), 1)
 	return b.update(ctx, func(tx kv.Tx) error {
+		b.announcer.changed(tx, root)
 		all, err := contentsWithRoot(tx, root)
 		if err != nil {
 			return err

@@ -26,7 +26,7 @@ func newPinTest(t *testing.T, opt buckets.Options) *fixture {
 	set(&opt.Pins.Idle, 200*time.Millisecond)
 	set(&opt.Pins.MinBack, 10*time.Millisecond)
 	set(&opt.Pins.MaxBack, 100*time.Millisecond)
-	f := &fixture{t: t, dir: t.TempDir(), opt: opt, addrs: []string{loopback}, metrics: prometheus.NewRegistry()}
+	f := &fixture{t: t, dir: t.TempDir(), opt: opt, cfg: node.Config{ListenAddrs: []string{loopback}}, metrics: prometheus.NewRegistry()}
 	f.open()
 	t.Cleanup(func() {
 		f.store.heal()

@@ -40,29 +40,3 @@ func TestPublished(t *testing.T) {
 		}
 	}
 }
-
-// TestAnnounceJobs: a content of a publishing bucket gets a job that announces
-// it, a private one does not, and the job ends with the content.
-func TestAnnounceJobs(t *testing.T) {
-	f := newTest(t, buckets.Options{Policy: buckets.Policy{Publish: true}, Announce: true})
-	open, shut := f.bucket("open"), f.bucket("shut")
-	shut, err := f.SetPolicy(t.Context(), "shut", func(p *buckets.Policy) { p.Publish = false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.put(shut, "secret", "1")
-	f.put(open, "known", "2")
-	jobs := func() int {
-		list, err := f.queue.List(t.Context(), "announce")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(list)
-	}
-	if n := jobs(); n != 1 {
-		t.Fatalf("%d announce jobs, want 1: the published content's", n)
-	}
-	f.delete(open, "known")
-	f.run()
-	f.await("the deleted content's job ends", func() bool { return jobs() == 0 })
-}

@@ -43,6 +43,7 @@ type host struct {
 	keep     keeper
 	join     *joiner
 	backups  *backups
+	announce *announcer // nil without a DHT
 	metrics  hostMetrics
 	restorer *restorer
 	fetcher  *gatewayFetcher // nil unless the gateway fetches
@@ -82,21 +83,7 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	mode, on, err := dhtMode(cfg.DHT)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Routing.DHT && !on {
-		return nil, errors.New("delegated routing is to ask the DHT, which is off")
-	}
-	if cfg.Limits, err = cfg.Limits.withDefaults(); err != nil {
-		return nil, err
-	}
-	peering, err := parsePeers("peering", cfg.Peering)
-	if err != nil {
-		return nil, err
-	}
-	bootstrap, err := parsePeers("bootstrap", cfg.Bootstrap)
+	plan, err := planHost(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -117,13 +104,10 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	if len(cfg.ListenAddrs) == 0 {
-		if on || len(peering)+len(bootstrap) > 0 {
-			return nil, fmt.Errorf("a DHT, peering or bootstrap peers: %w", ErrNoHost)
-		}
 		h.keyring.start(ctx)
 		return h, nil
 	}
-	if err := h.start(ctx, cfg, mode, on, peering, bootstrap, blocks); err != nil {
+	if err := h.start(ctx, cfg, plan, blocks); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	h.keyring.start(ctx)
@@ -132,44 +116,49 @@ func newHost(ctx context.Context, cfg Config, blocks blockstore.Blockstore, loca
 }
 
 // start starts the libp2p host and what runs on it.
-func (h *host) start(ctx context.Context, cfg Config, mode dht.ModeOpt, on bool, peering, bootstrap []peer.AddrInfo, blocks blockstore.Blockstore) error {
+func (h *host) start(ctx context.Context, cfg Config, plan hostPlan, blocks blockstore.Blockstore) error {
 	backups, err := openBackups(cfg.Dir, cfg.Log)
 	if err != nil {
 		return err
 	}
 	// The DHT asks for these when its table is empty.
-	known := func() []peer.AddrInfo { return slices.Concat(bootstrap, peering, backups.list()) }
-	if err := h.listen(cfg, mode, on, known); err != nil {
+	known := func() []peer.AddrInfo { return slices.Concat(plan.bootstrap, plan.peering, backups.list()) }
+	if err := h.listen(cfg, plan, known); err != nil {
 		return err
 	}
 	// The exchange outlives Open; close ends it.
-	h.swap = newBitswap(context.WithoutCancel(ctx), h.p2p, h.dht, blocks, cfg.Limits)
-	h.metrics.register(cfg.Metrics, h)
-	if err := backups.start(h.p2p, slices.Concat(bootstrap, peering)); err != nil {
+	h.swap = newBitswap(context.WithoutCancel(ctx), h.p2p, h.dht, blocks, plan.limits)
+	if err := backups.start(h.p2p, slices.Concat(plan.bootstrap, plan.peering)); err != nil {
 		return err
 	}
 	h.backups = backups
-	h.keep.start(h.p2p, peering, cfg.Log)
-	h.join = startJoiner(h.p2p, bootstrap, backups, cfg.Log)
+	h.keep.start(h.p2p, plan.peering, cfg.Log)
+	h.join = startJoiner(h.p2p, plan.bootstrap, backups, cfg.Log)
 	if h.dht != nil {
 		if err := h.dht.Bootstrap(ctx); err != nil {
 			return fmt.Errorf("bootstrap DHT: %w", err)
 		}
 	}
+	if h.dht != nil && plan.announce {
+		if h.announce, err = newAnnouncer(cfg.Dir, h.dht, plan.announceAll, cfg.Log); err != nil {
+			return fmt.Errorf("announcer: %w", err)
+		}
+	}
+	h.metrics.register(cfg.Metrics, h) // it reads all of the above
 	return nil
 }
 
 // listen starts the libp2p host, and the DHT as its peer routing.
-func (h *host) listen(cfg Config, mode dht.ModeOpt, on bool, known func() []peer.AddrInfo) error {
+func (h *host) listen(cfg Config, plan hostPlan, known func() []peer.AddrInfo) error {
 	key, err := identity(cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("libp2p identity: %w", err)
 	}
-	conns, err := connmgr.NewConnManager(cfg.Limits.LowConns, cfg.Limits.HighConns, connmgr.WithGracePeriod(connGrace))
+	conns, err := connmgr.NewConnManager(plan.limits.LowConns, plan.limits.HighConns, connmgr.WithGracePeriod(connGrace))
 	if err != nil {
 		return err
 	}
-	resources, err := cfg.Limits.manager(cfg.Metrics != nil)
+	resources, err := plan.limits.manager(cfg.Metrics != nil)
 	if err != nil {
 		return err
 	}
@@ -194,9 +183,9 @@ func (h *host) listen(cfg Config, mode dht.ModeOpt, on bool, known func() []peer
 		libp2p.ForceReachabilityPublic(),
 		metrics,
 	}
-	if on {
+	if plan.dht {
 		opts = append(opts, libp2p.Routing(func(p p2phost.Host) (routing.PeerRouting, error) {
-			h.dht, err = dht.New(p, dht.Mode(mode), dht.BootstrapPeersFunc(known))
+			h.dht, err = dht.New(p, dht.Mode(plan.mode), dht.BootstrapPeersFunc(known))
 			return h.dht, err
 		}))
 	}
@@ -212,6 +201,7 @@ func (h *host) close() error {
 	h.closed.Do(func() {
 		h.keyring.close()
 		h.restorer.close()
+		errs := []error{h.announce.close()}
 		h.keep.stop()
 		h.join.stop()
 		h.backups.stop()
@@ -219,7 +209,6 @@ func (h *host) close() error {
 		if h.fetcher != nil {
 			h.fetcher.metrics.mine.unregister()
 		}
-		var errs []error
 		if h.swap != nil {
 			errs = append(errs, h.swap.Close())
 		}

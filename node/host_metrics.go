@@ -1,6 +1,8 @@
 package node
 
 import (
+	"context"
+
 	"github.com/ipfs/boxo/bitswap"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -43,6 +45,13 @@ func (m *hostMetrics) register(reg prometheus.Registerer, h *host) {
 				return 1
 			}
 			return 0
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("announced", "Roots, or blocks, that the network is told of.")), func() float64 {
+			n, err := h.announce.count(context.Background())
+			if err != nil {
+				return 0 // only a node that is being closed has an error here
+			}
+			return float64(n)
 		}),
 		counter("bitswap_sent_blocks_total", "Blocks sent to peers.", func(s *bitswap.Stat) uint64 { return s.BlocksSent }),
 		counter("bitswap_sent_bytes_total", "Bytes of the blocks sent to peers.", func(s *bitswap.Stat) uint64 { return s.DataSent }),

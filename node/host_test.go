@@ -144,8 +144,8 @@ func TestNodeWithoutHost(t *testing.T) {
 			t.Errorf("%s = %v, want ErrNoHost", what, err)
 		}
 	}
-	if err := n.Announce(ctx, root); err != nil {
-		t.Errorf("Announce = %v, want nil", err)
+	if err := errors.Join(n.Announce(ctx, root), n.Unannounce(ctx, root), n.AnnounceOnly(ctx, values(nil))); err != nil {
+		t.Errorf("announcing without a DHT = %v, want nil", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("a node without a host made %v, %v", entries, err)
@@ -339,30 +339,4 @@ func gathered(t *testing.T, reg prometheus.Gatherer, name string) (sum float64) 
 		}
 	}
 	return sum
-}
-
-func TestAnnounce(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	b := rawBlock("announced")
-	server := newTestHost(t, Config{ListenAddrs: []string{loopback}, DHT: "server"}, newMemBlocks())
-	bs := newMemBlocks(b)
-	h := newTestHost(t, Config{ListenAddrs: []string{loopback}, DHT: "client", Bootstrap: server.addrs()}, bs)
-	awaitConnected(t, h, server.p2p.ID(), network.Connected)
-	// The routing table is filled once identify is through.
-	await(t, "a peer in the routing table", func() bool { return h.dht.RoutingTable().Size() > 0 })
-	if err := h.announce(ctx, bs, b.Cid()); err != nil {
-		t.Fatal(err)
-	}
-	var found []peer.AddrInfo // the record travels without an answer
-	await(t, "a provider", func() bool {
-		found, _ = server.dht.FindProviders(ctx, b.Cid())
-		return len(found) > 0
-	})
-	if len(found) != 1 || found[0].ID != h.p2p.ID() {
-		t.Errorf("providers = %v, want %s", found, h.p2p.ID())
-	}
-	if err := h.announce(ctx, bs, rawBlock("private").Cid()); !errors.Is(err, ErrNotFound) {
-		t.Errorf("announce of what is not public = %v, want ErrNotFound", err)
-	}
 }

@@ -29,6 +29,8 @@ type Config struct {
 	Dir         string   // blocks and the libp2p identity live here
 	ListenAddrs []string // libp2p multiaddrs; none: no host, no bitswap
 	DHT         string   // "off" (default), "client" or "server"
+	// Announce is what the DHT is told of: "roots" (default), "all" blocks, or "none".
+	Announce string
 
 	// Both are multiaddrs with /p2p/. Bootstrap peers are dialled while the node
 	// has few connections, and after them the peers it was connected to before;

@@ -126,6 +126,7 @@ func (a *app) connect(ctx context.Context) error {
 		Bootstrap:   a.cfg.Bootstrap,
 		Peering:     a.cfg.Peering,
 		DHT:         a.cfg.DHT,
+		Announce:    a.cfg.network.Announce,
 		Limits:      a.cfg.network.limits(),
 		Gateway:     a.cfg.Gateway.node(),
 		Routing:     a.cfg.network.routing(),
@@ -147,7 +148,7 @@ func (a *app) connect(ctx context.Context) error {
 	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
 		Dealer:       a.dealer(),
 		Policy:       a.policy(),
-		Announce:     a.cfg.DHT != "off",
+		Announce:     a.cfg.DHT != "off" && a.cfg.network.Announce != "none",
 		LifecycleDay: a.cfg.LifecycleDay,
 		Webhooks:     hooks,
 		UploadExpiry: a.cfg.UploadExpiry,

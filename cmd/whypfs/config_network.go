@@ -15,6 +15,7 @@ type network struct {
 	Bootstrap   []string
 	Peering     []string
 	DHT         string
+	Announce    string
 
 	Libp2pMemory    size
 	Libp2pFiles     int
@@ -33,6 +34,7 @@ func (n *network) flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&n.Bootstrap, "bootstrap", nil, "multiaddr, with /p2p/, of a peer to join the network through, dialled while few are connected; repeatable")
 	fs.StringSliceVar(&n.Peering, "peering", nil, "multiaddr, with /p2p/, of a peer to stay connected to; repeatable")
 	fs.StringVar(&n.DHT, "dht", "off", "part in the DHT: off, client or server")
+	fs.StringVar(&n.Announce, "announce", "roots", "what the DHT is told of, of what is published: roots, all blocks, or none")
 	fs.Var(&n.Libp2pMemory, "libp2p-memory", "memory that connections and streams may take; 0: an eighth of the machine's")
 	fs.IntVar(&n.Libp2pFiles, "libp2p-files", 0, "file descriptors that connections may take; 0: half of those the process may open")
 	fs.IntVar(&n.Libp2pLowConns, "libp2p-low-conns", 256, "connections that are left when there were too many")
@@ -54,6 +56,9 @@ func (n *network) routing() node.RoutingConfig {
 func (n *network) check(bad func(format string, args ...any)) {
 	if n.DHT != "off" && n.DHT != "client" && n.DHT != "server" {
 		bad("--dht: %q is not off, client or server", n.DHT)
+	}
+	if n.Announce != "roots" && n.Announce != "all" && n.Announce != "none" {
+		bad("--announce: %q is not roots, all or none", n.Announce)
 	}
 	if n.RoutingDHT && n.DHT == "off" {
 		bad("--routing-dht needs --dht=client or --dht=server")

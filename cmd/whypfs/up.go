@@ -97,6 +97,7 @@ func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
 	g.Go(func() error { return serveControl(ctx, a) })
 	if cfg.role("core") {
 		g.Go(func() error { return a.queue.Run(ctx) })
+		g.Go(func() error { return a.buckets.RunAnnouncer(ctx) })
 		g.Go(func() error { return a.deals.Run(ctx) })
 	}
 	if a.sandbox != nil {
