@@ -5,7 +5,10 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,4 +79,59 @@ func TestPinKill(t *testing.T) {
 	if list := list[buckets.Pin](s, "pin", "ls"); len(list) != 0 {
 		t.Errorf("pins after rm %+v", list)
 	}
+}
+
+// What kubo has, in its own layouts, is pinned from it: directories small and
+// sharded, files with a CID of version 0, and DAG-CBOR.
+func TestPinFromKubo(t *testing.T) {
+	t.Parallel()
+	k := startKubo(t)
+	dir := t.TempDir()
+	for i := range 300 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file %d", i)), fmt.Appendf(nil, "body %d", i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	body := blob(3<<20 + 7)
+	big := filepath.Join(dir, "big")
+	if err := os.WriteFile(big, body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := func(out []byte) string { return strings.TrimSpace(string(out)) }
+	file := root(k.run("add", "-Q", "--cid-version=0", big))
+	for name, tt := range map[string]struct{ root, path string }{
+		"file":    {file, ""},
+		"dir":     {root(k.run("add", "-Qr", dir)), "/big"},
+		"sharded": {root(k.run("add", "-Qr", "--cid-version=1", "--max-hamt-fanout=64", "--max-directory-links=100", dir)), "/big"},
+		"cbor":    {root(k.dagPut(`{"film": {"/": "` + file + `"}, "year": 2026}`)), ""},
+	} {
+		s := start(t, t.TempDir())
+		p := s.pin("add", tt.root, "--origin", k.addr())
+		id := strconv.FormatUint(p.ID, 10)
+		await(t, time.Minute, name, func() bool {
+			if p = s.pin("show", id); p.State == buckets.PinFailed {
+				t.Fatalf("%s: %+v", name, p)
+			}
+			return p.State == buckets.PinPinned
+		})
+		if name == "cbor" {
+			tt.root = file
+		}
+		got, err := s.gateway(http.DefaultClient, "/ipfs/"+tt.root+tt.path)
+		if err != nil || !bytes.Equal(got, body) {
+			t.Errorf("%s: the gateway: %d bytes, %v", name, len(got), err)
+		}
+	}
+}
+
+// dagPut stores DAG-JSON as DAG-CBOR.
+func (k *kubo) dagPut(text string) []byte {
+	k.t.Helper()
+	cmd := k.command(testContext(k.t), "dag", "put", "--input-codec=dag-json", "--store-codec=dag-cbor")
+	cmd.Stdin = strings.NewReader(text)
+	out, err := cmd.Output()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return out
 }

@@ -12,6 +12,10 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
+// lingerTime is how long a block waits for others to be stored with: each time
+// costs a sync.
+const lingerTime = 50 * time.Millisecond
+
 // supply is where a fetch gets its blocks.
 type supply struct {
 	n       *Node
@@ -78,19 +82,21 @@ func (s *supply) ask(ctx context.Context, want []cid.Cid, take func([]blocks.Blo
 	if err != nil {
 		return err
 	}
-	idle := time.NewTimer(s.idle / 2)
+	idle, wait := time.NewTimer(s.idle/2), lingerTime
 	defer idle.Stop()
 	if s.idle == 0 {
 		idle.Stop()
+	} else {
+		wait = min(wait, s.idle/4)
 	}
-	silent, came := s.origins.silent, 0
-	for came < len(want) {
+	silent := s.origins.silent
+	for came := 0; came < len(want); {
 		select {
 		case b, ok := <-ch:
 			if !ok {
 				return errors.Join(ctx.Err(), errors.New("bitswap was closed"))
 			}
-			got := more(b, ch)
+			got := gather(b, ch, len(want)-came, wait)
 			came += len(got)
 			if err := take(got); err != nil {
 				return err
@@ -112,6 +118,24 @@ func (s *supply) ask(ctx context.Context, want []cid.Cid, take func([]blocks.Blo
 	return nil
 }
 
+// gather returns a block with others, up to n, that come soon after it.
+func gather(b blocks.Block, ch <-chan blocks.Block, n int, wait time.Duration) []blocks.Block {
+	got, size, end := []blocks.Block{b}, len(b.RawData()), time.After(wait)
+	for len(got) < n && size < storeBytes {
+		select {
+		case b, ok := <-ch:
+			if !ok {
+				return got // what is wrong is found by the next read
+			}
+			got = append(got, b)
+			size += len(b.RawData())
+		case <-end:
+			return got
+		}
+	}
+	return got
+}
+
 // stalled says what did not come.
 func (s *supply) stalled(want cid.Cid) error {
 	err := fmt.Errorf("%w for %s, of %d connected peers; %s is wanted", ErrStalled, s.idle, len(s.n.Peers()), want)
@@ -119,24 +143,6 @@ func (s *supply) stalled(want cid.Cid) error {
 		err = fmt.Errorf("%w; %w", err, why)
 	}
 	return err
-}
-
-// more returns a block with those that have come by now, up to storeBytes.
-func more(b blocks.Block, ch <-chan blocks.Block) []blocks.Block {
-	got, size := []blocks.Block{b}, len(b.RawData())
-	for size < storeBytes {
-		select {
-		case b, ok := <-ch:
-			if !ok {
-				return got
-			}
-			got = append(got, b)
-			size += len(b.RawData())
-		default:
-			return got
-		}
-	}
-	return got
 }
 
 // connected says whether there may be anybody to fetch from.
