@@ -74,6 +74,7 @@ func (s *Store) reindex(g *segment, x *diskIndex) error {
 		g.settled = false // a record of the lost page may be among what the scan skipped
 	}
 	g.count(c.entries)
+	s.reprobe()
 	s.mu.Unlock()
 	return x.release()
 }

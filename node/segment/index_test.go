@@ -75,7 +75,7 @@ func TestIndexFinds(t *testing.T) {
 		}
 		for k, locs := range want {
 			got, err := x.find(k)
-			if !x.mayHold(k.hash()) || err != nil || !slices.Equal(got, locs) {
+			if p := newProbe(&segment{disk: x}); !p.mayHold(murmur(k.hash()+p.seed)) || !x.mayHold(k.hash()) || err != nil || !slices.Equal(got, locs) {
 				t.Fatalf("%d records: find = %v, %v, filter %v; want %v", n, got, err, x.mayHold(k.hash()), locs)
 			}
 		}
@@ -101,10 +101,14 @@ func TestIndexMemory(t *testing.T) {
 	if per := float64(x.memory()) / n; per > 3 {
 		t.Errorf("%.2f bytes of memory a block, want at most 3", per)
 	}
-	wrong := 0
+	wrong, p := 0, newProbe(&segment{disk: x})
 	for range asked {
-		if x.mayHold(r.Uint64()) {
+		k := r.Uint64()
+		if x.mayHold(k) {
 			wrong++
+		}
+		if got := p.mayHold(murmur(k + p.seed)); got != x.mayHold(k) {
+			t.Fatalf("probe of %x = %v", k, got)
 		}
 	}
 	if wrong > asked/5000 { // 3 are expected

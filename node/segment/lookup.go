@@ -89,18 +89,21 @@ func (l *look) run() (found, again bool) {
 // and at the filters of the others.
 func (l *look) filters(hits []hit) (_ []hit, removals uint64, found bool) {
 	s := l.store
-	hash := l.k.hash()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, g := range slices.Backward(s.order) {
-		if l.skip(g) {
-			continue
+	var seed, hash uint64
+	for i := len(s.probes) - 1; i >= 0; i-- {
+		p := &s.probes[i]
+		if p.seed != seed || hash == 0 { // nearly all have the same
+			seed, hash = p.seed, murmur(l.k.hash()+p.seed)
 		}
-		if g.mem != nil {
+		switch g := p.segment; {
+		case !p.mayHold(hash) || l.skip(g):
+		case g.mem != nil:
 			if g.mem.each(l.k, func(m loc) bool { return g.offer(m, l.dead, l.use) }) {
 				return hits, s.removals, true
 			}
-		} else if g.disk.mayHold(hash) {
+		default:
 			g.disk.acquire()
 			hits = append(hits, hit{g, g.disk})
 		}

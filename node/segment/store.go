@@ -64,6 +64,7 @@ type Store struct {
 	mu        sync.RWMutex
 	segs      map[uint32]*segment
 	order     []*segment // the same, by id
+	probes    []probe    // of order
 	verdicts  *verdicts
 	indexed   uint64       // how often a segment's records went from memory to an index file
 	removals  uint64       // how often copies of blocks were removed
@@ -139,7 +140,7 @@ func (s *Store) Close() error {
 func (s *Store) closeFiles() error {
 	s.mu.Lock()
 	segs := s.order
-	s.segs, s.order, s.gone = map[uint32]*segment{}, nil, true
+	s.segs, s.order, s.probes, s.gone = map[uint32]*segment{}, nil, nil, true
 	s.mu.Unlock()
 	var errs []error
 	for _, g := range segs {

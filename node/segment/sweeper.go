@@ -198,6 +198,7 @@ func (w *sweeper) trim(p *plan) error {
 	s.mu.Lock()
 	g.disk, g.mem, g.opinions = s.adopt(disk), nil, nil
 	s.indexed++
+	s.reprobe()
 	for _, e := range p.all {
 		if g.flags[e.off] == flagDead {
 			delete(g.flags, e.off)

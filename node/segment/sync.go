@@ -135,6 +135,7 @@ func (s *Store) finish(g *segment) error {
 	if e == nil {
 		g.disk, g.mem, g.opinions = s.adopt(disk), nil, nil
 		s.indexed++
+		s.reprobe()
 	}
 	s.mu.Unlock()
 	if e == nil {
@@ -148,6 +149,7 @@ func (s *Store) finish(g *segment) error {
 func (s *Store) remove(g *segment) {
 	delete(s.segs, g.id)
 	s.order = slices.DeleteFunc(s.order, func(h *segment) bool { return h == g })
+	s.reprobe()
 	s.removals++
 	s.lingering.Add(1)
 	g.lingering = &s.lingering
@@ -157,6 +159,7 @@ func (s *Store) remove(g *segment) {
 // insert takes g into the store. The caller holds s.mu.
 func (s *Store) insert(g *segment) {
 	s.segs[g.id] = g
-	s.order = append(s.order, g)
-	slices.SortFunc(s.order, func(a, b *segment) int { return cmp.Compare(a.id, b.id) })
+	i, _ := slices.BinarySearchFunc(s.order, g.id, func(h *segment, id uint32) int { return cmp.Compare(h.id, id) })
+	s.order = slices.Insert(s.order, i, g)
+	s.probes = slices.Insert(s.probes, i, newProbe(g))
 }
