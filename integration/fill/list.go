@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/whypfs/whypfs/buckets"
@@ -35,4 +37,32 @@ func (d *data) list(ctx context.Context, o options) error {
 			(now.user+now.sys-before.user-before.sys)/time.Duration(o.list), entries/o.list)
 	}
 	return nil
+}
+
+// heads measures looking up objects that are there, in an order that has none.
+func (d *data) heads(ctx context.Context, o options) error {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	errs := make(chan error, o.workers)
+	before := take(o.dir)
+	for range o.workers {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(o.heads); i = next.Add(1) {
+				n := int(i) * 7919 % o.n
+				if !o.sorted {
+					n = n * stride % span
+				}
+				if _, err := d.b.Head(ctx, d.bucket, key(n, o.per), ""); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	now := take(o.dir)
+	fmt.Printf("%-14s %v each (cpu %v)\n", "head", now.at.Sub(before.at)/time.Duration(o.heads),
+		(now.user+now.sys-before.user-before.sys)/time.Duration(o.heads))
+	return <-errs
 }

@@ -8,7 +8,8 @@
 //
 //	go run ./integration/fill --dir DIR --n 5050000 --workers 16 --cpuprofile FILE
 //
-// measures puts into a full store. With --list it measures listings instead.
+// measures puts into a full store. With --list it measures listings
+// instead, and with --head looking objects up.
 package main
 
 import (
@@ -32,7 +33,7 @@ type options struct {
 	sorted      bool
 	jobs        bool
 	every       int
-	list        int
+	list, heads int
 	profile     string
 }
 
@@ -50,6 +51,7 @@ func parse() options {
 	pflag.BoolVar(&o.jobs, "jobs", true, "run the jobs that puts make")
 	pflag.IntVar(&o.every, "report", 100_000, "objects between two lines of figures")
 	pflag.IntVar(&o.list, "list", 0, "measure this many listings of each kind instead")
+	pflag.IntVar(&o.heads, "head", 0, "look this many objects up instead")
 	pflag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile here")
 	pflag.Parse()
 	return o
@@ -87,6 +89,9 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	if o.list > 0 {
 		return d.list(ctx, o)
+	}
+	if o.heads > 0 {
+		return d.heads(ctx, o)
 	}
 	return d.fill(ctx, o)
 }
