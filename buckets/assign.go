@@ -20,9 +20,9 @@ const (
 	maxMembers = 1 << 16
 )
 
-// rescan is how often the unassigned contents of a busy bucket are looked for
-// from the beginning.
-const rescan = time.Second
+// rescan is after how many times of gathering the unassigned contents of a busy
+// bucket are looked for from the beginning.
+const rescan = 100
 
 // assignMarks are where the last run of assign has ended, by bucket. In a store
 // that keeps what was deleted for a while, it is dear to begin before what was
@@ -58,7 +58,7 @@ func (m *assignMarks) set(bucket string, mark assignMark) {
 // has looked from the beginning.
 func (b *Buckets) assign(ctx context.Context, bucket string) error {
 	mark, now := b.assigned.get(bucket), time.Now()
-	whole := b.gather == 0 || now.Sub(mark.whole) >= rescan
+	whole := b.gather == 0 || now.Sub(mark.whole) >= rescan*b.gather
 	if whole {
 		mark = assignMark{whole: now}
 	}
@@ -75,7 +75,7 @@ func (b *Buckets) assign(ctx context.Context, bucket string) error {
 	if whole {
 		return nil
 	}
-	return queue.Later(mark.whole.Add(rescan), "looks for uploads that end late")
+	return queue.Later(mark.whole.Add(rescan*b.gather), "looks for uploads that end late")
 }
 
 // assignSome does one batch, of contents with ids above after, in one

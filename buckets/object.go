@@ -154,6 +154,9 @@ func (b *Buckets) precheck(ctx context.Context, bucket Bucket, key string, attr 
 		if err != nil {
 			return err
 		}
+		if cond == (Conditions{}) {
+			return nil // a look at what is replaced is not for free
+		}
 		_, _, err = current(tx, bucket.UUID, key, cond)
 		return err
 	})

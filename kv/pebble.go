@@ -19,15 +19,15 @@ import (
 const (
 	// What a store takes of memory, but for what its iterators hold: the cache,
 	// and memtables until they are flushed.
-	pebbleCache     = 128 << 20
+	pebbleCache     = 192 << 20
 	pebbleMemTable  = 32 << 20
 	pebbleMemTables = 4
 
 	// Compactions that fall behind show in reads; stopping writes for them shows more.
 	pebbleL0Stop = 1000
 
-	pebbleBlock = 16 << 10 // bytes of a table that are read at once
-	pebbleBloom = 10       // bits per key of the filters
+	pebbleBlock = 4 << 10 // bytes of a table that are read at once: most reads want one row
+	pebbleBloom = 10      // bits per key of the filters
 )
 
 // PebbleOptions tunes a pebble store; the zero value works.
