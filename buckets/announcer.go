@@ -138,7 +138,8 @@ func (b *Buckets) announceChanged(ctx context.Context, roots []cid.Cid) error {
 // rootBatch bounds how many contents are read in one transaction.
 const rootBatch = 1000
 
-// publishedRoots yields the roots of published contents, some perhaps twice.
+// publishedRoots yields the roots of published contents, some perhaps twice,
+// and of the trees of publishing buckets.
 func (b *Buckets) publishedRoots(ctx context.Context) iter.Seq2[cid.Cid, error] {
 	return func(yield func(cid.Cid, error) bool) {
 		var after []byte
@@ -147,6 +148,11 @@ func (b *Buckets) publishedRoots(ctx context.Context) iter.Seq2[cid.Cid, error] 
 			var next []byte
 			err := b.view(ctx, func(tx kv.Tx) (err error) {
 				roots, next, err = publishedAfter(tx, after)
+				if err == nil && next == nil {
+					var trees []cid.Cid
+					trees, err = shownTrees(tx)
+					roots = append(roots, trees...)
+				}
 				return err
 			})
 			if err != nil {

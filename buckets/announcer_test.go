@@ -93,6 +93,25 @@ func TestAnnouncer(t *testing.T) {
 	f.delete(open, "a")
 	f.delete(open, "c")
 	f.awaitAnnounced("after deletes", 2)
+	root := f.tree(open)
+	f.tree(shut)
+	f.awaitAnnounced("with a public tree and a private one", 3)
+	if published, err := f.Published(t.Context(), root); !published || err != nil {
+		t.Errorf("Published of a tree = %v, %v", published, err)
+	}
+	f.put(open, "a", "the fifth")
+	next := f.tree(open)
+	f.awaitAnnounced("with one object more", 4)
+	for c, want := range map[cid.Cid]bool{root: false, next: true} {
+		if published, err := f.Published(t.Context(), c); published != want || err != nil {
+			t.Errorf("Published of a tree and the one before = %v, %v, want %v", published, err, want)
+		}
+	}
+	wantErr(t, "ForgetTree", f.ForgetTree(t.Context(), open), nil)
+	f.awaitAnnounced("without trees", 3)
+	f.tree(open)
+	f.delete(open, "a")
+	f.awaitAnnounced("with a tree again, and an object less", 3)
 	stop()
 
 	f.delete(open, "b") // as if a crash came before the announcer heard of it
@@ -101,5 +120,5 @@ func TestAnnouncer(t *testing.T) {
 	f.reopen()
 	stop = f.announce()
 	defer stop()
-	f.awaitAnnounced("after a restart", 3)
+	f.awaitAnnounced("after a restart", 4) // the tree is still of the time before
 }

@@ -164,6 +164,7 @@
 //	hook/<webhook>                      which events wait for a webhook
 //	evt/<webhook>/<number>              an event that waits
 //	tree/<uuid>                         the tree of a bucket that has one
+//	troot/<root>/<uuid>                 the bucket's tree shows that root
 //	touch/<uuid>/<key>                  the tree need not have the key's object as it is
 //	pin/<inverted pin id>               Pin
 //	pinst/<owner>/<state>/<inverted id> pins of an owner by state, newest first

@@ -9,7 +9,8 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-// Published says whether an undeleted content of a publishing bucket has this root.
+// Published says whether an undeleted content of a publishing bucket has this
+// root, or the tree that such a bucket shows.
 func (b *Buckets) Published(ctx context.Context, root cid.Cid) (bool, error) {
 	published := false
 	err := b.view(ctx, func(tx kv.Tx) (err error) {
@@ -58,7 +59,10 @@ func isPublished(tx kv.Tx, root cid.Cid) (bool, error) {
 			return published, err
 		}
 	}
-	return false, err
+	if err != nil {
+		return false, err
+	}
+	return showsTree(tx, root)
 }
 
 func publishes(tx kv.Tx, c Content) (bool, error) {

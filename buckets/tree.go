@@ -14,11 +14,15 @@ import (
 var ErrNoTree = errors.New("the bucket has no tree")
 
 const (
-	tabTree    = "tree"
-	tabTouched = "touch"
+	tabTree     = "tree"
+	tabTreeRoot = "troot"
+	tabTouched  = "touch"
 )
 
-func keyTree(bucket string) []byte         { return kv.Key(tabTree, bucket) }
+func keyTree(bucket string) []byte { return kv.Key(tabTree, bucket) }
+func keyTreeRoot(root cid.Cid, bucket string) []byte {
+	return kv.Key(tabTreeRoot, rootKey(root), bucket)
+}
 func keyTouched(bucket, key string) []byte { return kv.Key(tabTouched, bucket, key) }
 
 const (
@@ -58,15 +62,50 @@ type oldTree struct {
 	Until time.Time // it is kept
 }
 
-// show makes Work what is shown.
-func (r *treeRow) show(asOf, now time.Time) {
-	if r.Root.Defined() && !r.Root.Equals(r.Work) {
-		r.Old = append([]oldTree{{r.Root, now.Add(treeGrace)}}, r.Old...)
+// showTree makes Work what is shown, and has it announced in the place of what
+// was shown before.
+func (b *Buckets) showTree(tx kv.Tx, uuid string, r *treeRow, asOf, now time.Time) error {
+	var err error
+	if !r.Root.Equals(r.Work) {
+		if r.Root.Defined() {
+			r.Old = append([]oldTree{{r.Root, now.Add(treeGrace)}}, r.Old...)
+			err = b.unshowTree(tx, uuid, *r)
+		}
+		err = errors.Join(err, tx.Put(keyTreeRoot(r.Work, uuid), present))
+		b.announcer.changed(tx, r.Work)
 	}
 	for n := len(r.Old); n > 0 && (n > maxOldTrees || r.Old[n-1].Until.Before(now)); n-- {
 		r.Old = r.Old[:n-1]
 	}
 	r.Root, r.AsOf = r.Work, asOf
+	return err
+}
+
+// unshowTree takes back what showTree said of the root that is shown.
+func (b *Buckets) unshowTree(tx kv.Tx, uuid string, r treeRow) error {
+	if !r.Root.Defined() {
+		return nil
+	}
+	b.announcer.changed(tx, r.Root)
+	return tx.Delete(keyTreeRoot(r.Root, uuid))
+}
+
+// showsTree says whether a root is what a publishing bucket's tree shows.
+func showsTree(tx kv.Tx, root cid.Cid) (bool, error) {
+	for row, err := range tx.Scan(kv.Range(tabTreeRoot, rootKey(root))) {
+		var uuid string
+		if err == nil {
+			err = kv.Unkey(row.Key, nil, nil, &uuid)
+		}
+		if err != nil {
+			return false, err
+		}
+		bucket, err := bucketRow(tx, uuid)
+		if err != nil || bucket.Policy.Publish {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // Tree returns a bucket's tree with all changes made before the call, if that
@@ -254,7 +293,11 @@ func (b *Buckets) forgetTree(ctx context.Context, uuid string) error {
 // dropTree removes a tree's row and has the job remove those of touched keys,
 // of which there may be many.
 func (b *Buckets) dropTree(tx kv.Tx, uuid string) error {
-	return errors.Join(tx.Delete(keyTree(uuid)), b.queue.Add(tx, jobTree, uuid, time.Time{}))
+	row, _, err := treeAt(tx, uuid)
+	if errors.Is(err, ErrNoTree) {
+		return nil
+	}
+	return errors.Join(err, b.unshowTree(tx, uuid, row), tx.Delete(keyTree(uuid)), b.queue.Add(tx, jobTree, uuid, time.Time{}))
 }
 
 // Trees yields the directories whose nodes must stay, those of trees: what

@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -13,7 +14,11 @@ func (b *Buckets) treeFollows(tx kv.Tx, bucket Bucket) error {
 	if !bucket.Tree {
 		return nil
 	}
-	return b.queue.Add(tx, jobTree, bucket.UUID, time.Time{})
+	row, _, err := treeAt(tx, bucket.UUID)
+	if err == nil && row.Root.Defined() {
+		b.announcer.changed(tx, row.Root)
+	}
+	return errors.Join(err, b.queue.Add(tx, jobTree, bucket.UUID, time.Time{}))
 }
 
 // hideTree makes a tree private that was public until now, with all its roots.
@@ -41,23 +46,38 @@ func (b *Buckets) hideTree(ctx context.Context, root cid.Cid, was treeRow) error
 	return b.node.HideDirs(ctx, append(was.roots(time.Time{}), root), public, isObject)
 }
 
-// publicTrees are the roots of the trees of publishing buckets.
+// publicTrees are the roots of the trees of publishing buckets, earlier ones too.
 func publicTrees(tx kv.Tx) (roots []cid.Cid, err error) {
+	err = eachPublicTree(tx, func(row treeRow) { roots = append(roots, row.roots(time.Time{})...) })
+	return roots, err
+}
+
+// shownTrees are those that they show.
+func shownTrees(tx kv.Tx) (roots []cid.Cid, err error) {
+	err = eachPublicTree(tx, func(row treeRow) {
+		if row.Root.Defined() {
+			roots = append(roots, row.Root)
+		}
+	})
+	return roots, err
+}
+
+func eachPublicTree(tx kv.Tx, fn func(treeRow)) error {
 	for kvRow, err := range tx.Scan(kv.Range(tabTree)) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		var uuid string
 		if err := kv.Unkey(kvRow.Key, nil, &uuid); err != nil {
-			return nil, err
+			return err
 		}
 		row, bucket, err := treeAt(tx, uuid)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if bucket.Policy.Publish {
-			roots = append(roots, row.roots(time.Time{})...)
+			fn(row)
 		}
 	}
-	return roots, nil
+	return nil
 }

@@ -213,9 +213,9 @@ func (b *Buckets) commitTree(ctx context.Context, uuid string, was treeRow, work
 		}
 		row.Work = work
 		if show {
-			row.show(began, time.Now().UTC())
+			err = b.showTree(tx, uuid, &row, began, time.Now().UTC())
 		}
-		return errors.Join(kv.PutJSON(tx, keyTree(uuid), row), untouch(tx, uuid, first))
+		return errors.Join(err, kv.PutJSON(tx, keyTree(uuid), row), untouch(tx, uuid, first))
 	})
 	if err != nil {
 		return err
