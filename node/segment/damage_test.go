@@ -158,6 +158,25 @@ func TestIndexFile(t *testing.T) {
 	checkAbsent(t, s, false, blocks[5])
 }
 
+// An index of the time before there were pages is replaced.
+func TestOldIndex(t *testing.T) {
+	d := newMemFiles()
+	s := openTest(t, d, Options{})
+	mustPut(t, s, false, someBlocks(t, 0, 5)...)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good := d.files[indexName(0)].data
+	d = withFile(d, indexName(0), slices.Concat(oldMagic, make([]byte, 200)))
+	if _, _, err := openIndex(d, 0, 1<<20); !errors.Is(err, errOldIndex) {
+		t.Errorf("openIndex = %v, want %v", err, errOldIndex)
+	}
+	check(t, openTest(t, d, Options{}), true, someBlocks(t, 0, 5)...)
+	if !bytes.Equal(d.files[indexName(0)].data, good) {
+		t.Error("the old index was not replaced")
+	}
+}
+
 func TestDamagedBlock(t *testing.T) {
 	blocks := someBlocks(t, 0, 3)
 	d := newMemFiles()

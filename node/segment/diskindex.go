@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +42,11 @@ func openIndex(d files, id uint32, size int64) (*diskIndex, []opinion, error) {
 	return x, all, nil
 }
 
+// oldMagic began an index file before there were pages.
+var oldMagic = []byte("WPFSIDX1")
+
+var errOldIndex = errors.New("index of an earlier version")
+
 // load reads all but the pages of an index file of n bytes.
 func (x *diskIndex) load(id uint32, n, size int64) ([]opinion, error) {
 	b := make([]byte, min(n, openTail))
@@ -52,6 +58,9 @@ func (x *diskIndex) load(id uint32, n, size int64) ([]opinion, error) {
 	}
 	f, err := decodeFooter(b[len(b)-footerSize:])
 	if err != nil {
+		if head := make([]byte, len(oldMagic)); readFull(x.file, head, 0) == nil && bytes.Equal(head, oldMagic) {
+			return nil, errOldIndex
+		}
 		return nil, err
 	}
 	if f.seg != id || f.fileSize() != n || int64(f.end) > size {
