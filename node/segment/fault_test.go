@@ -246,50 +246,6 @@ func putSome(t *testing.T, s *Store, r *rand.Rand, private bool, acked, tried ma
 	}
 }
 
-// judgeSome hides or publishes some blocks, those that are here and others.
-func judgeSome(t *testing.T, s *Store, r *rand.Rand, public, private, exposed map[int]bool) {
-	t.Helper()
-	b, hide, ids := s.Batch(r.IntN(2) == 0), r.IntN(2) == 0, []int{}
-	for range 1 + r.IntN(5) {
-		i := r.IntN(60)
-		x := testBlock(t, i)
-		var err error
-		if !hide {
-			err = b.Publish(t.Context(), x.cid)
-		} else {
-			err = b.Hide(t.Context(), x.cid)
-			if _, ok := s.Has(x.cid, true); ok {
-				t.Errorf("block %d was hidden and is public", i)
-			}
-			if public[i] { // it is not known to be, until the batch is synced
-				delete(public, i)
-				private[i] = true
-			}
-		}
-		if err != nil && !(errors.Is(err, ErrNotFound) && !public[i] && !private[i]) {
-			t.Errorf("block %d: %v", i, err)
-		}
-		if err == nil {
-			exposed[i] = exposed[i] || !hide
-			ids = append(ids, i)
-		}
-	}
-	if r.IntN(4) == 0 {
-		return // nobody waits for it
-	}
-	if err := b.Sync(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, i := range ids {
-		switch {
-		case hide:
-			delete(exposed, i)
-		case public[i] || private[i]:
-			public[i] = true
-		}
-	}
-}
-
 func verify(t *testing.T, s *Store, public, private, exposed map[int]bool) {
 	t.Helper()
 	for i := range public {

@@ -64,12 +64,11 @@ func read(t testing.TB, dir, ext string) (files [][]byte) {
 	return files
 }
 
-// A store is what docs/format.md says: a reader that knows the page only finds
-// every block, who may see it, and what the indexes say.
-func TestFormat(t *testing.T) {
-	dir := t.TempDir()
+// fill makes a store in dir, and returns the blocks in it and which are public, by multihash.
+func fill(t *testing.T, dir string) (data map[string][]byte, public map[string]bool) {
+	t.Helper()
 	s := openDir(t, dir, segment.Options{SegmentSize: 60 << 10})
-	data, public := map[string][]byte{}, map[string]bool{}
+	data, public = map[string][]byte{}, map[string]bool{}
 	var all []cid.Cid
 	for i := range 400 {
 		code := uint64(multihash.SHA2_256)
@@ -100,6 +99,14 @@ func TestFormat(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return data, public
+}
+
+// A store is what docs/format.md says: a reader that knows the page only finds
+// every block, who may see it, and what the indexes say.
+func TestFormat(t *testing.T) {
+	dir := t.TempDir()
+	data, public := fill(t, dir)
 	segments, indexes := read(t, dir, ".car"), read(t, dir, ".idx")
 	if len(segments) < 2 || len(indexes) != len(segments) {
 		t.Fatalf("%d segments and %d indexes", len(segments), len(indexes))
