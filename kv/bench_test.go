@@ -14,10 +14,19 @@ import (
 // BenchmarkUpdate shows how many durable commits of a 300 byte row there are in
 // a second, by the number of writers, and how many share a sync.
 func BenchmarkUpdate(b *testing.B) {
-	for _, writers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+	for _, test := range []struct {
+		driver  string
+		writers int
+	}{{"bolt", 1}, {"bolt", 64}, {"pebble", 1}, {"pebble", 64}} {
+		writers := test.writers
+		b.Run(fmt.Sprintf("%s/writers=%d", test.driver, writers), func(b *testing.B) {
 			reg := prometheus.NewRegistry()
-			s := openBolt(b, filepath.Join(b.TempDir(), "meta.db"), kv.BoltOptions{Metrics: reg})
+			var s kv.Store
+			if test.driver == "bolt" {
+				s = openBolt(b, filepath.Join(b.TempDir(), "meta.db"), kv.BoltOptions{Metrics: reg})
+			} else {
+				s = openPebble(b, b.TempDir(), kv.PebbleOptions{Metrics: reg})
+			}
 			value := make([]byte, 300)
 			var next atomic.Uint64
 			var wg sync.WaitGroup
@@ -56,7 +65,11 @@ func BenchmarkUpdate(b *testing.B) {
 
 // BenchmarkView is a read transaction of one row.
 func BenchmarkView(b *testing.B) {
-	s := openBolt(b, filepath.Join(b.TempDir(), "meta.db"), kv.BoltOptions{})
+	b.Run("bolt", func(b *testing.B) { benchView(b, openBolt(b, filepath.Join(b.TempDir(), "meta.db"), kv.BoltOptions{})) })
+	b.Run("pebble", func(b *testing.B) { benchView(b, openPebble(b, b.TempDir(), kv.PebbleOptions{})) })
+}
+
+func benchView(b *testing.B, s kv.Store) {
 	key := kv.Key("bench")
 	if err := s.Update(background, func(tx kv.Tx) error { return tx.Put(key, make([]byte, 300)) }); err != nil {
 		b.Fatal(err)
