@@ -21,17 +21,18 @@ type InspectOptions struct {
 }
 
 // Inspect compares the files that keep the blocks of the node in dir, which is
-// not open, with each other, before Open puts in order what it can.
-func Inspect(ctx context.Context, dir string, opt InspectOptions, fn func(Fault)) error {
+// not open, with each other, before Open puts in order what it can. hashed says
+// whether it also read the blocks; Scrub does that for those of other drivers.
+func Inspect(ctx context.Context, dir string, opt InspectOptions, fn func(Fault)) (hashed bool, err error) {
 	dir = filepath.Join(dir, "blocks")
 	driver, err := driverOf(dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if driver != Segment {
-		return nil // Pebble has checksums of its own, and says at its open what is wrong
+		return false, nil // Pebble has checksums of its own, and says at its open what is wrong
 	}
-	return segment.Inspect(ctx, dir, segment.InspectOptions{
+	return opt.Hash, segment.Inspect(ctx, dir, segment.InspectOptions{
 		Hash: opt.Hash, Repair: opt.Repair, Known: []string{driverFile, scrubFile},
 	}, fn)
 }

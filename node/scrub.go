@@ -53,6 +53,7 @@ type ScrubFault struct {
 	Cid   string `json:"cid"` // empty if it is too damaged to tell
 	Place string `json:"place"`
 	Err   string `json:"error"`
+	Lost  bool   `json:"lost"` // there is no other copy, so a repair was queued
 }
 
 // Scrub reads every stored copy of a block and compares it with its hash. Blocks
@@ -149,13 +150,14 @@ func (s *scrubber) fault(ctx context.Context, v blocks.Verified) {
 	if !errors.Is(v.Err, ErrDamaged) { // the store has told of those
 		s.n.log.ErrorContext(ctx, "block cannot be read", "cid", f.Cid, "place", f.Place, "err", v.Err)
 	}
-	if s.opt.Found != nil {
-		s.opt.Found(f)
-	}
 	if v.Cid.Defined() && errors.Is(v.Err, ErrDamaged) {
 		if _, ok := s.n.blocks.Has(v.Cid, false); !ok {
+			f.Lost = true
 			s.n.repairs.report(v.Cid, cid.Undef, false)
 		}
+	}
+	if s.opt.Found != nil {
+		s.opt.Found(f)
 	}
 }
 

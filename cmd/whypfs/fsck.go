@@ -18,6 +18,7 @@ import (
 type fsck struct {
 	hash, repair, json bool
 
+	hashed bool // all blocks were read
 	faults []node.Fault
 	out    io.Writer
 }
@@ -53,8 +54,9 @@ func (f *fsck) fault(x node.Fault) {
 }
 
 // files looks at the block store's files, before anything opens and mends them.
-func (f *fsck) files(ctx context.Context, cfg config) error {
-	return node.Inspect(ctx, cfg.Data, node.InspectOptions{Hash: f.hash, Repair: f.repair}, f.fault)
+func (f *fsck) files(ctx context.Context, cfg config) (err error) {
+	f.hashed, err = node.Inspect(ctx, cfg.Data, node.InspectOptions{Hash: f.hash, Repair: f.repair}, f.fault)
+	return err
 }
 
 // run looks at all that is behind the files.
@@ -77,7 +79,7 @@ func (f *fsck) run(ctx context.Context, a *app, live bool) error {
 	if err := a.node.CheckRoots(ctx, roots, f.repair && live, f.fault); err != nil {
 		return err
 	}
-	if live && f.hash {
+	if f.hash && !f.hashed {
 		if err := f.scrub(ctx, a); err != nil {
 			return err
 		}
@@ -88,7 +90,11 @@ func (f *fsck) run(ctx context.Context, a *app, live bool) error {
 // scrub reads the blocks of a running node.
 func (f *fsck) scrub(ctx context.Context, a *app) error {
 	_, err := a.node.Scrub(ctx, node.ScrubOptions{Found: func(s node.ScrubFault) {
-		f.fault(node.Fault{Where: "block store at " + s.Place, What: "block " + s.Cid + ": " + s.Err, Risk: true, Do: "none: if there is no other copy a repair was queued"})
+		do := "none: another copy is sound"
+		if s.Lost {
+			do = "start the node, and read the content or wait for the next scrub: it is repaired then; a node that runs does so now"
+		}
+		f.fault(node.Fault{Where: "block store at " + s.Place, What: "block " + s.Cid + ": " + s.Err, Risk: s.Lost, Do: do})
 	}})
 	return err
 }

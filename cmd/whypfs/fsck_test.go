@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,8 @@ import (
 func filled(t *testing.T, driver string) (data string, object []byte) {
 	t.Helper()
 	data = t.TempDir()
-	object = bytes.Repeat([]byte("what an object holds, three megabytes of it "), 70_000)
+	object = make([]byte, 3<<20)
+	rand.NewChaCha8([32]byte{7}).Read(object)
 	cfg, err := stored(config{Data: data})
 	if err != nil {
 		t.Fatal(err)
@@ -87,29 +89,45 @@ func TestFsckMissingBlocks(t *testing.T) {
 
 // A block with other bytes is named by its CID.
 func TestFsckDamagedBlock(t *testing.T) {
-	data, object := filled(t, "segment")
-	name := filepath.Join(data, "blocks", "00000000.car")
-	all, err := os.ReadFile(name)
+	for _, driver := range []string{"segment", "pebble"} {
+		data, object := filled(t, driver)
+		damage(t, filepath.Join(data, "blocks"), object)
+		if code, out := command(t, data, "fsck"); code != 0 || out != "" {
+			t.Errorf("%s: fsck = %d %q; without --hash it reads no data", driver, code, out)
+		}
+		code, out := command(t, data, "fsck", "--hash")
+		if code != 1 || strings.Count(out, "\n") != 1 || !strings.Contains(out, ": block bafk") || !strings.Contains(out, "[data at risk]") {
+			t.Errorf("%s: fsck --hash = %d %q, want 1 and the block", driver, code, out)
+		}
+		if code, out := command(t, data, "scrub"); code != 1 || !strings.Contains(out, "1 damaged") {
+			t.Errorf("%s: scrub = %d %q, want 1 and the block", driver, code, out)
+		}
+	}
+}
+
+// damage flips a bit in the middle of the object's third megabyte.
+func damage(t *testing.T, dir string, object []byte) {
+	t.Helper()
+	part, found := object[5<<19:][:64], false
+	err := filepath.WalkDir(dir, func(name string, e os.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		all, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if at := bytes.Index(all, part); at >= 0 {
+			found = true
+			all[at+10] ^= 1
+		}
+		return os.WriteFile(name, all, 0o600)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := bytes.Index(all, object[:1000])
-	if at < 0 {
-		t.Fatal("the object is not in the segment")
-	}
-	all[at+500] ^= 1
-	if err := os.WriteFile(name, all, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if code, out := command(t, data, "fsck"); code != 0 || out != "" {
-		t.Errorf("fsck = %d %q; without --hash it reads no data", code, out)
-	}
-	code, out := command(t, data, "fsck", "--hash")
-	if code != 1 || strings.Count(out, "\n") != 1 || !strings.Contains(out, "00000000.car: block bafk") {
-		t.Errorf("fsck --hash = %d %q, want 1 and the block", code, out)
-	}
-	if code, out := command(t, data, "scrub"); code != 1 || !strings.Contains(out, "1 damaged") {
-		t.Errorf("scrub = %d %q, want 1 and the block", code, out)
+	if !found {
+		t.Fatal("the object is in no file")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -104,7 +105,7 @@ func (s *Store) options() *pebble.Options {
 	events := pebble.MakeLoggingEventListener(logger)
 	// Pebble's own answer to damage is to end the process.
 	events.DataCorruption = func(info pebble.DataCorruptionInfo) {
-		s.log.Error("database file is damaged", "path", info.Path, "err", info.Details)
+		s.log.Error("database file is damaged", "path", info.Path, "err", firstLine(info.Details))
 		// A compaction that meets it is tried again for ever: nobody waits for that.
 		select {
 		case s.corrupt <- struct{}{}:
@@ -207,12 +208,17 @@ func after(prefix string) []byte {
 	return b
 }
 
-// damage makes an error of a damaged file ErrDamaged.
+// damage makes an error of a damaged file ErrDamaged, which says in one line what Pebble says in many.
 func damage(err error) error {
 	if err != nil && pebble.IsCorruptionError(err) {
-		return fmt.Errorf("%w: %w", blocks.ErrDamaged, err)
+		return fmt.Errorf("%w: %s", blocks.ErrDamaged, firstLine(err))
 	}
 	return err
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // use keeps the database open until done is called.

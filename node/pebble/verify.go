@@ -72,6 +72,9 @@ func (s *Store) some(ctx context.Context, from string) (some []named, err error)
 func (s *Store) verify(b named) (v blocks.Verified, ok bool) {
 	c := cid.NewCidV1(cid.Raw, mhash.Multihash(b.mh))
 	v = blocks.Verified{Place: names.EncodeToString([]byte(b.mh)), Cid: c, Size: b.size}
-	_, v.Err = s.Block(c, false, nil)
-	return v, !errors.Is(v.Err, blocks.ErrNotFound)
+	_, err := s.Block(c, false, nil)
+	if v.Err = err; err != nil {
+		v.Err = errors.Unwrap(err) // without the CID, which is told already
+	}
+	return v, !errors.Is(err, blocks.ErrNotFound)
 }
