@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/ipfs/go-cid"
@@ -162,12 +164,34 @@ func checkAbsent(t testing.TB, st blocks.Store, public bool, bs ...block) {
 }
 
 // killed is a copy of a store's directory as it is now: what a process that is
-// killed here leaves behind.
+// killed here leaves behind. A driver may remove files in the background, so the
+// copy is made anew until the directory has the same files before and after it.
 func killed(t testing.TB, dir string) string {
 	t.Helper()
-	to := t.TempDir()
-	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+	for {
+		to, before := t.TempDir(), fileNames(t, dir)
+		err := os.CopyFS(to, os.DirFS(dir))
+		switch {
+		case errors.Is(err, fs.ErrNotExist), err == nil && !slices.Equal(before, fileNames(t, dir)):
+		case err != nil:
+			t.Fatal(err)
+		default:
+			return to
+		}
+	}
+}
+
+func fileNames(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, _ fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		names = append(names, name)
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	return to
+	return names
 }
