@@ -84,8 +84,10 @@ func (s *segment) release() error {
 		if e == nil && s.lingering != nil {
 			s.lingering.Add(-1)
 		}
-		err = errors.Join(err, e, ignoreNotExist(s.files.remove(indexName(s.id))),
-			ignoreNotExist(s.files.remove(checkName(s.id))))
+		err = errors.Join(err, e, ignoreNotExist(s.files.remove(indexName(s.id))))
+		if s.check.file != nil {
+			err = errors.Join(err, ignoreNotExist(s.files.remove(checkName(s.id))))
+		}
 	}
 	return err
 }
