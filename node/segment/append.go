@@ -168,3 +168,9 @@ func asFull(err error) error {
 	}
 	return err
 }
+
+// short says whether less than a few segments fit on the disk.
+func (s *Store) short() bool {
+	free, err := s.forBlocks()
+	return err != nil || free < 4*s.opt.SegmentSize
+}

@@ -174,6 +174,9 @@ func (b *Batch) write(ctx context.Context, c cid.Cid, k key, f found, data []byt
 		}
 	}
 	s.metrics.puts.WithLabelValues(result).Inc()
+	if !b.sweeps {
+		s.uploads.Add(1)
+	}
 	return f, false, nil
 }
 

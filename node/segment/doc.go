@@ -78,7 +78,8 @@
 // then asks what is live. A candidate without live blocks is removed. Of one
 // with some, these are copied, the copies synced, and then it is removed; but
 // if it has only a little waste it stays, and its index notes the dead ones.
-// Short segments, of which each sweep seals one, are copied together.
+// Short segments, of which each sweep seals one, are copied together. While others
+// store blocks a sweep that copies rests two thirds of the time.
 // A crash at any point leaves blocks that nobody needs, or two copies of one,
 // and never takes a live block.
 //

@@ -52,6 +52,7 @@ type Store struct {
 	cache   *cache
 	leases  blocks.Leases
 	sweep   chan struct{} // holds a token while a sweep runs
+	uploads atomic.Int64  // records that others than a sweep have written
 
 	// appendMu orders appends. It is taken before mu, and held over the write
 	// of a record, where mu is not, so that readers do not wait for it.

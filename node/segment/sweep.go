@@ -50,7 +50,7 @@ func (s *Store) Sweep(ctx context.Context, live func(context.Context) (Live, err
 	if err != nil {
 		return Swept{}, err
 	}
-	w := &sweeper{store: s, marked: isLive, small: s.small(candidates), verdicts: s.candidateVerdicts()}
+	w := &sweeper{store: s, marked: isLive, small: s.small(candidates), verdicts: s.candidateVerdicts(), pace: newPacer(&s.uploads, s.short)}
 	var errs []error
 	for _, g := range w.order(candidates) {
 		if err := ctx.Err(); err != nil {

@@ -17,6 +17,7 @@ type sweeper struct {
 	marked Live
 	small  map[*segment]bool // are rewritten, waste or not
 	result Swept
+	pace   *pacer
 
 	verdicts map[uint32][]opinion // those in each candidate
 	removed  bool                 // a segment was, which a crash may bring back
@@ -153,6 +154,9 @@ func (w *sweeper) segment(ctx context.Context, g *segment) error {
 				return err
 			}
 			p.gone = append(p.gone, c)
+			if err := w.pace.rest(ctx); err != nil {
+				return err
+			}
 		}
 		if err := w.carry(ctx, p); err != nil {
 			return err
