@@ -49,7 +49,7 @@ type tracedServer struct {
 }
 
 // startTraced runs `whypfs up`, with more options of strace.
-func startTraced(t *testing.T, more ...string) *tracedServer {
+func startTraced(t *testing.T, driver string, more ...string) *tracedServer {
 	t.Helper()
 	binary, err := buildBinary()
 	must(t, err)
@@ -59,7 +59,7 @@ func startTraced(t *testing.T, more ...string) *tracedServer {
 	s.log, err = os.Create(filepath.Join(dir, "log"))
 	must(t, err)
 	s.cmd = crashsim.Command(t.Context(), s.trace, more, binary, "up", "--data", s.data, "--s3-addr", "127.0.0.1:0",
-		"--api-addr", "127.0.0.1:0", "--gateway-addr", "127.0.0.1:0", "--libp2p-addr", "")
+		"--api-addr", "127.0.0.1:0", "--gateway-addr", "127.0.0.1:0", "--libp2p-addr", "", "--meta", driver)
 	s.cmd.Env = append(os.Environ(), "WHYPFS_ROOT_ACCESS_KEY="+accessKey, "WHYPFS_ROOT_SECRET_KEY="+secretKey)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
@@ -115,7 +115,7 @@ func (s *tracedServer) end(t *testing.T, sig syscall.Signal) *crashsim.Log {
 		text, _ := os.ReadFile(s.log.Name())
 		t.Fatalf("whypfs up: %v\n%s", err, tail(text))
 	}
-	log := crashsim.EmptyLog(s.data)
+	log := emptyLog(s.data)
 	calls, err := crashsim.ParseFile(s.trace)
 	must(t, err)
 	must(t, log.Add("/", calls))

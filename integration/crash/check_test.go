@@ -12,21 +12,24 @@ import (
 	"strings"
 
 	"github.com/whypfs/whypfs/buckets"
-	"github.com/whypfs/whypfs/kv"
 )
 
 // checkDir opens the stores in dir, as they are after a crash, and says in what
 // they differ from what events allow at that time. It writes to them.
-func checkDir(ctx context.Context, dir string, events []stamped, at int) (err error) {
+func checkDir(ctx context.Context, dir, driver string, events []stamped, at int) (err error) {
 	m := modelAt(events, at)
 	if err := m.err(); err != nil {
 		return fmt.Errorf("an earlier process saw: %w", err)
 	}
-	s, err := openStores(ctx, dir)
+	s, err := openStores(ctx, dir, driver)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		if s != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
 	first, err := s.sound(ctx)
 	if err != nil {
 		return err
@@ -48,7 +51,7 @@ func checkDir(ctx context.Context, dir string, events []stamped, at int) (err er
 	if err := tidy(dir); err != nil {
 		return err
 	}
-	if s, err = openStores(ctx, dir); err != nil {
+	if s, err = openStores(ctx, dir, driver); err != nil {
 		return fmt.Errorf("open again: %w", err)
 	}
 	again, err := s.sound(ctx)
@@ -60,8 +63,8 @@ func checkDir(ctx context.Context, dir string, events []stamped, at int) (err er
 
 // sound reads everything and checks all rows.
 func (s *stores) sound(ctx context.Context) (state, error) {
-	if err := s.kv.(*kv.Bolt).Check(ctx); err != nil {
-		return state{}, fmt.Errorf("bolt: %w", err)
+	if err := s.kv.(interface{ Check(context.Context) error }).Check(ctx); err != nil {
+		return state{}, fmt.Errorf("metadata: %w", err)
 	}
 	if err := s.buckets.Check(ctx); err != nil {
 		return state{}, err

@@ -22,6 +22,7 @@ const faultsEnv = "WHYPFS_CRASH_FAULTS"
 // A fault makes calls of one kind fail. strace counts the calls of each thread,
 // so that one fault may strike several times.
 type fault struct {
+	meta        string // driver of the metadata
 	call, errno string
 	nth         int
 	often       bool // and every third after it
@@ -46,8 +47,10 @@ func faults(all bool) (list []fault) {
 	} {
 		for _, errno := range []string{"EIO", "ENOSPC"} {
 			for n := 1; n <= k.most; n++ {
-				if all || r.IntN(k.most) < 3 {
-					list = append(list, fault{k.call, errno, n, r.IntN(2) == 0})
+				for _, meta := range []string{pebble, bolt} {
+					if all || r.IntN(k.most) < 2 {
+						list = append(list, fault{meta, k.call, errno, n, r.IntN(2) == 0})
+					}
 				}
 			}
 		}
@@ -66,7 +69,7 @@ func TestFaults(t *testing.T) {
 	all := os.Getenv(faultsEnv) != ""
 	t.Run("each", func(t *testing.T) {
 		for _, f := range faults(all) {
-			t.Run(f.String(), func(t *testing.T) {
+			t.Run(f.meta+" "+f.String(), func(t *testing.T) {
 				t.Parallel()
 				hit := f.test(t)
 				mu.Lock()
@@ -96,7 +99,7 @@ func (f fault) test(t *testing.T) (struck map[string]int) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	must(t, os.Mkdir(data, 0o700))
-	p := plan{Dir: data, Seed: uint64(f.nth), Workers: 2, Ops: 10}
+	p := plan{Dir: data, Meta: f.meta, Seed: uint64(f.nth), Workers: 2, Ops: 10}
 	trace := filepath.Join(dir, "trace")
 	out, err := p.command(t, crashsim.Command(t.Context(), trace, []string{"-e", f.String()}, os.Args[0])).CombinedOutput()
 	if err != nil && strings.Contains(string(out), "panic") {
@@ -104,7 +107,7 @@ func (f fault) test(t *testing.T) (struck map[string]int) {
 	}
 	calls, err := crashsim.ParseFile(trace)
 	must(t, err)
-	log := crashsim.EmptyLog(data)
+	log := emptyLog(data)
 	must(t, log.Add("/", calls))
 	struck = map[string]int{}
 	for _, f := range log.Faults() {
@@ -131,14 +134,14 @@ func (f fault) test(t *testing.T) (struck map[string]int) {
 		}
 		err := writeImage(image, scratch)
 		if err == nil {
-			err = checkDir(context.Background(), scratch, events, log.End())
+			err = checkDir(context.Background(), scratch, f.meta, events, log.End())
 		}
 		if err != nil {
 			t.Errorf("after a power cut (%d): %v", i, err)
 			break
 		}
 	}
-	if err := checkDir(t.Context(), data, events, log.End()); err != nil {
+	if err := checkDir(t.Context(), data, f.meta, events, log.End()); err != nil {
 		t.Errorf("opened again: %v", err)
 	}
 	if t.Failed() {

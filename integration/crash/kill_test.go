@@ -90,14 +90,14 @@ func killOnce(t *testing.T, data string, book *book, round uint64) {
 
 	copied := filepath.Join(scratchDir(t), "copy")
 	copyStores(t, data, copied)
-	if err := checkDir(t.Context(), copied, book.all, len(book.all)); err != nil {
+	if err := checkDir(t.Context(), copied, pebble, book.all, len(book.all)); err != nil {
 		t.Errorf("kill %d: %v", round, err)
 		return
 	}
 	// What is there now has to stay.
 	must(t, os.RemoveAll(copied))
 	copyStores(t, data, copied)
-	s, err := openStores(t.Context(), copied)
+	s, err := openStores(t.Context(), copied, pebble)
 	must(t, err)
 	found, err := s.observe(t.Context())
 	must(t, err)
@@ -108,11 +108,9 @@ func killOnce(t *testing.T, data string, book *book, round uint64) {
 // copyStores copies what openStores opens.
 func copyStores(t *testing.T, data, to string) {
 	t.Helper()
-	meta, err := os.ReadFile(filepath.Join(data, "meta.db"))
-	must(t, err)
-	must(t, os.Mkdir(to, 0o700))
-	must(t, os.WriteFile(filepath.Join(to, "meta.db"), meta, 0o600))
-	must(t, os.CopyFS(filepath.Join(to, "blocks"), os.DirFS(filepath.Join(data, "blocks"))))
+	for _, dir := range []string{"meta", "blocks"} {
+		must(t, os.CopyFS(filepath.Join(to, dir), os.DirFS(filepath.Join(data, dir))))
+	}
 }
 
 // startPlain runs the binary as it is.

@@ -23,6 +23,7 @@ var losses = map[string]func(crashsim.Sync) bool{
 	"folder of all":         func(s crashsim.Sync) bool { return s.Path == "." },
 	"pages of database":     func(s crashsim.Sync) bool { return s.Path == "meta.db" && !isMetaPage(s) },
 	"meta page of database": isMetaPage,
+	"log of database":       func(s crashsim.Sync) bool { return isCommit(s) && !isMetaPage(s) },
 }
 
 // TestMissingSyncs takes syncs out of a recording, and expects the check to
@@ -34,8 +35,15 @@ func TestMissingSyncs(t *testing.T) {
 		return
 	}
 	t.Parallel()
-	rec := record(t, t.TempDir(), plan{Seed: 5, Workers: 4, Ops: 20})
+	recs := map[string]*recording{}
+	for _, driver := range []string{pebble, bolt} {
+		recs[driver] = record(t, t.TempDir(), plan{Meta: driver, Seed: 5, Workers: 4, Ops: 20})
+	}
 	for name := range losses {
+		rec := recs[pebble]
+		if strings.HasSuffix(name, "page of database") || strings.HasSuffix(name, "pages of database") {
+			rec = recs[bolt]
+		}
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestMissingSyncs$")
 			cmd.Env = append(os.Environ(), lossEnv+"="+name, replayEnv+"="+rec.dir)

@@ -31,8 +31,16 @@ type answer struct {
 // byte of each answer comes after the sync of the blocks and after the second
 // sync of the commit, and that what was synced by then holds the object.
 func TestAnswersFollowSyncs(t *testing.T) {
-	t.Parallel()
-	s := startTraced(t, crashsim.Traced("read")...)
+	for _, driver := range []string{pebble, bolt} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			testAnswersFollowSyncs(t, driver)
+		})
+	}
+}
+
+func testAnswersFollowSyncs(t *testing.T, driver string) {
+	s := startTraced(t, driver, crashsim.Traced("read")...)
 	answers := use(t, s.client(t))
 	log := s.end(t, syscall.SIGTERM)
 	scratch := scratchDir(t)
@@ -40,7 +48,7 @@ func TestAnswersFollowSyncs(t *testing.T) {
 		var errs []error
 		for i, a := range answers {
 			dir := filepath.Join(scratch, fmt.Sprintf("%d-%d", len(log.Syncs()), i))
-			if err := a.check(t.Context(), log, dir); err != nil {
+			if err := a.check(t.Context(), log, dir, driver); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", a.request, err))
 			}
 		}
@@ -49,7 +57,8 @@ func TestAnswersFollowSyncs(t *testing.T) {
 	if err := check(log); err != nil {
 		t.Error(err)
 	}
-	for name, want := range map[string]int{"segments": 6, "meta page of database": len(answers)} {
+	commit := map[string]string{pebble: "log of database", bolt: "meta page of database"}[driver]
+	for name, want := range map[string]int{"segments": 6, commit: len(answers)} {
 		err := check(log.Without(losses[name]))
 		if err == nil || strings.Count(err.Error(), "before its sync") != want {
 			t.Errorf("without the syncs of the %s: %v, want %d faults", name, err, want)
@@ -115,7 +124,7 @@ func (a answer) times(log *crashsim.Log) (asked, answered int, err error) {
 }
 
 // check says what of the answer's promise did not hold when it began.
-func (a answer) check(ctx context.Context, log *crashsim.Log, dir string) error {
+func (a answer) check(ctx context.Context, log *crashsim.Log, dir, driver string) error {
 	asked, answered, err := a.times(log)
 	if err != nil {
 		return err
@@ -139,23 +148,23 @@ func (a answer) check(ctx context.Context, log *crashsim.Log, dir string) error 
 		}
 	}
 	committed := slices.ContainsFunc(syncs, func(s crashsim.Sync) bool {
-		return isMetaPage(s) && s.Last.Begin > max(asked, synced) && s.End < answered
+		return isCommit(s) && s.Last.Begin > max(asked, synced) && s.End < answered
 	})
 	if !committed {
 		return fmt.Errorf("answered at %d, and no commit after the blocks at %d: before its sync", answered, synced)
 	}
-	return a.held(ctx, log.Certain(answered), dir)
+	return a.held(ctx, log.Certain(answered), dir, driver)
 }
 
 // held says whether an image holds what was promised.
-func (a answer) held(ctx context.Context, image crashsim.Image, dir string) error {
+func (a answer) held(ctx context.Context, image crashsim.Image, dir, driver string) error {
 	if a.key == "" {
 		return nil
 	}
 	if err := writeImage(image, dir); err != nil {
 		return err
 	}
-	s, err := openStores(ctx, dir)
+	s, err := openStores(ctx, dir, driver)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	gocid "github.com/ipfs/go-cid"
 
@@ -32,6 +33,12 @@ const (
 // segmentSize makes segments seal, and be joined and removed, all the time.
 const segmentSize = 48 << 10
 
+// Drivers of the metadata. Both keep the promise.
+const (
+	pebble = "pebble"
+	bolt   = "bolt"
+)
+
 // stores are opened as the product does it.
 type stores struct {
 	kv      kv.Store
@@ -40,10 +47,15 @@ type stores struct {
 	buckets *buckets.Buckets
 }
 
-func openStores(ctx context.Context, dir string) (*stores, error) {
+func openStores(ctx context.Context, dir, driver string) (*stores, error) {
 	var s stores
 	var err error
-	if s.kv, err = kv.OpenBolt(ctx, filepath.Join(dir, "meta.db"), kv.BoltOptions{}); err != nil {
+	if driver == bolt {
+		s.kv, err = kv.OpenBolt(ctx, filepath.Join(dir, "meta.db"), kv.BoltOptions{})
+	} else {
+		s.kv, err = kv.OpenPebble(ctx, filepath.Join(dir, "meta"), kv.PebbleOptions{})
+	}
+	if err != nil {
 		return nil, err
 	}
 	s.queue = queue.New(s.kv, queue.Options{})
@@ -58,7 +70,13 @@ func openStores(ctx context.Context, dir string) (*stores, error) {
 	return &s, nil
 }
 
-func (s *stores) close() error { return errors.Join(s.node.Close(), s.kv.Close()) }
+// close lets go of the locks on the directories too: a process that another test
+// starts at this moment would hold them until it runs its program.
+func (s *stores) close() error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return errors.Join(s.node.Close(), s.kv.Close())
+}
 
 // A body is named by what it is made of: "seed.size", joined with "+".
 func newBody(seed uint64, size int) string { return fmt.Sprintf("%d.%d", seed, size) }

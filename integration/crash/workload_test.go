@@ -20,6 +20,7 @@ const workloadEnv = "WHYPFS_CRASH_WORKLOAD"
 // A plan is what a workload does.
 type plan struct {
 	Dir     string
+	Meta    string // driver of the metadata
 	Seed    uint64
 	Workers int
 	Ops     int // of each
@@ -48,7 +49,7 @@ func TestMain(m *testing.M) {
 // run does what the plan says on the stores in p.Dir, and prints what it does.
 func (p plan) run(ctx context.Context) error {
 	out := &printer{next: int(p.Seed) * 100_000}
-	s, err := openStores(ctx, p.Dir)
+	s, err := openStores(ctx, p.Dir, p.Meta)
 	if err != nil {
 		return err
 	}

@@ -129,6 +129,7 @@ func (c *cut) names() map[*inode]map[string]*inode {
 	slices.SortStableFunc(all, func(a, b placed) int { return order(a.span, b.span, c.at) })
 	applied := map[int]bool{0: true}
 	stopped := map[key]bool{}
+	ended := map[*inode]bool{} // directories of a journal that was cut off
 	names := map[*inode]map[string]*inode{}
 	for _, p := range all {
 		k := key{p.dir, p.name}
@@ -138,6 +139,10 @@ func (c *cut) names() map[*inode]map[string]*inode {
 			}
 			if !applied[p.after] {
 				stopped[k] = true // it has not got its new name, so it has the old one
+			}
+			if c.log.journal[p.dir.path] {
+				ended[p.dir] = ended[p.dir] || stopped[k]
+				stopped[k] = ended[p.dir]
 			}
 			if stopped[k] {
 				continue

@@ -141,6 +141,24 @@ func TestRename(t *testing.T) {
 	}
 }
 
+// With a journal a name is not there without those given before it.
+func TestInOrder(t *testing.T) {
+	lines := []string{`1 openat(AT_FDCWD, ` + hex("/d") + `, O_RDONLY) = 7`}
+	for _, name := range []string{"a", "b", "c"} {
+		lines = append(lines, `1 openat(AT_FDCWD, `+hex("/d/"+name)+`, O_RDWR|O_CREAT, 0600) = 6`)
+	}
+	log := mustLog(t, lines...)
+	log.InOrder(".")
+	seen := map[string]bool{}
+	for seed := range uint64(300) {
+		seen[show(log.Crash(100, rand.New(rand.NewPCG(seed, 1))))] = true
+	}
+	want := []string{"", `a=""`, `a="" b=""`, `a="" b="" c=""`}
+	if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, want) {
+		t.Errorf("states %q, want %q", got, want)
+	}
+}
+
 // A sync counts for what had ended when it began, and not if it failed.
 func TestSyncs(t *testing.T) {
 	head := []string{

@@ -22,7 +22,7 @@
 // of the later writes to it, and the file has any of its later sizes: so writes
 // are torn, reordered and dropped, and a file may be longer than its data, with
 // zeros. Of a directory each name has any of its later meanings, except that
-// what is renamed is never without a name. A write that was under way counts
+// what is renamed is never without a name; see also Log.InOrder. A write that was under way counts
 // like one that ended. Nothing of what began after the cut is there.
 //
 // Times are places in the trace. Calls of threads overlap: strace prints the

@@ -11,15 +11,16 @@ import (
 
 // A Log is what processes did to one directory, one after the other.
 type Log struct {
-	root   string
-	top    *inode
-	nodes  []*inode
-	marks  []Mark
-	faults []Fault
-	muted  map[*syncOp]bool // syncs that count for nothing
-	safe   map[*inode]*certainty
-	named  int // the last id of a nameOp
-	end    int // the place after everything
+	root    string
+	top     *inode
+	nodes   []*inode
+	marks   []Mark
+	faults  []Fault
+	journal map[string]bool  // directories whose names change in order
+	muted   map[*syncOp]bool // syncs that count for nothing
+	safe    map[*inode]*certainty
+	named   int // the last id of a nameOp
+	end     int // the place after everything
 }
 
 // A Mark is what was written to, or read from, something outside the directory:
@@ -82,6 +83,16 @@ type nameOp struct {
 type syncOp struct {
 	span
 	failed bool
+}
+
+// InOrder says that names in the directory at path, and of those below it, come
+// to the disk in the order in which they were changed, as a journal has it. Some
+// software counts on that.
+func (l *Log) InOrder(path string) {
+	if l.journal == nil {
+		l.journal = map[string]bool{}
+	}
+	l.journal[path] = true
 }
 
 // EmptyLog is the log of a directory that is empty and durable. root is its
