@@ -83,7 +83,7 @@ func besideSweep(b *testing.B, op string) {
 	}
 	idle, cancel := context.WithTimeout(b.Context(), 4*time.Second)
 	defer cancel()
-	alone := rate(idle, work)
+	alone := perSecond(idle, work)
 
 	sweeping, swept := context.WithCancel(b.Context())
 	var res SweepResult
@@ -97,7 +97,7 @@ func besideSweep(b *testing.B, op string) {
 		}
 		took = time.Since(start)
 	}()
-	beside := rate(sweeping, work)
+	beside := perSecond(sweeping, work)
 	b.ReportMetric(alone, "alone-MiB/s")
 	b.ReportMetric(beside, "beside-MiB/s")
 	b.ReportMetric(100*beside/alone, "%-of-alone")
@@ -105,8 +105,8 @@ func besideSweep(b *testing.B, op string) {
 	b.ReportMetric(took.Seconds(), "sweep-s")
 }
 
-// rate is how many times a second 4 workers do something until ctx ends.
-func rate(ctx context.Context, work func(i int)) float64 {
+// perSecond is how many times a second 4 workers do something until ctx ends.
+func perSecond(ctx context.Context, work func(i int)) float64 {
 	var done atomic.Int64
 	var workers sync.WaitGroup
 	start := time.Now()
