@@ -147,7 +147,7 @@ func (b *Buckets) publishedRoots(ctx context.Context) iter.Seq2[cid.Cid, error] 
 			var roots []cid.Cid
 			var next []byte
 			err := b.view(ctx, func(tx kv.Tx) (err error) {
-				roots, next, err = publishedAfter(tx, after)
+				roots, err = publishedAfter(tx, after, &next)
 				if err == nil && next == nil {
 					var trees []cid.Cid
 					trees, err = shownTrees(tx)
@@ -172,37 +172,50 @@ func (b *Buckets) publishedRoots(ctx context.Context) iter.Seq2[cid.Cid, error] 
 	}
 }
 
-// publishedAfter reads the contents after a key, and returns the key of the
-// last one, nil at the end.
-func publishedAfter(tx kv.Tx, after []byte) (roots []cid.Cid, last []byte, err error) {
-	from, to := kv.Range(tabContent)
-	if after != nil {
-		from = append(append([]byte{}, after...), 0)
-	}
+// publishedAfter reads the roots of the published contents of one batch.
+func publishedAfter(tx kv.Tx, after []byte, last *[]byte) (roots []cid.Cid, err error) {
 	publish := map[string]bool{} // of buckets seen
-	read := 0
-	for row, err := range tx.Scan(from, to) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if read++; read > rootBatch {
-			return roots, last, nil
-		}
-		last = append(last[:0], row.Key...)
-		c, err := decodeContent(row.Value)
-		if err != nil {
-			return nil, nil, err
-		}
+	err = contentsAfter(tx, after, last, func(c Content) error {
 		if _, seen := publish[c.Bucket]; !seen {
 			bucket, err := bucketRow(tx, c.Bucket)
 			if err != nil && !errors.Is(err, ErrNoBucket) {
-				return nil, nil, err
+				return err
 			}
 			publish[c.Bucket] = err == nil && bucket.Policy.Publish
 		}
 		if !c.Deleted && publish[c.Bucket] {
 			roots = append(roots, c.CID)
 		}
+		return nil
+	})
+	return roots, err
+}
+
+// contentsAfter calls fn for a batch of contents, those after a key, and sets
+// last to the key of the last one; nil if there are no more.
+func contentsAfter(tx kv.Tx, after []byte, last *[]byte, fn func(Content) error) error {
+	from, to := kv.Range(tabContent)
+	if after != nil {
+		from = append(append([]byte{}, after...), 0)
 	}
-	return roots, nil, nil
+	*last = nil
+	read := 0
+	for row, err := range tx.Scan(from, to) {
+		if err != nil {
+			return err
+		}
+		if read++; read > rootBatch {
+			return nil
+		}
+		c, err := decodeContent(row.Value)
+		if err != nil {
+			return err
+		}
+		if err := fn(c); err != nil {
+			return err
+		}
+		*last = append([]byte(nil), row.Key...)
+	}
+	*last = nil
+	return nil
 }

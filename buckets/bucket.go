@@ -31,6 +31,7 @@ type Bucket struct {
 	Global  bool
 	Created time.Time
 	Policy  Policy
+	Flip    Flip `json:",omitempty"` // how far a change of Policy.Publish is carried out; "": all of it
 
 	Versioning Versioning        `json:",omitempty"` // "": never set
 	Lock       *ObjectLock       `json:",omitempty"` // nil: object lock is not enabled
@@ -197,7 +198,10 @@ func anyUpload(tx kv.Tx, bucket string) (u MultipartUpload, found bool, err erro
 	return u, false, nil
 }
 
-// SetPolicy changes a bucket's policy. Publish can change only while the bucket has no objects.
+// SetPolicy changes a bucket's policy. When Publish changes it returns once
+// everything the bucket has is public, or once nothing of it is; what public
+// buckets have too is public again soon after. If it fails on the way, a job
+// goes on.
 // change may be called more than once, so it only sets fields.
 func (b *Buckets) SetPolicy(ctx context.Context, name string, change func(*Policy)) (Bucket, error) {
 	bucket, err := b.Bucket(ctx, name)
@@ -211,19 +215,16 @@ func (b *Buckets) SetPolicy(ctx context.Context, name string, change func(*Polic
 			return err
 		}
 		if bucket.Policy.Publish != publish {
-			empty, err := isEmpty(tx, bucket.UUID)
-			if err != nil {
-				return err
-			}
-			if !empty {
-				return fmt.Errorf("%w: publish can change only while the bucket is empty", ErrPolicy)
-			}
-			if err := b.treeFollows(tx, *bucket); err != nil {
+			if err := b.flip(tx, bucket); err != nil {
 				return err
 			}
 		}
 		return b.recheckZone(tx, bucket.UUID)
 	})
+	if err == nil && bucket.Flip != "" {
+		// The change stands, and its job goes on with it, whatever becomes of this.
+		err = b.visible(ctx, bucket.UUID)
+	}
 	if err != nil {
 		return Bucket{}, fmt.Errorf("set policy of %q: %w", name, err)
 	}

@@ -24,6 +24,7 @@ type rareBucket struct {
 	Lock      *ObjectLock       `json:",omitempty"`
 	Grants    []acl.Grant       `json:",omitzero"`
 	Documents map[string]uint64 `json:",omitempty"`
+	Flip      Flip              `json:",omitempty"`
 }
 
 func putBucket(tx kv.Tx, bucket Bucket) error {
@@ -31,8 +32,8 @@ func putBucket(tx kv.Tx, bucket Bucket) error {
 }
 
 func encodeBucket(b Bucket) []byte {
-	rare := rareBucket{b.Lock, b.Grants, b.Documents}
-	hasRare := rare.Lock != nil || rare.Grants != nil || len(rare.Documents) > 0
+	rare := rareBucket{b.Lock, b.Grants, b.Documents, b.Flip}
+	hasRare := rare.Lock != nil || rare.Grants != nil || len(rare.Documents) > 0 || rare.Flip != ""
 	w := rowcode.NewWriter(compact)
 	w.Uint(bit(bucketGlobal, b.Global) | bit(bucketPublish, b.Policy.Publish) | bit(bucketArchive, b.Policy.Archive) | bit(bucketRare, hasRare) | bit(bucketTree, b.Tree))
 	w.String(b.UUID)
@@ -75,7 +76,7 @@ func decodeBucket(value []byte) (b Bucket, err error) {
 	if bits&bucketRare != 0 {
 		var rare rareBucket
 		err = decode([]byte(r.String()), &rare)
-		b.Lock, b.Grants, b.Documents = rare.Lock, rare.Grants, rare.Documents
+		b.Lock, b.Grants, b.Documents, b.Flip = rare.Lock, rare.Grants, rare.Documents, rare.Flip
 	}
 	if r.Err() != nil {
 		err = r.Err()

@@ -61,6 +61,10 @@ type Buckets struct {
 	trees    flights      // by bucket
 	hiding   sync.RWMutex // held for writing while a tree is made private
 
+	writes     *writes
+	publishing sync.RWMutex  // held for reading by who reads the rows and then publishes
+	flipping   chan struct{} // full while a step of a flip runs
+
 	treeChunk int           // how many touched keys are worked on at a time
 	treeDelay time.Duration // after a change its bucket's tree is brought up to date
 	gather    time.Duration
@@ -91,6 +95,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 
 		pinOptions: opt.Pins.withDefaults(),
 	}
+	b.writes, b.flipping = newWrites(), make(chan struct{}, 1)
 	if opt.Announce {
 		b.announcer = newAnnouncer()
 	}

@@ -100,13 +100,15 @@ func (c CompletedPart) names(p Part) bool {
 }
 
 // join builds the object from its parts and puts it in the place of the upload.
-func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, list []Part, asked string, cond Conditions) (Object, error) {
+func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, list []Part, asked string, cond Conditions) (o Object, err error) {
+	ctx, end := b.writes.begin(ctx, bucket)
+	defer func() { err = reason(ctx, err); end() }()
 	if err := b.precheck(ctx, bucket, u.Key, u.Attributes, cond); err != nil {
 		return Object{}, err
 	}
 	lease := b.node.Lease()
 	defer lease.Release()
-	o, err := b.assemble(ctx, bucket, u, list)
+	o, err = b.assemble(ctx, bucket, u, list)
 	if err != nil {
 		return Object{}, err
 	}

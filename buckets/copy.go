@@ -81,5 +81,10 @@ func (b *Buckets) publishFrom(ctx context.Context, src Object, bucket Bucket) er
 	if err != nil || from.Policy.Publish {
 		return err
 	}
+	b.publishing.RLock()
+	defer b.publishing.RUnlock()
+	if err := b.stillAs(ctx, bucket); err != nil {
+		return err
+	}
 	return b.node.Publish(ctx, src.CID)
 }

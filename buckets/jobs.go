@@ -14,11 +14,12 @@ import (
 
 // Kinds of jobs, and what their ids name.
 const (
-	jobAssign = "assign" // bucket uuid: contents without a zone get one
-	jobSeal   = "seal"   // zone id: an open zone is closed when it is due
-	jobZone   = "zone"   // zone id: a sealed zone is packed, dealt and watched
-	jobGC     = "gc"     // singleton
-	jobSweep  = "sweep"  // singleton
+	jobAssign  = "assign"  // bucket uuid: contents without a zone get one
+	jobSeal    = "seal"    // zone id: an open zone is closed when it is due
+	jobZone    = "zone"    // zone id: a sealed zone is packed, dealt and watched
+	jobGC      = "gc"      // singleton
+	jobSweep   = "sweep"   // singleton
+	jobPublish = "publish" // bucket uuid: it was made public or private
 
 	jobLifecycle = "lifecycle" // bucket uuid: its lifecycle rules are applied
 	jobNotify    = "notify"    // webhook: events are delivered
@@ -37,6 +38,7 @@ func (b *Buckets) handleJobs() {
 	b.queue.Handle(jobAssign, 4, b.assign)
 	b.queue.Handle(jobSeal, 2, b.sealIfDue)
 	b.queue.Handle(jobZone, 2, b.advance)
+	b.queue.Handle(jobPublish, 1, b.carryOut)
 	b.queue.Handle(jobLifecycle, 2, b.applyLifecycle)
 	b.queue.Handle(jobRestore, 4, b.restoreCold)
 	b.queue.Handle(jobRelease, 4, b.release)

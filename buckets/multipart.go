@@ -91,12 +91,17 @@ func (b *Buckets) Upload(ctx context.Context, bucket Bucket, key, id string) (Mu
 }
 
 // PutPart stores a part (1..10000), replacing one with its number.
-func (b *Buckets) PutPart(ctx context.Context, bucket Bucket, key, id string, number int, up Upload) (Part, error) {
+func (b *Buckets) PutPart(ctx context.Context, bucket Bucket, key, id string, number int, up Upload) (p Part, err error) {
+	ctx, end := b.writes.begin(ctx, bucket)
+	defer func() { err = reason(ctx, err); end() }()
 	if number < 1 || number > maxParts {
 		return Part{}, fmt.Errorf("part %d: %w", number, ErrInvalidPart)
 	}
 	if _, err := b.Upload(ctx, bucket, key, id); err != nil {
 		return Part{}, err
+	}
+	if err := b.stillAs(ctx, bucket); err != nil {
+		return Part{}, fmt.Errorf("part %d of upload %s: %w", number, id, err)
 	}
 	lease := b.node.Lease()
 	defer lease.Release()
@@ -105,7 +110,7 @@ func (b *Buckets) PutPart(ctx context.Context, bucket Bucket, key, id string, nu
 	if err != nil {
 		return Part{}, err
 	}
-	p := Part{
+	p = Part{
 		Number: number, Size: file.Size, ETag: hex.EncodeToString(sum), CID: file.Root,
 		Modified: time.Now().UTC().Truncate(time.Millisecond), Checksums: attr.Checksums,
 	}

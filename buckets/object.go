@@ -117,7 +117,9 @@ func (b *Buckets) Add(ctx context.Context, bucket Bucket, name string, owner uin
 }
 
 // put stores a body under key, or, if that is empty, under a key made of the content's id.
-func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owner uint64, up Upload, attr Attributes, cond Conditions) (Object, error) {
+func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owner uint64, up Upload, attr Attributes, cond Conditions) (o Object, err error) {
+	ctx, end := b.writes.begin(ctx, bucket)
+	defer func() { err = reason(ctx, err); end() }()
 	if err := b.precheck(ctx, bucket, key, attr, cond); err != nil {
 		return Object{}, err
 	}
@@ -132,7 +134,7 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 			return Object{}, ErrKey
 		}
 	}
-	o := Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: dag.Root, Size: dag.Size, ETag: attr.etag(sum), Joined: attr.CAR, Attributes: attr}
+	o = Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: dag.Root, Size: dag.Size, ETag: attr.etag(sum), Joined: attr.CAR, Attributes: attr}
 	event := EventPut
 	if up.Form {
 		event = EventPost
@@ -150,6 +152,9 @@ func (b *Buckets) precheck(ctx context.Context, bucket Bucket, key string, attr 
 		now, err := bucketRow(tx, bucket.UUID)
 		if err == nil {
 			err = now.mayLock(attr)
+		}
+		if err == nil && now.Policy.Publish != bucket.Policy.Publish {
+			err = ErrPublishChanged
 		}
 		if err != nil {
 			return err

@@ -116,18 +116,22 @@ func (b *Buckets) restore(ctx context.Context, root cid.Cid) error {
 }
 
 // restored publishes a root whose blocks are back, if it is to be, and
-// references it. They may have come out of a private bucket's piece.
+// references it. They come back as private ones, however they were packed.
 func (b *Buckets) restored(ctx context.Context, root cid.Cid) error {
-	published, err := b.Published(ctx, root)
-	if err != nil {
+	if err := b.publishRestored(ctx, root); err != nil {
 		return err
 	}
-	if published {
-		if err := b.node.Publish(ctx, root); err != nil {
-			return err
-		}
-	}
 	return b.markLocal(ctx, root)
+}
+
+func (b *Buckets) publishRestored(ctx context.Context, root cid.Cid) error {
+	b.publishing.RLock()
+	defer b.publishing.RUnlock()
+	published, err := b.Published(ctx, root)
+	if err != nil || !published {
+		return err
+	}
+	return b.node.Publish(ctx, root)
 }
 
 // sources returns the contents with this root that a piece holds.

@@ -232,8 +232,14 @@ func (t *pinTry) run(ctx context.Context) error {
 			own = true
 		}
 	}
+	ctx, end := t.b.writes.begin(ctx, bucket)
+	defer end()
+	if err := t.b.stillAs(ctx, bucket); err != nil {
+		return err
+	}
 	opt := t.options(bucket, own)
 	state, err := t.b.node.FetchDAG(ctx, t.pin.CID, opt)
+	err = reason(ctx, err)
 	t.note(state)
 	if err != nil {
 		return err

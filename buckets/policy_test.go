@@ -21,8 +21,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// TestPublishChangesDuringUpload: an empty bucket may be made private, or
-// public, while its first object is on the way. The object is not taken: its
+// TestPublishChangesDuringUpload: a bucket may be made private, or
+// public, while an object is on the way. The object is not taken: its
 // blocks are stored as the bucket was. The client's next try is.
 func TestPublishChangesDuringUpload(t *testing.T) {
 	for _, publish := range []bool{true, false} {
@@ -30,12 +30,18 @@ func TestPublishChangesDuringUpload(t *testing.T) {
 		ctx := t.Context()
 		b := f.bucket("one")
 		src := f.put(f.bucket("two"), "src", "copied body")
+		changed := make(chan error, 1)
 		change := func() {
-			_, err := f.SetPolicy(ctx, "one", func(p *buckets.Policy) { p.Publish = !publish })
-			wantErr(t, "SetPolicy", err, nil)
+			// It waits for uploads that began before; they see the change at once.
+			go func() {
+				_, err := f.SetPolicy(ctx, "one", func(p *buckets.Policy) { p.Publish = !publish })
+				changed <- err
+			}()
+			f.await("the change", func() bool { return f.named("one").Policy.Publish != publish })
 		}
 		_, err := f.Put(ctx, b, "key", 7, atEnd("body", change), buckets.Attributes{}, buckets.Conditions{})
 		wantErr(t, "Put", err, buckets.ErrPublishChanged)
+		wantErr(t, "SetPolicy", <-changed, nil)
 		_, err = f.Copy(ctx, src, b, "copy", 7, buckets.Attributes{}, buckets.Conditions{})
 		wantErr(t, "Copy", err, buckets.ErrPublishChanged)
 		for _, key := range []string{"key", "copy"} {

@@ -22,7 +22,7 @@ type PackRequest struct {
 	Bucket      string
 	Replication int
 	MaxPiece    int64 // bytes, padded; 0 means 32 GiB
-	Private     bool  // nothing of the pieces is published; restored blocks stay private
+	Private     bool  // the bucket was private when they were packed: providers are not to announce them
 	Members     []Member
 }
 

@@ -229,7 +229,8 @@ func (r *restorer) put(ctx context.Context) error {
 	if len(r.ready) == 0 {
 		return nil
 	}
-	if err := r.d.node.PutBlocks(ctx, r.ready, r.pieces[0].Private); err != nil {
+	// Who asked knows whether any of it is public now; packed it was earlier.
+	if err := r.d.node.PutBlocks(ctx, r.ready, true); err != nil {
 		return fmt.Errorf("%w: %w", errLocal, err)
 	}
 	r.d.met.restoredBytes.Add(float64(r.size))

@@ -228,6 +228,17 @@ func TestKuboBitswap(t *testing.T) {
 			t.Errorf("kubo got %d bytes of a private object", len(got))
 		}
 	}
+	// What was public until now, and what is again.
+	late := blob(2<<20 + 7)
+	c := s.put("public", "late", late)
+	s.run("bucket", "policy", "public", "--publish=false")
+	if got, err := k.try(2*time.Second, "cat", "/ipfs/"+c); err == nil {
+		t.Errorf("kubo got %d bytes of an object that was made private", len(got))
+	}
+	s.run("bucket", "policy", "public", "--publish")
+	if got := k.run("cat", "/ipfs/"+c); !bytes.Equal(got, late) {
+		t.Errorf("ipfs cat of what is public again brought %d bytes, want %d", len(got), len(late))
+	}
 	if out := s.run("peer", "ls"); !strings.Contains(out, strings.TrimSpace(string(k.run("id", "-f", "<id>")))) {
 		t.Errorf("whypfs peer ls = %s", out)
 	}

@@ -8,8 +8,7 @@
 // pebble. The directory remembers which. A block is public or
 // private. Bitswap and the gateway get a view of the store that holds public
 // blocks only; Block, OpenFile and Walk see all. Storing a private block again
-// as public, or Publish, makes it public; a verdict
-// of its own can hide it again (package blocks).
+// as public, or Publish, makes it public; Hide makes it private again.
 //
 // # Files
 //

@@ -65,7 +65,7 @@ func (c *cli) policyCommand() *cobra.Command {
 	fs.DurationVar(&maxAge, "max-age", 0, "age at which a zone is sealed")
 	fs.IntVar(&replication, "replication", 0, "deals per piece, each with a provider of its own")
 	fs.Var(&maxPiece, "max-piece", "largest piece, padded; a power of two")
-	fs.BoolVar(&publish, "publish", true, "publish the contents over IPFS; can change only while the bucket is empty")
+	fs.BoolVar(&publish, "publish", true, "publish the contents over IPFS; returns when all of them are served, or none")
 	fs.BoolVar(&archive, "archive", false, "S3 readers of an object kept on Filecoin alone have to restore it first; else a read brings it back")
 	cmd.RunE = c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
 		b, err := a.buckets.Bucket(ctx, args[0])
