@@ -56,7 +56,7 @@ func serve(t *testing.T, opt s3.Options, under buckets.Options) *api {
 	t.Cleanup(func() { store.Close() })
 	box, err := seal.Open(filepath.Join(dir, "key"))
 	must(t, err)
-	n, err := node.Open(ctx, node.Config{Dir: dir})
+	n, err := node.Open(ctx, node.Config{Dir: dir, BlockCache: 1}) // what is damaged on the disk is not served from memory
 	must(t, err)
 	t.Cleanup(func() { n.Close() })
 	a := &api{t: t, dir: dir, accounts: accounts.New(store, box), region: "us-east-1"}
