@@ -30,7 +30,11 @@ func TestFaultsAnswered(t *testing.T) {
 	} {
 		t.Run(tt.meta+" "+tt.inject, func(t *testing.T) {
 			t.Parallel()
-			s := startTraced(t, tt.meta, "-e", "inject="+tt.inject)
+			s, err := tryTraced(t, tt.meta, "-e", "inject="+tt.inject)
+			for tries := 0; err != nil && tries < 20; tries++ {
+				s, err = tryTraced(t, tt.meta, "-e", "inject="+tt.inject) // the fault came too soon
+			}
+			must(t, err)
 			c := remote{s.client(t)}
 			out := &book{}
 			codes := putMany(t, c, out, s)

@@ -51,6 +51,14 @@ type tracedServer struct {
 // startTraced runs `whypfs up`, with more options of strace.
 func startTraced(t *testing.T, driver string, more ...string) *tracedServer {
 	t.Helper()
+	s, err := tryTraced(t, driver, more...)
+	must(t, err)
+	return s
+}
+
+// tryTraced is startTraced for a process that a fault may strike before it is ready.
+func tryTraced(t *testing.T, driver string, more ...string) (*tracedServer, error) {
+	t.Helper()
 	binary, err := buildBinary()
 	must(t, err)
 	dir := t.TempDir()
@@ -80,13 +88,13 @@ func startTraced(t *testing.T, driver string, more ...string) *tracedServer {
 					for lines.Scan() {
 					}
 				}()
-				return s
+				return s, nil
 			}
 		}
 	}
-	text, _ := os.ReadFile(s.log.Name())
-	t.Fatalf("whypfs up was not ready: %s", tail(text))
-	return nil
+	s.cmd.Wait()
+	text, err := os.ReadFile(s.log.Name())
+	return nil, errors.Join(fmt.Errorf("whypfs up was not ready: %s", tail(text)), err)
 }
 
 // signal sends a signal to the process under strace.
