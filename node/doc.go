@@ -16,8 +16,9 @@
 // SHA2-256, raw leaves of 1 MiB, balanced, at most 1024 links in a node. So the
 // same bytes have one CID here, in kubo and in any other importer of the
 // profile. Concat makes one file of several without touching their leaves.
-// OpenFile reads these and any other valid UnixFS file, and checks every block,
-// so it returns the bytes that the CID names or an error.
+// OpenFile reads these and any other valid UnixFS file, and returns the bytes
+// that were stored for the CID or an error: nodes and small leaves are checked
+// against their CIDs, large leaves against the checksums they were stored with.
 //
 // ImportCAR stores the DAG that a CAR holds, a file or any other whose codecs
 // it can follow: dag-pb, dag-cbor and dag-json, with leaves that are raw, cbor
