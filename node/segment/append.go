@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxDirty bounds what one batch leaves unsynced: a large upload shares its
-	// segment with small ones, whose sync writes its bytes too.
+	// maxDirty bounds what one batch leaves in the page cache: a large upload shares
+	// its segment with small ones, whose sync writes its bytes too.
 	maxDirty = 32 << 20
 	// askEvery is how many bytes are written between questions for free space.
 	askEvery = 16 << 20

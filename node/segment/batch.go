@@ -235,7 +235,9 @@ func (b *Batch) await(g *segment, end, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ends[g] = max(b.ends[g], end)
-	b.dirty += n
+	if !g.past {
+		b.dirty += n
+	}
 	b.written += n
 	return b.dirty >= maxDirty
 }

@@ -42,6 +42,12 @@ type pastReader interface {
 	readPast(p []byte, off int64) (n int, past bool, err error)
 }
 
+// writesPast says whether what is large goes past the page cache when it is written.
+func writesPast(f file) bool {
+	o, ok := f.(*osFile)
+	return ok && o.direct != nil
+}
+
 // osFiles is a directory of the operating system. os.Root keeps every name inside it.
 type osFiles struct {
 	dir  string

@@ -12,6 +12,7 @@ type segment struct {
 	id    uint32
 	file  data
 	files files
+	past  bool // large writes do not stay in the page cache
 
 	// Store.appendMu guards these.
 	tail        *tail // file, while it is written
@@ -126,7 +127,7 @@ func create(d files, id uint32) (*segment, error) {
 		return nil, errors.Join(err, t.Close(), d.remove(dataName(id)))
 	}
 	s := newSegment(id, d, t)
-	s.tail, s.mem = t, newMemIndex(nil)
+	s.tail, s.mem, s.past = t, newMemIndex(nil), writesPast(f)
 	s.check.end = int64(len(header))
 	s.written, s.synced = int64(len(header)), int64(len(header))
 	return s, nil
