@@ -35,7 +35,7 @@ type PebbleOptions struct {
 	// Reserve is how much of the disk is left alone, for what the store has to
 	// write on its own behalf: an Update that would take from it is ErrFull. One
 	// that removes more rows than it writes may use three quarters of it.
-	// Default 64 MiB.
+	// Default 64 MiB, or a sixteenth of a disk of less than 1 GiB.
 	Reserve int64
 	Log     *slog.Logger          // nil discards
 	Metrics prometheus.Registerer // nil keeps none
@@ -101,12 +101,12 @@ func (p *Pebble) open(opt PebbleOptions) (err error) {
 			return err
 		}
 	}
-	p.room = newRoom(opt.Reserve, func() (int64, error) {
+	p.room = newRoom(opt.Reserve, func() (free, total int64, err error) {
 		u, err := fs.GetDiskUsage(p.dir)
 		if errors.Is(err, vfs.ErrUnsupported) {
-			return math.MaxInt64, nil
+			return math.MaxInt64, 0, nil
 		}
-		return int64(u.AvailBytes), err
+		return int64(u.AvailBytes), int64(u.TotalBytes), err
 	})
 	defer func() {
 		err = errors.Join(err, caught(recover()))

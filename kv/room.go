@@ -1,12 +1,16 @@
 package kv
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
 
 const (
+	// Of a small disk the reserve is a part: blocks, which leave twice as much
+	// alone, must meet their end of it first, or nothing could be deleted.
 	defaultReserve = 64 << 20
+	reservePart    = 16
 	// roomAge is how old the last look at the disk may be.
 	roomAge = 50 * time.Millisecond
 )
@@ -14,29 +18,27 @@ const (
 // room says no to an update before the disk does: a log that has met a full
 // disk cannot be written to any more. It is used by one update at a time.
 type room struct {
-	reserve int64
-	look    func() (free int64, err error)
+	reserve int64 // 0: the default
+	look    func() (free, total int64, err error)
+	total   int64
 	free    int64
 	at      time.Time
 }
 
-func newRoom(reserve int64, look func() (int64, error)) room {
-	if reserve == 0 {
-		reserve = defaultReserve
-	}
+func newRoom(reserve int64, look func() (free, total int64, err error)) room {
 	return room{reserve: reserve, look: look}
 }
 
 // check is ErrFull if there is no room for what a transaction has written.
 func (r *room) check(o *overlay) error {
 	if now := time.Now(); now.Sub(r.at) >= roomAge {
-		free, err := r.look()
+		free, total, err := r.look()
 		if err != nil {
 			return fmt.Errorf("room on the disk: %w", err)
 		}
-		r.free, r.at = free, now
+		r.free, r.total, r.at = free, total, now
 	}
-	reserve := r.reserve
+	reserve := cmp.Or(r.reserve, min(defaultReserve, r.total/reservePart))
 	if o.removes() {
 		reserve /= 4
 	}

@@ -19,8 +19,8 @@ const (
 	askEvery = 16 << 20
 	// Metadata shares the disk with blocks and must still be able to change,
 	// or nothing could be deleted: blocks leave maxReserve, or 1/reservePart of a small disk.
-	maxReserve  = 64 << 20
-	reservePart = 64
+	maxReserve  = 128 << 20
+	reservePart = 8
 )
 
 // A record is what is appended to a segment at once: a block with its mark, or a
