@@ -51,7 +51,7 @@ func (m *Hash) begin(n int) {
 	}
 	m.large = true
 	if large.Add(1) >= fewBodies {
-		m.lane = server().NewHash()
+		m.lane = takeLane()
 		m.Hash = m.lane
 	}
 }
@@ -63,7 +63,34 @@ func (m *Hash) Close() {
 		m.large = false
 	}
 	if m.lane != nil {
-		m.lane.Close()
-		m.lane = nil
+		giveLane(m.lane)
+		m.lane, m.Hash = nil, nil
 	}
+}
+
+// Lanes are used again: the server never forgets one, closed or not, and looks
+// at all it ever gave out with each piece.
+var (
+	idleMu sync.Mutex
+	idle   []md5simd.Hasher
+)
+
+func takeLane() md5simd.Hasher {
+	idleMu.Lock()
+	defer idleMu.Unlock()
+	n := len(idle)
+	if n == 0 {
+		return server().NewHash()
+	}
+	l := idle[n-1]
+	idle = idle[:n-1]
+	return l
+}
+
+func giveLane(l md5simd.Hasher) {
+	l.Sum(nil) // takes from the server what a body that broke off has left there
+	l.Reset()
+	idleMu.Lock()
+	defer idleMu.Unlock()
+	idle = append(idle, l)
 }
