@@ -51,6 +51,7 @@ type Pebble struct {
 	metrics storeMetrics
 	room    room
 	turn    chan struct{} // holds one element while an update runs
+	stuck   bool          // a commit panicked; guarded by turn
 	wake    chan struct{} // has one element if there is a round to finish
 	stopped chan struct{} // closed when publish has ended
 
@@ -242,6 +243,9 @@ func (p *Pebble) Close() error {
 	p.views.Wait()
 	p.current.release()
 	p.metrics.unregister()
+	if p.stuck {
+		return nil // why was told; the database cannot be closed, so its lock stays too
+	}
 	err := p.closeDB()
 	if p.lock != nil {
 		err = errors.Join(err, p.lock.Release())

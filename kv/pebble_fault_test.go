@@ -219,3 +219,39 @@ func TestPebbleInUse(t *testing.T) {
 	}
 	openPebble(t, dir, kv.PebbleOptions{Metrics: reg})
 }
+
+// TestPebbleFaultUnderLoad fails the log while it has more to write than a
+// block of it: everyone gets an error, nobody hangs, and Close returns.
+func TestPebbleFaultUnderLoad(t *testing.T) {
+	for name, kind := range map[string]errorfs.OpKind{
+		"write": errorfs.OpFileWrite, "sync": errorfs.OpFileSyncData,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				fault := &faultyLog{kind: kind}
+				s, err := kv.OpenPebble(t.Context(), "meta", kv.PebbleOptions{}.On(errorfs.Wrap(vfs.NewCrashableMem(), fault)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				fault.on.Store(true)
+				var wg sync.WaitGroup
+				for w := range 16 {
+					wg.Go(func() {
+						for i := range 3 {
+							err := s.Update(t.Context(), func(tx kv.Tx) error {
+								return tx.Put(kv.Key("a", uint64(w), uint64(i)), make([]byte, 12000))
+							})
+							if !errors.Is(err, syscall.EIO) && !errors.Is(err, kv.ErrBroken) {
+								t.Errorf("Update = %v", err)
+							}
+						}
+					})
+				}
+				wg.Wait()
+				if err := s.Close(); err != nil {
+					t.Errorf("Close = %v", err)
+				}
+			}
+		})
+	}
+}

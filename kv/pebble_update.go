@@ -87,7 +87,17 @@ func (t *pebbleTx) run(fn func(Tx) error) error {
 // apply writes a transaction to the log and makes it visible to the next one.
 // It does not wait for the log.
 func (p *Pebble) apply(o *overlay) (b *pebble.Batch, err error) {
-	defer func() { err = errors.Join(err, caught(recover())) }()
+	defer func() {
+		if v := recover(); v != nil {
+			// It holds its locks for ever now: a second commit would hang, and so
+			// would closing. Nothing further up may take this for one request's trouble.
+			p.stuck = true
+			b, err = nil, fmt.Errorf("commit: %v", v)
+			if e, ok := v.(error); ok {
+				err = e
+			}
+		}
+	}()
 	b = p.db.NewBatchWithSize(o.bytes + 16*len(o.rows) + 64)
 	for _, w := range o.rows {
 		if w.value == nil {
