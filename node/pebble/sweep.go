@@ -145,7 +145,7 @@ func (s *Store) drop(ctx context.Context, mh string, epoch uint64) (removed bool
 		err = w.Delete(ctx, pieceKey(mh, i))
 	}
 	if err == nil {
-		err = w.Commit(ctx)
+		err = commit(ctx, w)
 	}
 	s.written.Add(1)
 	if err != nil {

@@ -193,9 +193,21 @@ func (s *Store) write(ctx context.Context, mh string, m meta, data []byte, rewri
 	if err := w.Put(ctx, metaKey(mh), m.encode()); err != nil {
 		return err
 	}
-	err = w.Commit(ctx)
+	err = commit(ctx, w)
 	s.written.Add(1)
 	return err
+}
+
+// commit commits a batch. Where the log cannot be written Pebble panics, and holds
+// its locks for ever: the process ends, whoever would catch that, since all others would hang.
+func commit(ctx context.Context, w datastore.Batch) error {
+	defer func() {
+		if v := recover(); v != nil {
+			go panic(v)
+			select {}
+		}
+	}()
+	return w.Commit(ctx)
 }
 
 // excise cuts the data of a damaged block out of the tree. If that fails,
