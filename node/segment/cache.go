@@ -15,7 +15,8 @@ const maxSeen = 1 << 14
 // that it neither grows nor keeps the collector busy.
 type cache struct {
 	mu     sync.RWMutex // for reading: copies out of held
-	room   int64
+	size   int64
+	room   int64 // of size
 	held   map[place]*heldBlock
 	queue  list.List      // the same, *heldBlock, the next to be dropped in front
 	free   [][]byte       // buffers of those that were dropped
@@ -35,7 +36,7 @@ type heldBlock struct {
 
 // newCache is a cache of so many bytes, which may be none.
 func newCache(room int64) *cache {
-	return &cache{room: room, held: map[place]*heldBlock{}, seen: map[place]bool{}}
+	return &cache{size: room, room: room, held: map[place]*heldBlock{}, seen: map[place]bool{}}
 }
 
 // get copies a block into buf, if it is here.
@@ -100,9 +101,12 @@ func (c *cache) keep(l loc, data []byte) {
 func (c *cache) buffer(n int64) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n > c.size {
+		return nil, false
+	}
 	for c.room < n {
 		if c.queue.Len() == 0 {
-			return nil, false
+			return nil, false // others have reserved it, and not filled it yet
 		}
 		c.drop()
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 )
 
 // files is the directory of a store. Tests put faults and crashes behind it.
@@ -110,7 +111,9 @@ type osFile struct {
 // is small will be read through the page cache, so it may go there.
 func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
 	if f.direct != nil && len(p) >= largeBlock {
-		return f.direct.WriteAt(p, off)
+		if n, err := f.direct.WriteAt(p, off); !refused(err) {
+			return n, err
+		}
 	}
 	return f.File.WriteAt(p, off)
 }
@@ -121,9 +124,16 @@ func (f *osFile) readPast(p []byte, off int64) (n int, past bool, err error) {
 		n, err = f.File.ReadAt(p, off)
 		return n, false, err
 	}
-	n, err = f.direct.ReadAt(p, off)
+	if n, err = f.direct.ReadAt(p, off); refused(err) {
+		n, err = f.File.ReadAt(p, off)
+		return n, false, err
+	}
 	return n, true, err
 }
+
+// refused says that a file system opens files for what it then does not do, or
+// wants other sizes for it.
+func refused(err error) bool { return errors.Is(err, syscall.EINVAL) }
 
 func (f *osFile) Close() error {
 	if f.direct == nil {

@@ -205,6 +205,9 @@ func (t *tail) ReadAt(p []byte, off int64) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n, err := t.f.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err // else the buffers would seem to follow what was not read
+	}
 	for _, b := range append(slices.Clip(t.flying), t.cur) {
 		if b == nil || b.off >= off+int64(len(p)) || b.end() <= off {
 			continue

@@ -206,3 +206,22 @@ func TestTailFile(t *testing.T) {
 		t.Fatalf("read %d bytes, %v; want %d", len(got), err, len(x.want))
 	}
 }
+
+// A read that fails is no damage, though the end of what is read is in memory.
+func TestTailReadFault(t *testing.T) {
+	d := newMemFiles()
+	x := newTestTail(t, d)
+	x.append(t, pageSize+10, rand.New(rand.NewPCG(1, 1)))
+	if err := x.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	d.hook = func(op, _ string) fault {
+		if op == "read" {
+			return notApplied
+		}
+		return noFault
+	}
+	if n, err := x.ReadAt(make([]byte, len(x.want)), 0); n != 0 || !errors.Is(err, errFault) {
+		t.Errorf("ReadAt = %d, %v; want %v", n, err, errFault)
+	}
+}
