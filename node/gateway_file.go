@@ -85,6 +85,7 @@ func (f *gatewayFile) Close() error {
 
 // sendTo writes the bytes of the answer to w, whatever was read before.
 func (f *gatewayFile) sendTo(w io.Writer) error {
+	defer func() { f.pos = f.size }() // boxo's own copy comes behind this and must find nothing
 	f.pos = f.start
 	f.run++ // the first read begins to read ahead
 	for f.pos < f.end {

@@ -1,10 +1,14 @@
 package node
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ipfs/boxo/ipld/merkledag"
@@ -106,5 +110,65 @@ func TestGatewayPagesLoadNothing(t *testing.T) {
 				t.Errorf("a page of the gateway loads <link%s>", tag)
 			}
 		}
+	}
+}
+
+// A file of which a range was sent is at its end: boxo copies on behind it.
+func TestGatewayFileSentIsAtItsEnd(t *testing.T) {
+	n := newTestNode(t, Config{})
+	want, err := io.ReadAll(keystream(8<<20, "ranges"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := n.Import(t.Context(), bytes.NewReader(want), ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := openFile(t.Context(), file.Root, &source{n: n, root: file.Root}, new(sync.Pool))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &gatewayFile{FileReader: r}
+	defer f.Close()
+	f.end = 4 << 20
+	var out bytes.Buffer
+	if err := f.sendTo(&out); err != nil || !bytes.Equal(out.Bytes(), want[:4<<20]) {
+		t.Fatalf("sendTo = %v after %d bytes", err, out.Len())
+	}
+	if k, err := io.CopyN(io.Discard, f, 4<<20); k != 0 {
+		t.Errorf("%d bytes behind the range are read, %v", k, err)
+	}
+}
+
+// A node may claim leaves of any size: no buffer is made for what is not here.
+func TestAbsentLeavesHoldNoRoom(t *testing.T) {
+	n := newTestNode(t, Config{})
+	leaf, err := rawLeaf([]byte("no such leaf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, up, err := encodeFile(slices.Repeat([]link{{cid: leaf, size: 4 << 20, dag: 4 << 20}}, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.PutBlocks(t.Context(), []Block{{up.cid, data}}, false); err != nil {
+		t.Fatal(err)
+	}
+	f, err := openFile(t.Context(), up.cid, &source{n: n, root: up.cid}, new(sync.Pool))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	f.cursor.reset()
+	if err := f.cursor.seek(0); err != nil {
+		t.Fatal(err)
+	}
+	l, err := f.begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-l.done
+	if l.pooled != nil || !errors.Is(l.err, ErrNotFound) {
+		t.Errorf("a buffer of %d bytes for a leaf that is not here; %v", cap(*l.pooled), l.err)
 	}
 }

@@ -217,12 +217,14 @@ func (f *FileReader) advance() error {
 		<-l.done
 	}
 	if isMiss(l.err) {
+		f.recycle(l) // it may be long until there is something to read into it
 		l.data, l.err = f.src.block(f.ctx, l.cid)
 	}
 	if l.err == nil && int64(len(l.data)) != l.size {
 		l.err = fmt.Errorf("%s: %d bytes where %d are due: %w", l.cid, len(l.data), l.size, ErrNotFile)
 	}
 	if l.err != nil {
+		f.recycle(l)
 		f.forget()
 		f.cursor.reset()
 		return l.err
@@ -243,12 +245,11 @@ func (f *FileReader) begin() (*leafRead, error) {
 	}
 	var buf []byte
 	if l.size >= pooledLeaf {
-		l.pooled, _ = f.leaves.Get().(*[]byte)
-		if n := int(min(l.size, blocks.MaxBlock)) + blocks.Room; l.pooled == nil || cap(*l.pooled) < n {
-			b := make([]byte, n)
-			l.pooled = &b
+		// Sizes in a node are anyone's: there is room for what is here.
+		if n, ok := f.src.size(l.cid); ok && n == l.size {
+			l.pooled = f.buffer(int(n) + blocks.Room)
+			buf = *l.pooled
 		}
-		buf = *l.pooled
 	}
 	l.done = make(chan struct{})
 	f.wg.Go(func() {
@@ -258,6 +259,15 @@ func (f *FileReader) begin() (*leafRead, error) {
 		}
 	})
 	return l, nil
+}
+
+// buffer is one of at least n bytes out of the pool.
+func (f *FileReader) buffer(n int) *[]byte {
+	if b, ok := f.leaves.Get().(*[]byte); ok && cap(*b) >= n {
+		return b
+	}
+	b := make([]byte, n)
+	return &b
 }
 
 // fillAhead starts the leaves that follow. What goes wrong in finding them
