@@ -15,6 +15,9 @@ const (
 	// maxDirty bounds what one batch leaves in the page cache: a large upload shares
 	// its segment with small ones, whose sync writes its bytes too.
 	maxDirty = 32 << 20
+	// maxRecords bounds the memory that the index of the active segment takes, and
+	// the time to write it: a segment of tiny blocks would have millions.
+	maxRecords = 1 << 18
 	// askEvery is how many bytes are written between questions for free space.
 	askEvery = 16 << 20
 	// Metadata shares the disk with blocks and must still be able to change,
@@ -121,7 +124,10 @@ func (s *Store) append(r record) (g *segment, full []*segment, err error) {
 func (s *Store) hasRoom(g *segment, n int64) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return !g.sealed && (g.written == int64(len(header)) || g.written+n <= s.opt.SegmentSize)
+	if g.sealed || len(g.mem.entries) >= maxRecords {
+		return false
+	}
+	return g.written == int64(len(header)) || g.written+n <= s.opt.SegmentSize
 }
 
 // endActive ends the active segment. It has to be sealed afterwards. The caller holds appendMu.

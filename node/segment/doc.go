@@ -22,7 +22,8 @@
 // follows has its CRC and its hash.
 //
 // A segment is active while blocks are appended to it; at most one is. It is
-// sealed when it is full, when the store is closed, by a sweep, or by an error.
+// sealed when it is full, of bytes or of records, when the store is closed, by a
+// sweep, or by an error.
 // While it is active the disk gives it room 32 MiB at a time, and takes back what
 // it did not need when it is sealed. Unless an error ended it, its last section is
 // a trailer, an identity block too, which says what is in it.
