@@ -170,7 +170,6 @@ func (b *Buckets) precheck(ctx context.Context, bucket Bucket, key string, attr 
 // importBody stores one body and checks it. The caller holds a lease.
 func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr *Attributes) (node.DAG, []byte, error) {
 	sum := md5lane.New()
-	defer sum.Close()
 	dag, err := b.storeBody(ctx, up.Body, append(slices.Clip(up.Hashes), sum), bucket, *attr)
 	if err != nil {
 		return node.DAG{}, nil, err

@@ -1,96 +1,106 @@
-// Package md5lane computes the MD5 of bodies that are stored side by side, each
-// in a lane of AVX2 or AVX-512 registers: eight cost little more than one.
+// Package md5lane computes the MD5 of bodies that are stored side by side, two
+// at once on one processor: each step of MD5 waits for the one before it, and the
+// other body's step fits into that time.
 package md5lane
 
 import (
 	"crypto/md5"
+	"encoding"
+	"encoding/binary"
 	"hash"
-	"sync"
-	"sync/atomic"
-
-	md5simd "github.com/minio/md5-simd"
 )
 
 const (
-	// A body whose first piece is smaller is not worth the way to a lane.
-	largePiece = 256 << 10
-	// Lanes take as long for one body as for sixteen, and longer than a body
-	// takes by itself: with fewer than fewBodies they do not pay.
-	fewBodies = 4
+	blockSize = md5.BlockSize
+	// A piece that is smaller is not worth looking for another.
+	largePiece = 64 << 10
 )
 
-var (
-	large  atomic.Int32 // bodies that began with a large piece and are not closed
-	server = sync.OnceValue(md5simd.NewServer)
-)
+// initial is the state before the first block, RFC 1321 §3.3.
+var initial = [4]uint32{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}
 
-// Hash is a hash.Hash of one body, RFC 1321. It has to be closed.
+// Hash is a hash.Hash of one body, RFC 1321.
 type Hash struct {
-	hash.Hash
-	lane  md5simd.Hasher // Hash, if that is one of the server's
-	begun bool
-	large bool
+	state [4]uint32
+	size  uint64
+	// slow takes over with the first piece that does not end with a whole block.
+	slow hash.Hash
 }
 
 // New returns the hash of an empty body.
-func New() *Hash { return &Hash{Hash: md5.New()} }
+func New() *Hash {
+	h := new(Hash)
+	h.Reset()
+	return h
+}
+
+// Reset implements hash.Hash.
+func (h *Hash) Reset() {
+	*h = Hash{state: initial}
+	if !paired {
+		h.slow = md5.New()
+	}
+}
+
+// Size implements hash.Hash.
+func (h *Hash) Size() int { return md5.Size }
+
+// BlockSize implements hash.Hash.
+func (h *Hash) BlockSize() int { return blockSize }
 
 // Write implements hash.Hash.
-func (m *Hash) Write(p []byte) (int, error) {
-	if !m.begun {
-		m.begun = true
-		m.begin(len(p))
+func (h *Hash) Write(p []byte) (int, error) {
+	n := len(p)
+	if h.slow == nil && n >= largePiece {
+		whole := n &^ (blockSize - 1)
+		desk.hash(&h.state, p[:whole])
+		h.size += uint64(whole)
+		p = p[whole:]
 	}
-	return m.Hash.Write(p)
+	if len(p) > 0 {
+		if h.slow == nil {
+			h.slow = resume(h.state, h.size)
+		}
+		h.slow.Write(p)
+	}
+	return n, nil
 }
 
-// begin chooses how to hash a body whose first piece has n bytes.
-func (m *Hash) begin(n int) {
-	if n < largePiece {
-		return
+// Sum implements hash.Hash.
+func (h *Hash) Sum(b []byte) []byte {
+	if h.slow != nil {
+		return h.slow.Sum(b)
 	}
-	m.large = true
-	if large.Add(1) >= fewBodies {
-		m.lane = takeLane()
-		m.Hash = m.lane
-	}
+	return resume(h.state, h.size).Sum(b)
 }
 
-// Close gives the lane back. The hash is of no use then.
-func (m *Hash) Close() {
-	if m.large {
-		large.Add(-1)
-		m.large = false
+const magic = "md5\x01"
+
+// resume is the standard library's hash after size bytes, whole blocks, that
+// led to state. The form is that of its MarshalBinary.
+func resume(state [4]uint32, size uint64) hash.Hash {
+	var b [len(magic) + md5.Size + blockSize + 8]byte
+	copy(b[:], magic)
+	for i, w := range state {
+		binary.BigEndian.PutUint32(b[len(magic)+4*i:], w)
 	}
-	if m.lane != nil {
-		giveLane(m.lane)
-		m.lane, m.Hash = nil, nil
+	binary.BigEndian.PutUint64(b[len(b)-8:], size)
+	h := md5.New()
+	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(b[:]); err != nil {
+		panic(err) // the form is the library's promise
 	}
+	return h
 }
 
-// Lanes are used again: the server never forgets one, closed or not, and looks
-// at all it ever gave out with each piece.
-var (
-	idleMu sync.Mutex
-	idle   []md5simd.Hasher
-)
-
-func takeLane() md5simd.Hasher {
-	idleMu.Lock()
-	defer idleMu.Unlock()
-	n := len(idle)
-	if n == 0 {
-		return server().NewHash()
+// single adds whole blocks to a state.
+func single(state *[4]uint32, p []byte) {
+	h := resume(*state, 0)
+	h.Write(p)
+	b, err := h.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		panic(err) // it never fails
 	}
-	l := idle[n-1]
-	idle = idle[:n-1]
-	return l
-}
-
-func giveLane(l md5simd.Hasher) {
-	l.Sum(nil) // takes from the server what a body that broke off has left there
-	l.Reset()
-	idleMu.Lock()
-	defer idleMu.Unlock()
-	idle = append(idle, l)
+	for i := range state {
+		state[i] = binary.BigEndian.Uint32(b[len(magic)+4*i:])
+	}
 }

@@ -12,34 +12,55 @@ import (
 )
 
 // Many bodies at once, of sizes around those of pieces and blocks, each have
-// the MD5 that they have alone; some are given up midway.
+// the MD5 that they have alone, in pieces of any size.
 func TestHash(t *testing.T) {
-	for round := range 3 {
+	for round := range 4 {
 		var wg sync.WaitGroup
-		for i := range 24 {
+		for i := range 27 {
 			wg.Go(func() {
 				rng := rand.NewChaCha8([32]byte{byte(i), byte(round)})
-				data := make([]byte, []int{0, 1, 63, 64, 100 << 10, 256 << 10, 256<<10 + 1, 1 << 20, 3<<20 + 17}[i%9])
+				data := make([]byte, []int{0, 1, 63, 64, 64<<10 - 1, 64 << 10, 64<<10 + 1, 1 << 20, 3<<20 + 17}[i%9])
 				rng.Read(data)
 				want := md5.Sum(data)
 				h := md5lane.New()
-				defer h.Close()
-				for rest := data; len(rest) > 0; {
-					k := min(len(rest), []int{1 << 20, 300 << 10, 64 << 10}[i%3])
-					h.Write(rest[:k])
-					if rest = rest[k:]; i == 17 && len(rest) > 0 {
-						return // the upload broke off
-					}
-				}
 				for range 2 {
-					if got := h.Sum(nil); !bytes.Equal(got, want[:]) {
-						t.Errorf("body %d of %d bytes: MD5 %x, want %x", i, len(data), got, want)
+					for rest := data; len(rest) > 0; {
+						k := min(len(rest), []int{1 << 20, 300<<10 + 64*i, 100_000}[i/9])
+						h.Write(rest[:k])
+						rest = rest[k:]
 					}
+					for range 2 {
+						if got := h.Sum([]byte("x")); got[0] != 'x' || !bytes.Equal(got[1:], want[:]) {
+							t.Errorf("body %d of %d bytes: MD5 %x, want %x", i, len(data), got[1:], want)
+						}
+					}
+					h.Reset()
 				}
 			})
 		}
 		wg.Wait()
 	}
+}
+
+func FuzzHash(f *testing.F) {
+	f.Add([]byte("abc"), uint16(1), uint8(3))
+	f.Fuzz(func(t *testing.T, seed []byte, cut uint16, n uint8) {
+		data := bytes.Repeat(append(seed, 1), (70<<10+int(n)*64)/(len(seed)+1)+1)
+		want := md5.Sum(data)
+		var wg sync.WaitGroup
+		for i := range 3 {
+			wg.Go(func() {
+				h := md5lane.New()
+				k := min(len(data), 64<<10+int(cut)*i)
+				h.Write(data[:k])
+				h.Write(data[k:])
+				if got := h.Sum(nil); !bytes.Equal(got, want[:]) {
+					t.Errorf("MD5 %x, want %x", got, want)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func BenchmarkHash(b *testing.B) {
@@ -52,7 +73,6 @@ func BenchmarkHash(b *testing.B) {
 				for range n {
 					wg.Go(func() {
 						h := md5lane.New()
-						defer h.Close()
 						h.Write(data)
 						h.Sum(nil)
 					})
