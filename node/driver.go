@@ -34,7 +34,7 @@ var ErrDriver = errors.New("another driver's blocks")
 // openBlocks opens the block store of cfg.
 func openBlocks(ctx context.Context, cfg Config) (blocks.Store, error) {
 	dir := filepath.Join(cfg.Dir, "blocks")
-	if err := makeDir(dir); err != nil {
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	driver, err := chooseDriver(dir, cfg.Blocks)
@@ -43,7 +43,7 @@ func openBlocks(ctx context.Context, cfg Config) (blocks.Store, error) {
 	}
 	if driver == Pebble {
 		dir = filepath.Join(dir, Pebble)
-		if err := makeDir(dir); err != nil {
+		if err := durable.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
 		return pebble.Open(ctx, dir, pebble.Options{Log: cfg.Log, Metrics: cfg.Metrics})

@@ -3,10 +3,7 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/ipfs/go-cid"
@@ -110,28 +107,4 @@ func (n *Node) Close() error {
 	n.repairs.close()
 	n.scrubs.unregister(n.cfg.Metrics)
 	return errors.Join(n.closeHost(), n.blocks.Close())
-}
-
-// makeDir makes dir and those above it, each durable in the one that holds it.
-func makeDir(dir string) error {
-	if st, err := os.Stat(dir); err == nil && st.IsDir() {
-		return nil
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := makeDir(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	f, err := os.Open(parent)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("sync %s: %w", parent, err)
-	}
-	return nil
 }

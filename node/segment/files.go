@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/whypfs/whypfs/internal/durable"
 )
 
 // files is the directory of a store. Tests put faults and crashes behind it.
@@ -90,15 +92,7 @@ func (d osFiles) list() ([]string, error) {
 	return names, err
 }
 
-func (d osFiles) sync() error { return syncDir(d.dir) }
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
+func (d osFiles) sync() error { return durable.SyncDir(d.dir) }
 
 // An osFile is a file of the operating system.
 type osFile struct {
