@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,14 @@ var layers = map[string]int{
 	"web":           3,
 	"cmd":           4,
 	"integration":   5,
+}
+
+// rooms inside deals, and which of the others each may import. They form one
+// direction of thought, from what deals are made of to deals.
+var rooms = map[string][]string{
+	"deals/chain":  {},
+	"deals/wallet": {},
+	"deals":        {"deals/chain", "deals/wallet"},
 }
 
 // foreign dependencies that only one package may know, because it wraps them.
@@ -70,6 +79,8 @@ func checkOurs(t *testing.T, path, from, imp string) {
 	}
 	to := room(imp)
 	switch {
+	case from == "deals" && to == "deals":
+		checkRoom(t, strings.TrimPrefix(path, module), strings.TrimPrefix(imp, module))
 	case to == from && from != "internal":
 	case from == "internal":
 		t.Errorf("%s imports %s: internal packages import nothing of ours", path, imp)
@@ -77,6 +88,17 @@ func checkOurs(t *testing.T, path, from, imp string) {
 		t.Errorf("%s imports %s: the sandbox stands for foreign software", path, imp)
 	case layers[to] >= layers[from]:
 		t.Errorf("%s (layer %d) imports %s (layer %d): only lower layers are allowed", path, layers[from], imp, layers[to])
+	}
+}
+
+func checkRoom(t *testing.T, path, imp string) {
+	t.Helper()
+	allowed, ok := rooms[path]
+	switch {
+	case !ok:
+		t.Errorf("%s has no place among the rooms of deals: give it one here and in ARCHITECTURE.md", path)
+	case !slices.Contains(allowed, imp):
+		t.Errorf("%s imports %s: of the rooms of deals only %v are allowed", path, imp, allowed)
 	}
 }
 

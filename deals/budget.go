@@ -10,6 +10,7 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -38,7 +39,7 @@ func (d *Deals) budget(ctx context.Context, p market.DealProposal) (*budget, err
 		return nil, err
 	}
 	b.free, err = d.chain.Escrow(ctx, p.Client)
-	var refused *rpcError
+	var refused *chain.CallError
 	if errors.As(err, &refused) {
 		// An address that never got any FIL is not on chain at all.
 		return nil, &errNotNow{fmt.Sprintf("escrow of %s is not known (%s), need %s", p.Client, short(refused.Message), fil(b.need))}

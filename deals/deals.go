@@ -12,6 +12,8 @@ import (
 
 	"github.com/filecoin-project/go-address"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/wallet"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -80,13 +82,13 @@ type Deals struct {
 	log   *slog.Logger
 	met   *metrics
 
-	chain    *chain
-	maxPrice *big.Int // nil: Options.MaxPrice is no number
+	wallet   *wallet.Wallet
+	chain    *chain.Client // nil: none is configured
+	maxPrice *big.Int      // nil: Options.MaxPrice is no number
 	web      *http.Client
 
 	packing   keyLock // by zone
 	restoring keyLock // by content
-	wallet    wallet
 	miners    minerCache
 	sources   sources
 
@@ -98,14 +100,23 @@ type Deals struct {
 func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Options) *Deals {
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
-		met: newMetrics(opt.Metrics), web: newWebClient()}
+		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box), web: newWebClient()}
 	if opt.RPC != "" {
-		d.chain = newChain(opt.RPC, opt.RPCToken)
+		d.chain = chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: opt.RPC, Token: opt.RPCToken}}})
 	}
 	d.maxPrice, _ = new(big.Int).SetString(opt.MaxPrice, 10)
 	q.Handle(kindReplicate, replicateWorkers, d.replicate)
 	q.Handle(kindDeal, dealWorkers, d.follow)
 	return d
+}
+
+// Address is the wallet's f1 address, made on first use.
+func (d *Deals) Address(ctx context.Context) (string, error) {
+	k, err := d.wallet.Key(ctx)
+	if err != nil {
+		return "", err
+	}
+	return k.Address().String(), nil
 }
 
 // A keyLock lets one holder at a time work on a key.

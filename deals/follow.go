@@ -8,6 +8,7 @@ import (
 
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
 )
@@ -44,7 +45,7 @@ func (d *Deals) follow(ctx context.Context, id string) error {
 	default:
 		err = d.checkChain(ctx, row)
 	}
-	if errors.Is(err, errChain) && row.State.Pending() && ctx.Err() == nil {
+	if errors.Is(err, chain.ErrUnavailable) && row.State.Pending() && ctx.Err() == nil {
 		err = errors.Join(err, notGone(d.explain(ctx, row, short(err.Error()))))
 	}
 	return notMoved(err)
@@ -102,7 +103,7 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	}
 	row, id, err := d.locate(ctx, row, st)
 	switch {
-	case errors.Is(err, errInvalidDeal):
+	case errors.Is(err, chain.ErrInvalidDeal):
 		return d.end(ctx, row, failed(phaseChain, err.Error()))
 	case err != nil:
 		return err
@@ -176,7 +177,7 @@ func (d *Deals) verify(ctx context.Context, row dealRow, id uint64) error {
 	}
 	got, diff, err := d.compare(ctx, row, id)
 	switch {
-	case errors.Is(err, errNotOnChain):
+	case errors.Is(err, chain.ErrNotOnChain):
 		row.Reason = fmt.Sprintf("waiting for deal %d of %s to appear on chain", id, row.Provider)
 		return d.keepWaiting(ctx, row, head, false)
 	case err != nil:
@@ -201,7 +202,7 @@ func sealing(row dealRow) string {
 }
 
 // compare reads a deal on chain and says how it is not ours.
-func (d *Deals) compare(ctx context.Context, row dealRow, id uint64) (chainDeal, string, error) {
+func (d *Deals) compare(ctx context.Context, row dealRow, id uint64) (chain.Deal, string, error) {
 	got, err := d.chain.Deal(ctx, id)
 	if err != nil {
 		return got, "", err
@@ -214,7 +215,7 @@ func (d *Deals) compare(ctx context.Context, row dealRow, id uint64) (chainDeal,
 	if err != nil {
 		return got, "", err
 	}
-	return got, differs(&got.Proposal, &signed.Proposal, self), nil
+	return got, chain.Differs(&got.Proposal, &signed.Proposal, self), nil
 }
 
 // checkChain follows a deal that is on chain.
@@ -225,7 +226,7 @@ func (d *Deals) checkChain(ctx context.Context, row dealRow) error {
 	}
 	got, diff, err := d.compare(ctx, row, row.ChainID)
 	switch {
-	case errors.Is(err, errNotOnChain):
+	case errors.Is(err, chain.ErrNotOnChain):
 		return d.gone(ctx, row, head)
 	case err != nil:
 		return err
@@ -236,7 +237,7 @@ func (d *Deals) checkChain(ctx context.Context, row dealRow) error {
 }
 
 // settle takes over what the chain says about our deal.
-func (d *Deals) settle(ctx context.Context, row dealRow, got chainDeal, head int64) (err error) {
+func (d *Deals) settle(ctx context.Context, row dealRow, got chain.Deal, head int64) (err error) {
 	sealed := got.State.SectorStartEpoch > -1
 	switch {
 	case got.State.SlashEpoch > -1:

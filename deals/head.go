@@ -135,11 +135,11 @@ func (d *Deals) selfID(ctx context.Context) (address.Address, error) {
 	if !id.Empty() {
 		return id, nil
 	}
-	k, err := d.key(ctx)
+	k, err := d.wallet.Key(ctx)
 	if err != nil {
 		return id, err
 	}
-	if id, err = d.chain.LookupID(ctx, k.addr); err != nil {
+	if id, err = d.chain.LookupID(ctx, k.Address()); err != nil {
 		return id, err
 	}
 	d.mu.Lock()

@@ -6,7 +6,8 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-// Every row of this package starts with prefix. Numbers in keys that end in
+// Every row of this package starts with prefix, and so do those of its rooms:
+// deals/wallet owns the kind "wallet". Numbers in keys that end in
 // "newest first" are stored as their complement, because scans only ascend.
 const prefix = "deal"
 
@@ -27,7 +28,6 @@ func keyByPiece(p string, id uint64) []byte { return kv.Key(prefix, "bypiece", p
 func keyPending(uuid string) []byte         { return kv.Key(prefix, "pending", uuid) }
 func keyProvider(addr string) []byte        { return kv.Key(prefix, "provider", addr) }
 func keyRefusal(piece, addr string) []byte  { return kv.Key(prefix, "refusal", piece, addr) }
-func keyWallet() []byte                     { return kv.Key(prefix, "wallet") }
 func keyFailure(nano uint64, id []byte) []byte {
 	return kv.Key(prefix, "failure", math.MaxUint64-nano, id)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
 	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/queue"
 )
 
@@ -49,8 +50,8 @@ func (d *Deals) published(ctx context.Context, row dealRow) (id uint64, why unpu
 		return 0, why, fmt.Errorf("stored publish message of deal %s: %w", row.UUID, err)
 	}
 	found, err := d.chain.Search(ctx, msg)
-	var refused *rpcError // a node says so of messages that it has never seen
-	if errors.Is(err, errPending) || errors.As(err, &refused) {
+	var refused *chain.CallError // a node says so of messages that it has never seen
+	if errors.Is(err, chain.ErrPending) || errors.As(err, &refused) {
 		return 0, unpublished{"waiting for the publish message of " + row.Provider + " to be executed", true}, nil
 	}
 	if err != nil {
@@ -70,8 +71,8 @@ func (d *Deals) published(ctx context.Context, row dealRow) (id uint64, why unpu
 	if err != nil {
 		return 0, why, err
 	}
-	id, err = publishedID(params, found.Return, &signed.Proposal)
-	if err != nil && !errors.Is(err, errInvalidDeal) {
+	id, err = chain.PublishedID(params, found.Return, &signed.Proposal)
+	if err != nil && !errors.Is(err, chain.ErrInvalidDeal) {
 		return 0, unpublished{text: row.Provider + " names a message that does not publish the deal: " + short(err.Error())}, nil
 	}
 	return id, why, err
@@ -103,7 +104,7 @@ func (d *Deals) lost(ctx context.Context, row dealRow, head int64) error {
 		status.DealStatus = new(boostly.DealStatus)
 	}
 	found, id, err := d.locate(ctx, row, status.DealStatus)
-	if err != nil && !errors.Is(err, errInvalidDeal) {
+	if err != nil && !errors.Is(err, chain.ErrInvalidDeal) {
 		return err
 	}
 	if err == nil && id != 0 && id != row.ChainID {
@@ -111,7 +112,7 @@ func (d *Deals) lost(ctx context.Context, row dealRow, head int64) error {
 		switch {
 		case err == nil && diff == "":
 			return d.renumber(ctx, found, id)
-		case err != nil && !errors.Is(err, errNotOnChain):
+		case err != nil && !errors.Is(err, chain.ErrNotOnChain):
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/node"
 	cbg "github.com/whyrusleeping/cbor-gen"
 )
@@ -42,20 +43,20 @@ type minerCache struct {
 }
 
 type cachedMiner struct {
-	minerInfo
+	chain.MinerInfo
 	until time.Time
 }
 
-func (d *Deals) minerInfo(ctx context.Context, provider string) (minerInfo, error) {
+func (d *Deals) minerInfo(ctx context.Context, provider string) (chain.MinerInfo, error) {
 	d.miners.mu.Lock()
 	hit, ok := d.miners.info[provider]
 	d.miners.mu.Unlock()
 	if ok && time.Now().Before(hit.until) {
-		return hit.minerInfo, nil
+		return hit.MinerInfo, nil
 	}
 	info, err := d.chain.MinerInfo(ctx, provider)
 	if err != nil {
-		return minerInfo{}, err
+		return chain.MinerInfo{}, err
 	}
 	d.miners.mu.Lock()
 	defer d.miners.mu.Unlock()
@@ -133,11 +134,11 @@ func (d *Deals) sendProposal(ctx context.Context, provider string, p *boostly.De
 
 // queryStatus asks a provider what became of a deal.
 func (d *Deals) queryStatus(ctx context.Context, provider string, id uuid.UUID) (resp boostly.DealStatusResponse, err error) {
-	k, err := d.key(ctx)
+	k, err := d.wallet.Key(ctx)
 	if err != nil {
 		return resp, err
 	}
-	req := boostly.DealStatusRequest{DealUUID: id, Signature: k.sign(id[:])}
+	req := boostly.DealStatusRequest{DealUUID: id, Signature: k.Sign(id[:])}
 	err = d.talk(ctx, provider, talkTimeout, req.MarshalCBOR, decode(&resp), protoStatus)
 	return resp, err
 }

@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/filecoin-project/go-address"
-	"github.com/filecoin-project/go-bitfield"
-	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
 	"github.com/filecoin-shipyard/boostly"
@@ -18,11 +16,21 @@ import (
 	"github.com/ipld/go-ipld-prime/fluent/qp"
 	"github.com/ipld/go-ipld-prime/node/basicnode"
 	"github.com/multiformats/go-multiaddr"
+	"github.com/whypfs/whypfs/deals/wallet"
 )
 
 const somePiece = "baga6ea4seaqao7s73y24kcutaosvacpdjgfe5pw76ooefnyqw4ynr3d2y6x2mpq"
 
-func someProposal(t testing.TB, k *signer) market.DealProposal {
+func someKey(t testing.TB) *wallet.Key {
+	t.Helper()
+	k, err := wallet.ParseKey(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func someProposal(t testing.TB, k *wallet.Key) market.DealProposal {
 	t.Helper()
 	piece, err := cid.Decode(somePiece)
 	if err != nil {
@@ -30,14 +38,14 @@ func someProposal(t testing.TB, k *signer) market.DealProposal {
 	}
 	miner, _ := address.NewIDAddress(1003)
 	label, _ := market.NewLabelFromString("label")
-	return market.DealProposal{PieceCID: piece, PieceSize: 32 << 20, Client: k.addr, Provider: miner, Label: label,
+	return market.DealProposal{PieceCID: piece, PieceSize: 32 << 20, Client: k.Address(), Provider: miner, Label: label,
 		StartEpoch: 9000, EndEpoch: 600_000, StoragePricePerEpoch: big.NewInt(7),
 		ProviderCollateral: big.NewInt(120), ClientCollateral: big.Zero()}
 }
 
 // What is sent is what living clients send, and survives being stored.
 func TestDealParams(t *testing.T) {
-	k := knownSigner(t)
+	k := someKey(t)
 	signed, id, err := signProposal(k, someProposal(t, k))
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +62,7 @@ func TestDealParams(t *testing.T) {
 	if err := full.Proposal.MarshalCBOR(&plain); err != nil {
 		t.Fatal(err)
 	}
-	if again := k.sign(plain.Bytes()); !again.Equals(&full.ClientSignature) {
+	if again := k.Sign(plain.Bytes()); !again.Equals(&full.ClientSignature) {
 		t.Error("the signature is not over the proposal's CBOR")
 	}
 	params := boostly.DealParams{DealUUID: uuid.New(), ClientDealProposal: full, DealDataRoot: full.Proposal.PieceCID,
@@ -159,66 +167,4 @@ func FuzzForeignCBOR(f *testing.F) {
 		var r boostly.DealResponse
 		decode(&r)(bytes.NewReader(b))
 	})
-}
-
-func TestPublishedID(t *testing.T) {
-	k := knownSigner(t)
-	var params market.PublishStorageDealsParams
-	for i := range 4 {
-		p := someProposal(t, k)
-		p.StartEpoch += abi.ChainEpoch(i)
-		params.Deals = append(params.Deals, market.ClientDealProposal{Proposal: p, ClientSignature: k.sign([]byte{byte(i)})})
-	}
-	ret := market.PublishStorageDealsReturn{
-		IDs: []abi.DealID{70, 71, 73}, ValidDeals: bitfield.NewFromSet([]uint64{0, 1, 3}), // the third was thrown out
-	}
-	var pb, rb bytes.Buffer
-	if err := params.MarshalCBOR(&pb); err != nil {
-		t.Fatal(err)
-	}
-	if err := ret.MarshalCBOR(&rb); err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []uint64{70, 71, 0, 73} {
-		got, err := publishedID(pb.Bytes(), rb.Bytes(), &params.Deals[i].Proposal)
-		if got != want || (want == 0) != (err == errInvalidDeal) {
-			t.Errorf("deal %d: id %d, %v, want %d", i, got, err, want)
-		}
-	}
-	other := someProposal(t, k)
-	other.PieceSize = 64 << 20
-	if id, err := publishedID(pb.Bytes(), rb.Bytes(), &other); err == nil {
-		t.Errorf("a deal that is not in the message has id %d", id)
-	}
-}
-
-func TestDiffers(t *testing.T) {
-	k := knownSigner(t)
-	want := someProposal(t, k)
-	self, _ := address.NewIDAddress(55)
-	other, _ := address.NewIDAddress(56)
-	onChain := want
-	onChain.Client = self // the market stores id addresses
-	if diff := differs(&onChain, &want, self); diff != "" {
-		t.Errorf("our deal differs: %s", diff)
-	}
-	for name, change := range map[string]func(*market.DealProposal){
-		"piece":    func(p *market.DealProposal) { p.PieceCID = rawCID(t, []byte("x")) },
-		"size":     func(p *market.DealProposal) { p.PieceSize *= 2 },
-		"client":   func(p *market.DealProposal) { p.Client = other },
-		"provider": func(p *market.DealProposal) { p.Provider = other },
-		"start":    func(p *market.DealProposal) { p.StartEpoch++ },
-		"end":      func(p *market.DealProposal) { p.EndEpoch-- },
-		"verified": func(p *market.DealProposal) { p.VerifiedDeal = true },
-		"price":    func(p *market.DealProposal) { p.StoragePricePerEpoch = big.NewInt(8) },
-		"label":    func(p *market.DealProposal) { p.Label = market.EmptyDealLabel },
-		"deposit":  func(p *market.DealProposal) { p.ClientCollateral = big.NewInt(1) },
-		"nothing":  func(p *market.DealProposal) { *p = market.DealProposal{} },
-	} {
-		got := onChain
-		change(&got)
-		if differs(&got, &want, self) == "" {
-			t.Errorf("%s: taken for our deal", name)
-		}
-	}
 }

@@ -52,7 +52,7 @@ func newScripted(t *testing.T) *scripted {
 		} else {
 			answer = `"result":` + answer
 		}
-		result(answer)(w, r)
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,%s}`, answer)
 	}))
 	t.Cleanup(srv.Close)
 	dir := t.TempDir()
@@ -80,7 +80,7 @@ func newScripted(t *testing.T) *scripted {
 // deal stores a deal in a state, with a proposal that costs price an epoch.
 func (s *scripted) deal(state DealState, price int64, edit func(*dealRow)) dealRow {
 	s.t.Helper()
-	k, err := s.key(s.t.Context())
+	k, err := s.wallet.Key(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}

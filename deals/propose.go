@@ -16,6 +16,8 @@ import (
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
 	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/wallet"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/queue"
@@ -128,7 +130,7 @@ func (d *Deals) notSent(ctx context.Context, row dealRow, cause error, read bool
 
 // blameless says that talking to a provider came to nothing for a reason of our own.
 func blameless(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, errChain) || errors.Is(err, node.ErrNoHost)
+	return ctx.Err() != nil || errors.Is(err, chain.ErrUnavailable) || errors.Is(err, node.ErrNoHost)
 }
 
 // errNotNow is a reason to wait that is no fault of the provider.
@@ -185,7 +187,7 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p Piece) (dealRow, err
 
 // sign signs a proposal that can be paid, and stores it.
 func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealProposal) (dealRow, error) {
-	k, err := d.key(ctx)
+	k, err := d.wallet.Key(ctx)
 	if err != nil {
 		return row, err
 	}
@@ -239,7 +241,7 @@ func (d *Deals) terms(ctx context.Context, provider string, p Piece) (big.Int, e
 // proposal fills in a deal.
 func (d *Deals) proposal(ctx context.Context, provider string, p Piece, head int64, price big.Int) (market.DealProposal, error) {
 	var none market.DealProposal
-	k, err := d.key(ctx)
+	k, err := d.wallet.Key(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -261,7 +263,7 @@ func (d *Deals) proposal(ctx context.Context, provider string, p Piece, head int
 	}
 	start := abi.ChainEpoch(head + d.opt.StartLead)
 	return market.DealProposal{
-		PieceCID: piece, PieceSize: abi.PaddedPieceSize(p.PaddedSize), Client: k.addr, Provider: miner, Label: label,
+		PieceCID: piece, PieceSize: abi.PaddedPieceSize(p.PaddedSize), Client: k.Address(), Provider: miner, Label: label,
 		StartEpoch: start, EndEpoch: start + abi.ChainEpoch(d.opt.Duration), StoragePricePerEpoch: price,
 		// A fifth above the minimum, which rises and falls while the proposal waits to be published.
 		ProviderCollateral: big.Div(big.Mul(least, big.NewInt(6)), big.NewInt(5)), ClientCollateral: big.Zero(),
@@ -269,12 +271,12 @@ func (d *Deals) proposal(ctx context.Context, provider string, p Piece, head int
 }
 
 // signProposal returns the CBOR of the signed proposal, and its CID.
-func signProposal(k *signer, p market.DealProposal) (signed []byte, id string, err error) {
+func signProposal(k *wallet.Key, p market.DealProposal) (signed []byte, id string, err error) {
 	var plain, out bytes.Buffer
 	if err := p.MarshalCBOR(&plain); err != nil {
 		return nil, "", fmt.Errorf("proposal: %w", err)
 	}
-	full := market.ClientDealProposal{Proposal: p, ClientSignature: k.sign(plain.Bytes())}
+	full := market.ClientDealProposal{Proposal: p, ClientSignature: k.Sign(plain.Bytes())}
 	if err := full.MarshalCBOR(&out); err != nil {
 		return nil, "", fmt.Errorf("proposal: %w", err)
 	}

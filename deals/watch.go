@@ -8,6 +8,7 @@ import (
 
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -29,7 +30,7 @@ func (d *Deals) watch(ctx context.Context, row dealRow) error {
 		st = new(boostly.DealStatus)
 	}
 	found, id, err := d.locate(ctx, row, st)
-	if errors.Is(err, errInvalidDeal) {
+	if errors.Is(err, chain.ErrInvalidDeal) {
 		return d.letGo(ctx, row)
 	}
 	if err != nil {
@@ -40,7 +41,7 @@ func (d *Deals) watch(ctx context.Context, row dealRow) error {
 		switch {
 		case err == nil && diff == "":
 			return d.revive(ctx, found, DealPublished, id)
-		case err != nil && !errors.Is(err, errNotOnChain):
+		case err != nil && !errors.Is(err, chain.ErrNotOnChain):
 			return err
 		}
 	}

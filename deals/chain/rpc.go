@@ -1,4 +1,4 @@
-package deals
+package chain
 
 import (
 	"bytes"
@@ -18,17 +18,17 @@ const (
 	rpcLimit   = 16 << 20 // of an answer; a publish message with its deals stays far below
 )
 
-// errChain says that the chain could not be asked: nobody's fault but its node's.
-var errChain = errors.New("the chain cannot be asked")
+// ErrUnavailable says that the chain could not be asked: nobody's fault but its node's.
+var ErrUnavailable = errors.New("the chain cannot be asked")
 
-// rpcError is what the chain's node answers when it refuses a call.
-type rpcError struct {
+// A CallError is what the chain's node answers when it refuses a call.
+type CallError struct {
 	Method  string `json:"-"`
 	Code    int    `json:"code"`
 	Message string `json:"message"`
 }
 
-func (e *rpcError) Error() string { return e.Method + ": " + e.Message }
+func (e *CallError) Error() string { return e.Method + ": " + e.Message }
 
 // An rpc speaks JSON-RPC 2.0 over HTTP POST.
 type rpc struct {
@@ -64,18 +64,18 @@ func (r *rpc) call(ctx context.Context, method string, out any, params ...any) e
 	}
 	answer, status, err := r.post(ctx, body)
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", errChain, method, err)
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, method, err)
 	}
 	if busy(status) {
 		// What stands in the body, even a JSON-RPC error, is no answer to the question.
-		return fmt.Errorf("%w: %s: HTTP %d", errChain, method, status)
+		return fmt.Errorf("%w: %s: HTTP %d", ErrUnavailable, method, status)
 	}
 	var msg struct {
 		Result json.RawMessage `json:"result"`
-		Error  *rpcError       `json:"error"`
+		Error  *CallError      `json:"error"`
 	}
 	if err := json.Unmarshal(answer, &msg); err != nil || msg.Error == nil && msg.Result == nil {
-		return fmt.Errorf("%w: %s: HTTP %d without a JSON-RPC result", errChain, method, status)
+		return fmt.Errorf("%w: %s: HTTP %d without a JSON-RPC result", ErrUnavailable, method, status)
 	}
 	if msg.Error != nil {
 		msg.Error.Method = method
@@ -86,14 +86,14 @@ func (r *rpc) call(ctx context.Context, method string, out any, params ...any) e
 		return nil
 	}
 	if string(msg.Result) == "null" {
-		return fmt.Errorf("%w: %s: the result is null", errChain, method)
+		return fmt.Errorf("%w: %s: the result is null", ErrUnavailable, method)
 	}
 	return decodeResult(method, msg.Result, out)
 }
 
 func decodeResult(method string, result json.RawMessage, out any) error {
 	if err := json.Unmarshal(result, out); err != nil {
-		return fmt.Errorf("%w: %s: result: %w", errChain, method, err)
+		return fmt.Errorf("%w: %s: result: %w", ErrUnavailable, method, err)
 	}
 	return nil
 }

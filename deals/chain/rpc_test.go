@@ -1,4 +1,4 @@
-package deals
+package chain
 
 import (
 	"encoding/json"
@@ -10,15 +10,14 @@ import (
 	"testing"
 
 	"github.com/filecoin-project/go-address"
-	"github.com/filecoin-project/go-state-types/big"
 )
 
 // newTestChain answers every call with what answer writes.
-func newTestChain(t *testing.T, token string, answer http.HandlerFunc) *chain {
+func newTestChain(t *testing.T, token string, answer http.HandlerFunc) *Client {
 	t.Helper()
 	srv := httptest.NewServer(answer)
 	t.Cleanup(srv.Close)
-	return newChain(srv.URL+"/secret-api-key", token)
+	return New(Options{Endpoints: []Endpoint{{URL: srv.URL + "/secret-api-key", Token: token}}})
 }
 
 func result(s string) http.HandlerFunc {
@@ -73,8 +72,8 @@ func TestRPCFaults(t *testing.T) {
 	} {
 		c := newTestChain(t, "", answer)
 		_, err := c.Head(t.Context())
-		if !errors.Is(err, errChain) {
-			t.Errorf("%s: %v, want %v", name, err, errChain)
+		if !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %v, want %v", name, err, ErrUnavailable)
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: the URL is in the error: %v", name, err)
@@ -82,8 +81,8 @@ func TestRPCFaults(t *testing.T) {
 	}
 	c := newTestChain(t, "", result(`"error":{"code":1,"message":"actor not found"}`))
 	_, err := c.Head(t.Context())
-	var re *rpcError
-	if !errors.As(err, &re) || re.Message != "actor not found" || errors.Is(err, errChain) {
+	var re *CallError
+	if !errors.As(err, &re) || re.Message != "actor not found" || errors.Is(err, ErrUnavailable) {
 		t.Errorf("refused call: %v", err)
 	}
 }
@@ -93,7 +92,7 @@ func TestChainDeal(t *testing.T) {
 		answer string
 		want   error
 	}{
-		"not found":   {`"error":{"code":1,"message":"deal 7 not found - deal may not have completed sealing"}`, errNotOnChain},
+		"not found":   {`"error":{"code":1,"message":"deal 7 not found - deal may not have completed sealing"}`, ErrNotOnChain},
 		"other error": {`"error":{"code":1,"message":"ipld: block is missing"}`, nil},
 		// None of these says that the deal is gone, and each was once taken for it.
 		"no method":      {`"error":{"code":-32601,"message":"method 'Filecoin.StateMarketStorageDeal' not found"}`, nil},
@@ -103,7 +102,7 @@ func TestChainDeal(t *testing.T) {
 		"empty":          {`"result":{}`, nil},
 	} {
 		_, err := newTestChain(t, "", result(c.answer)).Deal(t.Context(), 7)
-		if err == nil || errors.Is(err, errNotOnChain) != (c.want != nil) {
+		if err == nil || errors.Is(err, ErrNotOnChain) != (c.want != nil) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -129,16 +128,5 @@ func TestMinerInfo(t *testing.T) {
 	c = newTestChain(t, "", result(`"result":{"PeerId":null,"Multiaddrs":null}`))
 	if _, err := c.MinerInfo(t.Context(), "f01000"); err == nil {
 		t.Error("a miner without a peer id is taken")
-	}
-}
-
-func TestFIL(t *testing.T) {
-	for _, c := range []struct {
-		atto int64
-		want string
-	}{{0, "0 FIL"}, {1, "0.000000000000000001 FIL"}, {1e18, "1 FIL"}, {2_500_000_000_000_000_000, "2.5 FIL"}} {
-		if got := fil(big.NewInt(c.atto)); got != c.want {
-			t.Errorf("fil(%d) = %s, want %s", c.atto, got, c.want)
-		}
 	}
 }

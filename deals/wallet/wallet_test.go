@@ -1,4 +1,4 @@
-package deals
+package wallet
 
 import (
 	"encoding/hex"
@@ -20,13 +20,13 @@ const (
 	knownAddress = "f1d2xrzcslx7xlbbylc5c3d5lvandqw4iwl6epxba"
 )
 
-func knownSigner(t testing.TB) *signer {
+func knownSigner(t testing.TB) *Key {
 	t.Helper()
 	raw, err := hex.DecodeString(knownKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := newSigner(raw)
+	k, err := ParseKey(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func knownSigner(t testing.TB) *signer {
 }
 
 func TestKnownAddress(t *testing.T) {
-	if got := knownSigner(t).addr.String(); got != knownAddress {
+	if got := knownSigner(t).Address().String(); got != knownAddress {
 		t.Errorf("address %s, want %s", got, knownAddress)
 	}
 }
@@ -43,7 +43,7 @@ func TestKnownAddress(t *testing.T) {
 func TestSignature(t *testing.T) {
 	k := knownSigner(t)
 	for _, msg := range []string{"", "deal", strings.Repeat("x", 5000)} {
-		sig := k.sign([]byte(msg))
+		sig := k.Sign([]byte(msg))
 		if sig.Type != crypto.SigTypeSecp256k1 || len(sig.Data) != 65 {
 			t.Fatalf("signature of %d bytes, type %d", len(sig.Data), sig.Type)
 		}
@@ -56,8 +56,8 @@ func TestSignature(t *testing.T) {
 			t.Errorf("signature of %q does not verify", msg)
 		}
 		addr, err := address.NewSecp256k1Address(pub)
-		if err != nil || addr != k.addr {
-			t.Errorf("signature of %q recovers %s, %v, want %s", msg, addr, err, k.addr)
+		if err != nil || addr != k.Address() {
+			t.Errorf("signature of %q recovers %s, %v, want %s", msg, addr, err, k.Address())
 		}
 		compact := append([]byte{sig.Data[64] + 27}, sig.Data[:64]...)
 		if _, _, err := ecdsa.RecoverCompact(compact, sum[:]); err != nil {
@@ -72,7 +72,7 @@ func TestBadKeys(t *testing.T) {
 		"short":          make([]byte, 31),
 		"over the order": []byte(strings.Repeat("\xff", 32)),
 	} {
-		if _, err := newSigner(raw); err == nil {
+		if _, err := ParseKey(raw); err == nil {
 			t.Errorf("%s: taken as a key", name)
 		}
 	}

@@ -1,0 +1,18 @@
+// Package chain asks a Filecoin chain what making and watching deals needs to
+// know, over the part of Lotus' JSON-RPC API that public gateways offer too.
+//
+// A Client reads and never writes: it sends no message and holds no key. Its
+// answers are of the newest tipset, which a fork may take back; nothing is
+// remembered from one question to the next.
+//
+// A node that refuses a question answers a CallError. ErrUnavailable means that
+// there was no answer that can be taken for one: no connection, a busy gateway,
+// something that is not JSON-RPC, or less in it than every node knows. Only the
+// words with which Lotus denies a deal mean ErrNotOnChain.
+//
+// PublishedID and Differs tell which deal on chain is the one that was
+// proposed: whoever names its number is not to be trusted for it.
+//
+// Neither the URL nor the token of an endpoint, which may both be secrets, is
+// in an error.
+package chain
