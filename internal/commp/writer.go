@@ -2,6 +2,7 @@ package commp
 
 import (
 	"math/bits"
+	"slices"
 
 	commcid "github.com/filecoin-project/go-fil-commcid"
 	"github.com/ipfs/go-cid"
@@ -31,6 +32,11 @@ type Sum struct {
 // Writer computes a commitment. The zero value is ready; it must not be
 // copied after the first Write, nor used by two goroutines at once.
 type Writer struct {
+	// Keep makes the writer remember the roots of all chunks for Chunks. It is
+	// set before the first Write.
+	Keep bool
+
+	kept   []Node
 	size   int64
 	fill   int // bytes in buf
 	buf    [chunkIn]byte
@@ -61,7 +67,24 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 func (w *Writer) chunk(in []byte) {
 	pad(w.padded[:], in)
-	w.roots.push(root(w.padded[:]), chunkLevel)
+	n := root(w.padded[:])
+	if w.Keep {
+		w.kept = append(w.kept, n)
+	}
+	w.roots.push(n, chunkLevel)
+}
+
+// Chunks returns the roots of the chunks written so far, the last one filled up
+// with zeros: what NewTree wants, if Keep is set.
+func (w *Writer) Chunks() []Node {
+	out := slices.Clone(w.kept)
+	if w.fill > 0 {
+		tail, padded := make([]byte, chunkIn), make([]byte, chunkOut)
+		copy(tail, w.buf[:w.fill])
+		pad(padded, tail)
+		out = append(out, root(padded))
+	}
+	return out
 }
 
 // Sum returns the commitment to what was written so far and leaves the writer
