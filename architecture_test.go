@@ -35,7 +35,8 @@ var layers = map[string]int{
 var rooms = map[string][]string{
 	"deals/chain":  {},
 	"deals/wallet": {},
-	"deals":        {"deals/chain", "deals/wallet"},
+	"deals/mk12":   {},
+	"deals":        {"deals/chain", "deals/wallet", "deals/mk12"},
 }
 
 // foreign dependencies that only one package may know, because it wraps them.

@@ -13,6 +13,7 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/wallet"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
@@ -83,13 +84,13 @@ type Deals struct {
 	met   *metrics
 
 	wallet   *wallet.Wallet
+	mk12     *mk12.Client
 	chain    *chain.Client // nil: none is configured
 	maxPrice *big.Int      // nil: Options.MaxPrice is no number
 	web      *http.Client
 
 	packing   keyLock // by zone
 	restoring keyLock // by content
-	miners    minerCache
 	sources   sources
 
 	mu   sync.Mutex
@@ -101,6 +102,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
 		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box), web: newWebClient()}
+	d.mk12 = mk12.New(n, d.reach, d.wallet)
 	if opt.RPC != "" {
 		d.chain = chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: opt.RPC, Token: opt.RPCToken}}})
 	}

@@ -81,7 +81,7 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	if err != nil {
 		return err
 	}
-	status, err := d.queryStatus(ctx, row.Provider, uuid.MustParse(row.UUID))
+	status, err := d.engineOf(row.Provider).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
 	st := status.DealStatus
 	if st == nil {
 		st = new(boostly.DealStatus)

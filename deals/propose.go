@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/wallet"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -49,11 +50,11 @@ func (d *Deals) send(ctx context.Context, row dealRow) error {
 	if err != nil {
 		return err
 	}
-	resp, err := d.sendProposal(ctx, row.Provider, params)
+	resp, err := d.engineOf(row.Provider).Propose(ctx, row.Provider, params)
 	switch {
 	case err != nil:
 		d.met.proposals.WithLabelValues("error").Inc()
-		return d.notSent(ctx, row, err, again || errors.Is(err, errReached))
+		return d.notSent(ctx, row, err, again || errors.Is(err, mk12.ErrReached))
 	case !resp.Accepted && again:
 		// It may refuse only because it got the proposal the first time.
 		if done, err := d.askFirst(ctx, row); err != nil || done {
@@ -97,7 +98,7 @@ func (d *Deals) accepted(ctx context.Context, row dealRow) error {
 // askFirst asks a provider that may have got the proposal whether it knows the
 // deal. Unless it says that it does not, this step is done.
 func (d *Deals) askFirst(ctx context.Context, row dealRow) (done bool, err error) {
-	resp, err := d.queryStatus(ctx, row.Provider, uuid.MustParse(row.UUID))
+	resp, err := d.engineOf(row.Provider).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
 	if err != nil {
 		return true, d.notSent(ctx, row, err, true)
 	}
@@ -218,7 +219,7 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 
 // terms asks a provider for its price, in attoFIL per epoch for the whole piece.
 func (d *Deals) terms(ctx context.Context, provider string, p Piece) (big.Int, error) {
-	a, err := d.queryAsk(ctx, provider)
+	a, err := d.engineOf(provider).Ask(ctx, provider)
 	if err != nil {
 		if blameless(ctx, err) {
 			return big.Zero(), err
@@ -305,7 +306,7 @@ func (d *Deals) dealParams(ctx context.Context, row dealRow, p Piece) (*boostly.
 	if err != nil {
 		return nil, fmt.Errorf("token of deal %s: %w", row.UUID, err)
 	}
-	params, err := transferParams(d.opt.PieceURL+"/piece/"+row.Piece, string(token))
+	params, err := mk12.TransferParams(d.opt.PieceURL+"/piece/"+row.Piece, string(token))
 	if err != nil {
 		return nil, err
 	}

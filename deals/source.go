@@ -52,7 +52,7 @@ func (d *Deals) bases(ctx context.Context, provider string) ([]string, error) {
 	if src := d.sources.get(provider); time.Now().Before(src.until) {
 		return src.urls, nil
 	}
-	urls, err := d.baseURLs(ctx, provider)
+	urls, err := d.mk12.Transports(ctx, provider)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/filecoin-project/go-state-types/crypto"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 )
@@ -43,6 +44,15 @@ func (w *Wallet) Key(ctx context.Context) (*Key, error) {
 	}
 	w.key = k
 	return k, nil
+}
+
+// Sign signs with the wallet's key.
+func (w *Wallet) Sign(ctx context.Context, data []byte) (crypto.Signature, error) {
+	k, err := w.Key(ctx)
+	if err != nil {
+		return crypto.Signature{}, err
+	}
+	return k.Sign(data), nil
 }
 
 func loadKey(ctx context.Context, store kv.Store, box *seal.Box) (*Key, error) {

@@ -1,4 +1,4 @@
-package deals
+package mk12
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	cbg "github.com/whyrusleeping/cbor-gen"
 )
 
-// baseURLs asks a provider where it serves pieces over HTTP.
-func (d *Deals) baseURLs(ctx context.Context, provider string) (urls []string, err error) {
-	err = d.talk(ctx, provider, talkTimeout, nil, func(r io.Reader) error {
+// Transports asks a provider where it serves pieces over HTTP.
+func (c *Client) Transports(ctx context.Context, provider string) (urls []string, err error) {
+	err = c.talk(ctx, provider, talkTimeout, nil, func(r io.Reader) error {
 		urls, err = readTransports(r)
 		return err
 	}, protoTransports)

@@ -1,0 +1,136 @@
+package mk12
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/crypto"
+	"github.com/filecoin-shipyard/boostly"
+	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/node"
+)
+
+// The protocols that living provider software (Boost, Curio) speaks.
+const (
+	protoAsk        = "/fil/storage/ask/1.1.0"
+	protoPropose121 = "/fil/storage/mk/1.2.1"
+	protoPropose120 = "/fil/storage/mk/1.2.0"
+	protoStatus     = "/fil/storage/status/1.2.0"
+	protoTransports = "/fil/retrieval/transports/1.0.0"
+)
+
+const (
+	talkTimeout  = 20 * time.Second // for one question to a provider, dialling included
+	offerTimeout = time.Minute      // for a proposal: filters behind it ask other services
+	answerLimit  = 1 << 20
+)
+
+// ErrReached is part of errors that came after a provider may have read our request.
+var ErrReached = errors.New("provider was reached")
+
+// Streams opens streams to peers. A *node.Node does.
+type Streams interface {
+	OpenStream(ctx context.Context, peer string, addrs []string, protocols ...string) (node.Stream, error)
+}
+
+// A Directory says how a provider is reached: its peer id, and multiaddrs. Its
+// errors are returned as they are.
+type Directory func(ctx context.Context, provider string) (peer string, addrs []string, err error)
+
+// A Signer signs as the client of the deals that are asked after.
+type Signer interface {
+	Sign(ctx context.Context, data []byte) (crypto.Signature, error)
+}
+
+// A Client talks with providers. It is safe for concurrent use.
+type Client struct {
+	streams Streams
+	find    Directory
+	signer  Signer
+	known   contacts
+}
+
+// New returns a client that reaches providers where find says, and signs with signer.
+func New(streams Streams, find Directory, signer Signer) *Client {
+	return &Client{streams: streams, find: find, signer: signer}
+}
+
+// talk opens a stream to a provider, writes a request and reads the answer.
+func (c *Client) talk(ctx context.Context, provider string, limit time.Duration, write func(io.Writer) error, read func(io.Reader) error, protocols ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	to, err := c.contact(ctx, provider)
+	if err != nil {
+		return err
+	}
+	s, err := c.streams.OpenStream(ctx, to.peer, to.addrs, protocols...)
+	if err != nil {
+		c.known.forget(provider) // it may have moved
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { s.Reset() })
+	defer stop()
+	if err := exchange(s, write, read); err != nil {
+		s.Reset()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fmt.Errorf("%w: %w", ErrReached, err)
+	}
+	s.Close()
+	return nil
+}
+
+func exchange(s node.Stream, write func(io.Writer) error, read func(io.Reader) error) error {
+	if write != nil {
+		if err := write(s); err != nil {
+			return err
+		}
+		if err := s.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	return read(io.LimitReader(s, answerLimit))
+}
+
+// Ask asks a provider for its price and piece sizes.
+func (c *Client) Ask(ctx context.Context, provider string) (a Ask, err error) {
+	addr, err := address.NewFromString(provider)
+	if err != nil {
+		return a, fmt.Errorf("provider %q: %w", provider, err)
+	}
+	err = c.talk(ctx, provider, talkTimeout,
+		func(w io.Writer) error { return writeAskRequest(w, addr) },
+		func(r io.Reader) error {
+			a, err = readAskResponse(r)
+			return err
+		}, protoAsk)
+	return a, err
+}
+
+// Propose sends a deal and returns the provider's answer.
+func (c *Client) Propose(ctx context.Context, provider string, p *boostly.DealParams) (resp boostly.DealResponse, err error) {
+	err = c.talk(ctx, provider, offerTimeout, p.MarshalCBOR, decode(&resp), protoPropose121, protoPropose120)
+	return resp, err
+}
+
+// Status asks a provider what became of a deal.
+func (c *Client) Status(ctx context.Context, provider string, id uuid.UUID) (resp boostly.DealStatusResponse, err error) {
+	sig, err := c.signer.Sign(ctx, id[:])
+	if err != nil {
+		return resp, err
+	}
+	req := boostly.DealStatusRequest{DealUUID: id, Signature: sig}
+	err = c.talk(ctx, provider, talkTimeout, req.MarshalCBOR, decode(&resp), protoStatus)
+	return resp, err
+}
+
+// TransferParams is where and how a provider pulls a piece.
+func TransferParams(url, token string) ([]byte, error) {
+	return json.Marshal(boostly.HttpRequest{URL: url, Headers: map[string]string{"Authorization": "Bearer " + token}})
+}
