@@ -13,6 +13,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/whypfs/whypfs/internal/car"
+	"github.com/whypfs/whypfs/internal/ipldlinks"
 )
 
 // maxPending bounds how many links of a DAG wait for their turn in a walk.
@@ -75,14 +76,14 @@ func (n *Node) lookImported(ctx context.Context, c cid.Cid, found hashSet) (int,
 	if c.Prefix().MhType != multihash.IDENTITY && !found.has(c.Hash()) {
 		return 0, nil, badCAR("block %s is linked to and missing", c)
 	}
-	if !hasLinks(c) {
+	if !ipldlinks.Has(c) {
 		return n.look(ctx, c)
 	}
 	data, err := n.Block(ctx, c)
 	if err != nil {
 		return 0, nil, err
 	}
-	links, err := linksOf(c, data)
+	links, err := ipldlinks.Of(c, data)
 	if err != nil {
 		return 0, nil, badCAR("block %s is malformed: %v", c, err)
 	}
@@ -95,7 +96,7 @@ func walks(c cid.Cid) bool {
 	case cid.Raw, cborCodec, jsonCodec:
 		return true
 	}
-	return hasLinks(c)
+	return ipldlinks.Has(c)
 }
 
 // Multicodecs without links.

@@ -9,6 +9,8 @@ import (
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+
+	"github.com/whypfs/whypfs/internal/ipldlinks"
 )
 
 const (
@@ -160,7 +162,7 @@ func (f *fetch) read(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
 }
 
 func (f *fetch) linksOf(c cid.Cid, data []byte) ([]cid.Cid, error) {
-	links, err := linksOf(c, data)
+	links, err := ipldlinks.Of(c, data)
 	if err != nil {
 		return nil, badDAG("block %s is malformed: %v", c, err)
 	}
@@ -170,7 +172,7 @@ func (f *fetch) linksOf(c cid.Cid, data []byte) ([]cid.Cid, error) {
 // look says whether a block is here, and what it links to. A node that was
 // entered before has no links.
 func (f *fetch) look(ctx context.Context, c cid.Cid) (links []cid.Cid, here bool, err error) {
-	if hasLinks(c) && f.walked.Has(c) {
+	if ipldlinks.Has(c) && f.walked.Has(c) {
 		return nil, true, nil
 	}
 	if err := Keepable(c); err != nil {
@@ -181,7 +183,7 @@ func (f *fetch) look(ctx context.Context, c cid.Cid) (links []cid.Cid, here bool
 			return nil, false, err
 		}
 	}
-	if !hasLinks(c) {
+	if !ipldlinks.Has(c) {
 		return nil, true, nil
 	}
 	links, err = f.read(ctx, c)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ipfs/boxo/gateway"
 	"github.com/ipfs/go-cid"
+
+	"github.com/whypfs/whypfs/internal/ipldlinks"
 )
 
 // A DAG of a few small blocks can be a file with more places than anybody can
@@ -88,7 +90,7 @@ func (v *visit) enter(root cid.Cid) {
 
 // saw notes a block that was read.
 func (v *visit) saw(c cid.Cid) {
-	if !hasLinks(c) {
+	if !ipldlinks.Has(c) {
 		return
 	}
 	v.mu.Lock()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 
+	"github.com/whypfs/whypfs/internal/ipldlinks"
 	"github.com/whypfs/whypfs/node/blocks"
 )
 
@@ -102,7 +103,7 @@ func (m *marker) mark(ctx context.Context, root cid.Cid) error {
 		if err != nil {
 			return fmt.Errorf("mark %s: %w", root, err)
 		}
-		links, err := linksOf(c, data)
+		links, err := ipldlinks.Of(c, data)
 		if err != nil {
 			// It has its hash, so it never was a node with links.
 			m.n.log.WarnContext(ctx, "malformed node", "cid", c.String(), "err", err)
@@ -118,7 +119,7 @@ func (m *marker) mark(ctx context.Context, root cid.Cid) error {
 // reach notes a block. It is put on the stack once, however many link to it.
 func (m *marker) reach(c cid.Cid) {
 	m.hashes.add(c.Hash())
-	if hasLinks(c) && m.walked.Visit(c) {
+	if ipldlinks.Has(c) && m.walked.Visit(c) {
 		m.todo = append(m.todo, c)
 	}
 }

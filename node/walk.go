@@ -8,6 +8,8 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+
+	"github.com/whypfs/whypfs/internal/ipldlinks"
 )
 
 // Walk calls fn for each distinct block of the DAG under root, parents before
@@ -84,7 +86,7 @@ func (w *walker) next(ctx context.Context) (c cid.Cid, size int, err error) {
 
 // look returns a block's size and links.
 func (n *Node) look(ctx context.Context, c cid.Cid) (size int, links []cid.Cid, err error) {
-	if !hasLinks(c) {
+	if !ipldlinks.Has(c) {
 		size, ok := n.blocks.Has(c, false)
 		if !ok {
 			return 0, nil, fmt.Errorf("%s: %w", c, ErrNotFound)
@@ -95,15 +97,6 @@ func (n *Node) look(ctx context.Context, c cid.Cid) (size int, links []cid.Cid, 
 	if err != nil {
 		return 0, nil, err
 	}
-	links, err = linksOf(c, data)
+	links, err = ipldlinks.Of(c, data)
 	return len(data), links, err
-}
-
-// hasLinks says whether blocks of c's codec can link to others.
-func hasLinks(c cid.Cid) bool {
-	switch c.Type() {
-	case cid.DagProtobuf, cid.DagCBOR, cid.DagJSON:
-		return true
-	}
-	return false
 }

@@ -1,11 +1,15 @@
-package node
+package ipldlinks_test
 
 import (
 	"slices"
 	"testing"
 
 	"github.com/ipfs/boxo/ipld/merkledag"
+	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
+	format "github.com/ipfs/go-ipld-format"
+	"github.com/multiformats/go-multihash"
+	"github.com/whypfs/whypfs/internal/ipldlinks"
 )
 
 // Bytes of any codec give links or an error, and DAG-PB the links that boxo's
@@ -24,7 +28,7 @@ func FuzzLinks(f *testing.F) {
 	codecs := []uint64{cid.DagProtobuf, cid.DagCBOR, cid.DagJSON, cid.Raw}
 	f.Fuzz(func(t *testing.T, codec uint8, data []byte) {
 		c := cid.NewCidV1(codecs[int(codec)%len(codecs)], leaf.Cid().Hash())
-		got, err := linksOf(c, data)
+		got, err := ipldlinks.Of(c, data)
 		if c.Type() != cid.DagProtobuf || err != nil {
 			return
 		}
@@ -60,7 +64,7 @@ func TestLinks(t *testing.T) {
 		{cid.GitRaw, []byte("of a codec without a decoder"), 0},
 	}
 	for _, tt := range tests {
-		got, err := linksOf(cid.NewCidV1(tt.codec, leaf.Cid().Hash()), tt.data)
+		got, err := ipldlinks.Of(cid.NewCidV1(tt.codec, leaf.Cid().Hash()), tt.data)
 		if err != nil || len(got) != tt.links {
 			t.Errorf("links of codec %#x = %v, %v; want %d", tt.codec, got, err, tt.links)
 			continue
@@ -71,4 +75,20 @@ func TestLinks(t *testing.T) {
 			}
 		}
 	}
+}
+
+func rawBlock(s string) blocks.Block {
+	mh, err := multihash.Sum([]byte(s), multihash.SHA2_256, -1)
+	if err != nil {
+		panic(err)
+	}
+	b, err := blocks.NewBlockWithCid([]byte(s), cid.NewCidV1(cid.Raw, mh))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func mustLink(b blocks.Block) *format.Link {
+	return &format.Link{Size: uint64(len(b.RawData())), Cid: b.Cid()}
 }

@@ -1,4 +1,6 @@
-package node
+// Package ipldlinks finds the links in blocks, whose bytes may be a stranger's.
+// It knows DAG-PB, DAG-CBOR and DAG-JSON; a codec that it does not know has no links.
+package ipldlinks
 
 import (
 	"bytes"
@@ -14,10 +16,9 @@ import (
 	"github.com/ipld/go-ipld-prime/traversal"
 )
 
-// linksOf returns the links in a block, in their order. The bytes may be a
-// stranger's. A codec that is not known has no links.
-func linksOf(c cid.Cid, data []byte) ([]cid.Cid, error) {
-	if !hasLinks(c) {
+// Of returns the links in a block, in their order.
+func Of(c cid.Cid, data []byte) ([]cid.Cid, error) {
+	if !Has(c) {
 		return nil, nil
 	}
 	decode, err := multicodec.LookupDecoder(c.Type())
@@ -39,4 +40,13 @@ func linksOf(c cid.Cid, data []byte) ([]cid.Cid, error) {
 		}
 	}
 	return cids, nil
+}
+
+// Has says whether blocks of c's codec can link to others.
+func Has(c cid.Cid) bool {
+	switch c.Type() {
+	case cid.DagProtobuf, cid.DagCBOR, cid.DagJSON:
+		return true
+	}
+	return false
 }
