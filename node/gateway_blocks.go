@@ -49,6 +49,22 @@ func (b gatewayBlocks) leaf(ctx context.Context, c cid.Cid, buf []byte) ([]byte,
 	return b.visit(ctx, c, func() ([]byte, error) { return b.here(ctx, c, buf, true) })
 }
 
+// lend implements fileSource. What a visit must not read is not lent: leaf says so.
+func (b gatewayBlocks) lend(ctx context.Context, c cid.Cid) (data []byte, done func(), ok bool) {
+	r, ok := b.Blockstore.(bufferedReader)
+	if !ok {
+		return nil, nil, false
+	}
+	if data, done, ok = r.lend(c); !ok {
+		return nil, nil, false
+	}
+	if v := visitOf(ctx); v != nil && !v.read() {
+		done()
+		return nil, nil, false
+	}
+	return data, done, true
+}
+
 // block implements fileSource.
 func (b gatewayBlocks) block(ctx context.Context, c cid.Cid) ([]byte, error) {
 	return b.visit(ctx, c, func() ([]byte, error) { return b.here(ctx, c, nil, false) })
@@ -93,8 +109,10 @@ func (b gatewayBlocks) visit(ctx context.Context, c cid.Cid, read func() ([]byte
 	return data, err
 }
 
-// A bufferedReader is a block store that can read into a caller's buffer.
+// A bufferedReader is a block store that can read into a caller's buffer, and
+// lend what it has in memory.
 type bufferedReader interface {
+	lend(c cid.Cid) (data []byte, done func(), ok bool)
 	read(ctx context.Context, c cid.Cid, buf []byte, stored bool) ([]byte, error)
 }
 

@@ -38,6 +38,11 @@ func (p publicStore) read(ctx context.Context, c cid.Cid, buf []byte, stored boo
 	return p.blocks.Block(c, true, buf)
 }
 
+// lend implements bufferedReader.
+func (p publicStore) lend(c cid.Cid) (data []byte, done func(), ok bool) {
+	return p.blocks.Lend(c, true)
+}
+
 var _ bufferedReader = publicStore{}
 
 func (p publicStore) Get(ctx context.Context, c cid.Cid) (blockformat.Block, error) {

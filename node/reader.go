@@ -44,6 +44,8 @@ type fileSource interface {
 	// ErrNotFound or ErrDamaged it is tried again with block. It is called on
 	// several goroutines at once.
 	leaf(ctx context.Context, c cid.Cid, buf []byte) ([]byte, error)
+	// lend is leaf of a block that is in memory: see blocks.Reader.Lend.
+	lend(ctx context.Context, c cid.Cid) (data []byte, done func(), ok bool)
 	// size says how large a block is, if it is here.
 	size(c cid.Cid) (int64, bool)
 }
@@ -89,6 +91,7 @@ type leafRead struct {
 	done   chan struct{}
 	err    error
 	pooled *[]byte // goes back to FileReader.leaves
+	lent   func()  // gives data back
 }
 
 // Size is the length of the file.
@@ -243,6 +246,12 @@ func (f *FileReader) begin() (*leafRead, error) {
 	if l.data != nil {
 		return l, nil
 	}
+	if l.size >= pooledLeaf && f.ctx.Err() == nil {
+		if data, done, ok := f.src.lend(f.ctx, l.cid); ok {
+			l.data, l.lent = data, done
+			return l, nil
+		}
+	}
 	var buf []byte
 	if l.size >= pooledLeaf {
 		// Sizes in a node are anyone's: there is room for what is here.
@@ -297,11 +306,15 @@ func (f *FileReader) forget() {
 	f.cursor.reset()
 }
 
-// recycle gives back the buffer of a leaf whose read has ended.
+// recycle gives back the bytes of a leaf whose read has ended.
 func (f *FileReader) recycle(l *leafRead) {
-	if l.pooled != nil {
+	switch {
+	case l.pooled != nil:
 		f.leaves.Put(l.pooled)
 		l.pooled, l.data = nil, nil
+	case l.lent != nil:
+		l.lent()
+		l.lent, l.data = nil, nil
 	}
 }
 

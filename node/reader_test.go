@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -287,6 +288,62 @@ func TestReadClosedAndCancelled(t *testing.T) {
 	cancel()
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Read after cancel = %v, want %v", err, context.Canceled)
+	}
+}
+
+// A lender counts the blocks that a reader was lent and has not given back.
+type lender struct {
+	*source
+	lent, out atomic.Int32
+}
+
+func (s *lender) lend(ctx context.Context, c cid.Cid) (data []byte, done func(), ok bool) {
+	data, give, ok := s.source.lend(ctx, c)
+	if !ok {
+		return nil, nil, false
+	}
+	s.lent.Add(1)
+	s.out.Add(1)
+	return data, func() { s.out.Add(-1); give() }, true
+}
+
+// What a reader is lent it gives back, wherever it goes and ends.
+func TestReadLent(t *testing.T) {
+	n := newTestNode(t, Config{})
+	want := mustRead(t, keystream(9<<20, "lent"))
+	f := mustImport(t, n, want, ImportOptions{})
+	src := &lender{source: &source{n: n, root: f.Root}}
+	r, err := openFile(t.Context(), f.Root, src, &n.leaves)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []int64{0, 5<<20 + 1, 100, 8 << 20} {
+		if _, err := r.Seek(from, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 1<<20)
+		if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, want[from:][:1<<20]) {
+			t.Fatalf("read at %d: other bytes, or %v", from, err)
+		}
+	}
+	if _, err := r.Seek(3, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	var all bytes.Buffer
+	if _, err := r.WriteTo(&all); err != nil || !bytes.Equal(all.Bytes(), want[3:]) {
+		t.Errorf("WriteTo: %d bytes, %v", all.Len(), err)
+	}
+	if _, err := r.Seek(2<<20, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if src.lent.Load() == 0 || src.out.Load() != 0 {
+		t.Errorf("%d blocks were lent, %d not given back", src.lent.Load(), src.out.Load())
 	}
 }
 

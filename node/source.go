@@ -55,6 +55,11 @@ func (s *source) leaf(_ context.Context, c cid.Cid, buf []byte) ([]byte, error) 
 	return s.n.store.Stored(c, false, buf)
 }
 
+// lend implements fileSource.
+func (s *source) lend(_ context.Context, c cid.Cid) (data []byte, done func(), ok bool) {
+	return s.n.store.Lend(c, false)
+}
+
 // size implements fileSource.
 func (s *source) size(c cid.Cid) (int64, bool) {
 	n, ok := s.n.blocks.Has(c, false)

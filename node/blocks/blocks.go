@@ -51,6 +51,10 @@ type Reader interface {
 	// disk does to data, not what someone does who can write both. The bytes are
 	// anywhere in buf, if that has Room more than they need.
 	Stored(c cid.Cid, public bool, buf []byte) ([]byte, error)
+	// Lend is Stored of a block that the store holds in memory, without a copy;
+	// ok is false if it does not, whatever else is true of the block. Nobody
+	// changes the bytes, and they stay until done is called, which is once.
+	Lend(c cid.Cid, public bool) (data []byte, done func(), ok bool)
 	// Has says whether a block that is not known to be damaged is here, and its size.
 	Has(c cid.Cid, public bool) (size int, ok bool)
 	// Find is Has, of private blocks too, for one who, with a lease, counts on

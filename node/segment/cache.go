@@ -14,7 +14,7 @@ const maxSeen = 1 << 14
 // their place, which a store never uses twice. Its buffers are used again, so
 // that it neither grows nor keeps the collector busy.
 type cache struct {
-	mu     sync.RWMutex // for reading: copies out of held
+	mu     sync.RWMutex // for reading: copies out of held, and lends of it
 	size   int64
 	room   int64 // of size
 	held   map[place]*heldBlock
@@ -23,6 +23,7 @@ type cache struct {
 	seen   map[place]bool // read once, lately
 	older  map[place]bool // before that
 	seenMu sync.Mutex     // guards seen and older
+	lent   atomic.Int64   // bytes, each as often as it is lent
 }
 
 // A place is where a copy is.
@@ -31,7 +32,8 @@ type place struct{ seg, off uint32 }
 type heldBlock struct {
 	at   place
 	data []byte
-	used atomic.Bool // since it was put into the queue
+	used atomic.Bool  // since it was put into the queue
+	lent atomic.Int32 // how often; raised with cache.mu held for reading
 }
 
 // newCache is a cache of so many bytes, which may be none.
@@ -49,6 +51,25 @@ func (c *cache) get(l loc, buf []byte) ([]byte, bool) {
 	}
 	h.used.Store(true)
 	return append(buf[:0], h.data...), true
+}
+
+// lend lends a block, if it is here, until done is called. It stays here so
+// long, so that no more than half of the cache is lent: clients may be slow.
+func (c *cache) lend(l loc) (data []byte, done func(), ok bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	h, ok := c.held[place{l.seg, l.off}]
+	if !ok {
+		return nil, nil, false
+	}
+	n := int64(len(h.data))
+	if c.lent.Add(n) > c.size/2 {
+		c.lent.Add(-n)
+		return nil, nil, false
+	}
+	h.used.Store(true)
+	h.lent.Add(1)
+	return h.data, func() { h.lent.Add(-1); c.lent.Add(-n) }, true
 }
 
 // read notes that a block was read from the disk, and keeps it if that was not
@@ -105,10 +126,9 @@ func (c *cache) buffer(n int64) ([]byte, bool) {
 		return nil, false
 	}
 	for c.room < n {
-		if c.queue.Len() == 0 {
-			return nil, false // others have reserved it, and not filled it yet
+		if !c.drop() {
+			return nil, false // others have reserved it and not filled it yet, or were lent it
 		}
-		c.drop()
 	}
 	c.room -= n
 	for i := len(c.free) - 1; i >= 0; i-- {
@@ -121,20 +141,22 @@ func (c *cache) buffer(n int64) ([]byte, bool) {
 	return make([]byte, 0, n), true
 }
 
-// drop drops a block that was not read lately. The caller holds mu.
-func (c *cache) drop() {
-	for {
+// drop drops a block that was not read lately and is not lent, if there is one.
+// The caller holds mu.
+func (c *cache) drop() bool {
+	for range 2 * c.queue.Len() { // the second time no block has been read since
 		next := c.queue.Front()
 		h := next.Value.(*heldBlock)
-		if h.used.Swap(false) {
+		if h.used.Swap(false) || h.lent.Load() > 0 {
 			c.queue.MoveToBack(next)
 			continue
 		}
 		c.queue.Remove(next)
 		delete(c.held, h.at)
 		c.give(h)
-		return
+		return true
 	}
+	return false
 }
 
 // maxFree bounds the buffers that wait to be used again.

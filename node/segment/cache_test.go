@@ -99,6 +99,57 @@ func TestCacheKeepsWhatIsRead(t *testing.T) {
 	}
 }
 
+// What is lent stays as it is, whatever else is written, and goes when it is
+// given back. It is half of the cache at most.
+func TestCacheLends(t *testing.T) {
+	c := newCache(10 << 20)
+	block := func(i int) (loc, []byte) {
+		return loc{seg: 1, off: uint32(i)}, bytes.Repeat([]byte{byte(i)}, 1<<20)
+	}
+	var given []func()
+	var got [][]byte
+	for i := range 6 {
+		c.keep(block(i))
+		l, _ := block(i)
+		data, done, ok := c.lend(l)
+		if ok != (i < 5) {
+			t.Fatalf("lend of block %d: %v", i, ok)
+		}
+		if ok {
+			given, got = append(given, done), append(got, data)
+		}
+	}
+	for i := 6; i < 100; i++ {
+		c.keep(block(i))
+	}
+	for i, data := range got {
+		if _, want := block(i); !bytes.Equal(data, want) {
+			t.Errorf("block %d changed while it was lent", i)
+		}
+	}
+	for _, done := range given {
+		done()
+	}
+	for i := 100; i < 200; i++ {
+		c.keep(block(i))
+	}
+	if l, _ := block(0); c.held[place{l.seg, l.off}] != nil {
+		t.Error("a block that was given back is still there after 100 others")
+	}
+	checkCache(t, c, 10<<20)
+	// All that is held is lent: nothing else is kept, and nothing waits for it.
+	small := newCache(1 << 20)
+	l, data := block(1)
+	small.keep(l, data[:512<<10])
+	if _, _, ok := small.lend(l); !ok {
+		t.Fatal("half of the cache was not lent")
+	}
+	small.keep(block(2))
+	if l, _ := block(2); small.held[place{l.seg, l.off}] != nil || small.lent.Load() != 512<<10 {
+		t.Error("a block took the room of one that is lent")
+	}
+}
+
 // All goes on side by side.
 func TestCache(t *testing.T) {
 	c := newCache(10 << 20)
@@ -115,6 +166,12 @@ func TestCache(t *testing.T) {
 					t.Errorf("get = %d other bytes", len(got))
 					return
 				}
+				if got, done, ok := c.lend(hot); ok {
+					if !bytes.Equal(got, data) {
+						t.Errorf("lend = %d other bytes", len(got))
+					}
+					done()
+				}
 				c.keep(hot, data)
 				c.keep(block(100 + 300*w + i%250))
 			}
@@ -122,6 +179,9 @@ func TestCache(t *testing.T) {
 	}
 	wg.Wait()
 	checkCache(t, c, 10<<20)
+	if n := c.lent.Load(); n != 0 {
+		t.Errorf("%d bytes are lent still", n)
+	}
 	none := newCache(0)
 	none.keep(block(1))
 	if l, _ := block(1); len(none.held) != 0 {

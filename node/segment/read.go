@@ -41,6 +41,25 @@ func (s *Store) Stored(c cid.Cid, public bool, buf []byte) ([]byte, error) {
 	})
 }
 
+// Lend lends a block of the cache, which was checked when it came there. Like
+// Stored it asks the cache for what the store has found and may show only.
+func (s *Store) Lend(c cid.Cid, public bool) (data []byte, done func(), ok bool) {
+	g, l, _ := s.pick(keyOf(multihashOf(c)), public, nil)
+	if g == nil {
+		return nil, nil, false
+	}
+	if l.size >= largeBlock {
+		data, done, ok = s.cache.lend(l)
+	}
+	if err := g.release(); err != nil {
+		s.log.Warn("remove segment", "segment", g.id, "err", err)
+	}
+	if ok {
+		s.metrics.cached.Inc()
+	}
+	return data, done, ok
+}
+
 // block finds a copy of a block for which read returns no error.
 func (s *Store) block(c cid.Cid, public bool, read func(*segment, loc) ([]byte, error)) ([]byte, error) {
 	if data, ok := identityData(c); ok {

@@ -136,6 +136,13 @@ func check(t testing.TB, st blocks.Store, public bool, bs ...block) {
 		if got, err := st.Stored(b.cid, public, make([]byte, 10)); err != nil || !bytes.Equal(got, b.data) {
 			t.Fatalf("Stored(%s, public %v) = %d bytes, %v; want %d bytes", b.cid, public, len(got), err, len(b.data))
 		}
+		if got, done, ok := st.Lend(b.cid, public); ok {
+			same := bytes.Equal(got, b.data)
+			done()
+			if !same {
+				t.Fatalf("Lend(%s, public %v) = %d bytes, want %d others", b.cid, public, len(got), len(b.data))
+			}
+		}
 		if size, ok := st.Has(b.cid, public); !ok || size != len(b.data) {
 			t.Fatalf("Has(%s, public %v) = %d, %v; want %d", b.cid, public, size, ok, len(b.data))
 		}
@@ -156,6 +163,9 @@ func checkAbsent(t testing.TB, st blocks.Store, public bool, bs ...block) {
 		}
 		if got, err := st.Stored(b.cid, public, nil); !errors.Is(err, blocks.ErrNotFound) {
 			t.Fatalf("Stored(%s, public %v) = %d bytes, %v; want %v", b.cid, public, len(got), err, blocks.ErrNotFound)
+		}
+		if got, _, ok := st.Lend(b.cid, public); ok {
+			t.Fatalf("Lend(%s, public %v) = %d bytes, want none", b.cid, public, len(got))
 		}
 		if size, ok := st.Has(b.cid, public); ok {
 			t.Fatalf("Has(%s, public %v) = %d, want none", b.cid, public, size)
