@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"sort"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/whypfs/whypfs/deals"
-	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/queue"
 )
 
@@ -85,51 +81,4 @@ func (c *cli) jobCommand() *cobra.Command {
 		}),
 	}
 	return group("job", "durable jobs", ls, run)
-}
-
-func (c *cli) sandboxCommand() *cobra.Command {
-	advance := &cobra.Command{
-		Use:   "advance EPOCHS",
-		Short: "move the sandbox's clock",
-		Args:  nArgs(1),
-		RunE: c.onSandbox(func(ctx context.Context, n *sandbox.Network, _ io.Writer, args []string) error {
-			epochs, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil || epochs < 1 {
-				return usageError{fmt.Errorf("%q is not a number of epochs", args[0])}
-			}
-			return n.Advance(ctx, epochs)
-		}),
-	}
-	fail := &cobra.Command{
-		Use:   "fail NAME MODE",
-		Short: "make a storage provider misbehave; mode none heals it",
-		Args:  nArgs(2),
-		RunE: c.onSandbox(func(_ context.Context, n *sandbox.Network, _ io.Writer, args []string) error {
-			return n.Fail(args[0], args[1])
-		}),
-	}
-	modes := &cobra.Command{
-		Use:   "modes",
-		Short: "list the ways to misbehave",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t := newTable("mode", "what happens")
-			for mode, what := range sandbox.Modes() {
-				t.row(mode, what)
-			}
-			sort.Slice(t.rows, func(i, j int) bool { return t.rows[i][0] < t.rows[j][0] })
-			return t.write(cmd.OutOrStdout())
-		},
-	}
-	return group("sandbox", "the Filecoin network on loopback of `up --sandbox`", advance,
-		group("provider", "storage providers of the sandbox", fail, modes))
-}
-
-func (c *cli) onSandbox(act func(context.Context, *sandbox.Network, io.Writer, []string) error) func(*cobra.Command, []string) error {
-	return c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
-		if a.sandbox == nil {
-			return errors.New("no sandbox is running here; start one with `whypfs up --sandbox`")
-		}
-		return act(ctx, a.sandbox, out, args)
-	})
 }

@@ -157,8 +157,10 @@ func checkFunds(c *chain, prop *market.DealProposal) error {
 	case client.available().LessThan(prop.ClientBalanceRequirement()):
 		return fmt.Errorf("client available funds in escrow %d not enough to meet storage cost for deal %d",
 			client.available().Int, prop.ClientBalanceRequirement().Int)
-	case prop.VerifiedDeal:
+	case prop.VerifiedDeal && (c.head.Version >= solstice || client.Datacap == 0):
 		return errors.New("client is not a verified client")
+	case prop.VerifiedDeal && client.Datacap < uint64(prop.PieceSize):
+		return fmt.Errorf("verified deal DataCap %d too small for proposed piece size %d", client.Datacap, prop.PieceSize)
 	}
 	return nil
 }

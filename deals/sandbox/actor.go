@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/filecoin-project/go-address"
@@ -10,17 +8,7 @@ import (
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin"
 	policy "github.com/filecoin-project/go-state-types/builtin/v17/market"
-	"github.com/filecoin-project/go-state-types/builtin/v9/market"
-	"github.com/filecoin-project/go-state-types/exitcode"
 	"github.com/ipfs/go-cid"
-)
-
-// Methods of the actors this chain runs.
-const (
-	methodSend                = 0
-	methodAddBalance          = 2
-	methodWithdrawBalance     = 3
-	methodPublishStorageDeals = 4
 )
 
 type sectorKey struct {
@@ -69,131 +57,6 @@ func (c *chain) dropSector(d *chainDeal) {
 		delete(c.sectors, k)
 		c.store.remove(s.row())
 	}
-}
-
-// push takes a signed message into the pool.
-func (c *chain) push(s signedMessage) (cid.Cid, error) {
-	m := &s.Message
-	if m.Value.Nil() || m.Value.LessThan(big.Zero()) || m.GasFeeCap.Nil() || m.GasPremium.Nil() {
-		return cid.Undef, errors.New("message amounts are missing or negative")
-	}
-	from, err := c.account(m.From)
-	if err != nil {
-		return cid.Undef, err
-	}
-	unsigned, err := m.cid()
-	if err != nil {
-		return cid.Undef, err
-	}
-	if err := verify(s.Signature, from.Key, unsigned.Bytes()); err != nil {
-		return cid.Undef, err
-	}
-	if want := c.nextNonce(from); m.Nonce != want {
-		return cid.Undef, fmt.Errorf("message nonce %d, expected %d", m.Nonce, want)
-	}
-	id, err := s.cid()
-	if err != nil {
-		return cid.Undef, err
-	}
-	c.head.Order++
-	c.saveHead()
-	rec := &messageRecord{CID: id, Signed: s, Order: c.head.Order}
-	c.remember(rec)
-	c.store.put("message/"+id.String(), rec)
-	return id, nil
-}
-
-func (c *chain) nextNonce(a *account) uint64 {
-	n := a.Nonce
-	for _, m := range c.pool {
-		if from, err := c.account(m.Signed.Message.From); err == nil && from == a {
-			n++
-		}
-	}
-	return n
-}
-
-// run executes a message at the head and writes its receipt.
-func (c *chain) run(rec *messageRecord) {
-	m := &rec.Signed.Message
-	rec.Height, rec.TipSet = c.height(), c.head.Tipset.Cids
-	rec.Receipt = &receipt{GasUsed: 1_000_000 + int64(len(m.Params))*1000}
-	c.store.put("message/"+rec.CID.String(), rec)
-	from, err := c.account(m.From)
-	if err != nil {
-		rec.Receipt.ExitCode = exitcode.SysErrSenderInvalid
-		return
-	}
-	from.Nonce++
-	fee := big.Mul(big.NewInt(rec.Receipt.GasUsed), big.NewInt(baseFee))
-	if from.Balance.LessThan(big.Add(fee, m.Value)) {
-		rec.Receipt.ExitCode = exitcode.SysErrInsufficientFunds
-		c.saveAccount(from)
-		return
-	}
-	from.Balance = big.Sub(from.Balance, fee)
-	ret, err := c.call(from, m)
-	if err != nil {
-		rec.Receipt.ExitCode = exitcode.ErrIllegalArgument
-	}
-	rec.Receipt.Return = ret
-	c.saveAccount(from)
-}
-
-// call runs the method of a message. A method that fails has changed nothing.
-func (c *chain) call(from *account, m *message) ([]byte, error) {
-	if m.To != builtin.StorageMarketActorAddr {
-		if m.Method != methodSend {
-			return nil, fmt.Errorf("%s has no method %d", m.To, m.Method)
-		}
-		to, err := c.createAccount(m.To)
-		if err != nil {
-			return nil, err
-		}
-		from.Balance = big.Sub(from.Balance, m.Value)
-		to.Balance = big.Add(to.Balance, m.Value)
-		c.saveAccount(to)
-		return nil, nil
-	}
-	switch m.Method {
-	case methodAddBalance:
-		who, err := decodeAddress(m.Params)
-		if err != nil {
-			return nil, err
-		}
-		to, err := c.createAccount(who)
-		if err != nil {
-			return nil, err
-		}
-		from.Balance = big.Sub(from.Balance, m.Value)
-		to.Escrow = big.Add(to.Escrow, m.Value)
-		c.saveAccount(to)
-		return nil, nil
-	case methodWithdrawBalance:
-		return c.withdraw(from, m.Params)
-	case methodPublishStorageDeals:
-		return c.publishStorageDeals(from, m.Params)
-	default:
-		return nil, fmt.Errorf("the market has no method %d here", m.Method)
-	}
-}
-
-func (c *chain) withdraw(from *account, params []byte) ([]byte, error) {
-	var in market.WithdrawBalanceParams
-	if err := in.UnmarshalCBOR(bytes.NewReader(params)); err != nil {
-		return nil, err
-	}
-	acc, err := c.account(in.ProviderOrClientAddress)
-	if err != nil {
-		return nil, err
-	}
-	if acc != from || in.Amount.LessThan(big.Zero()) {
-		return nil, fmt.Errorf("f0%d may not withdraw %s of %s", from.ID, in.Amount, in.ProviderOrClientAddress)
-	}
-	amount := big.Min(in.Amount, acc.available())
-	acc.Escrow = big.Sub(acc.Escrow, amount)
-	acc.Balance = big.Add(acc.Balance, amount)
-	return marshalCBOR(&amount)
 }
 
 // Collateral bounds are computed by the real formula for a network of 25 EiB

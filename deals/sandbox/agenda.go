@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin"
@@ -78,11 +77,16 @@ func (p *provider) act() {
 	p.discard()
 }
 
-// publish sends one message for all deals that are ready.
+// maxPublish is how many deals go into one message; the others wait for the
+// next epoch.
+const maxPublish = 32
+
+// publish sends one message for the deals that are ready.
 func (p *provider) publish(ready []*providerDeal) {
 	if len(ready) == 0 {
 		return
 	}
+	ready = ready[:min(len(ready), maxPublish)]
 	c := p.n.chain
 	var in market.PublishStorageDealsParams
 	for _, d := range ready {
@@ -94,13 +98,9 @@ func (p *provider) publish(ready []*providerDeal) {
 			return err
 		}
 		worker := c.accounts[workerOf(p.id)]
-		from, err := address.NewIDAddress(worker.ID)
-		if err != nil {
-			return err
-		}
 		signed, err := sign(p.rec.WorkerKey, message{
-			To: builtin.StorageMarketActorAddr, From: from, Nonce: c.nextNonce(worker), Value: big.Zero(),
-			GasLimit: 50_000_000, GasFeeCap: big.NewInt(2 * baseFee), GasPremium: big.NewInt(baseFee),
+			To: builtin.StorageMarketActorAddr, From: worker.Key, Nonce: c.nextNonce(worker), Value: big.Zero(),
+			GasLimit: 100_000_000, GasFeeCap: big.NewInt(2 * baseFee), GasPremium: big.NewInt(baseFee),
 			Method: methodPublishStorageDeals, Params: raw,
 		})
 		if err != nil {

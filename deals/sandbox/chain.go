@@ -17,11 +17,10 @@ import (
 )
 
 const (
-	networkName    = "sandbox"
-	networkVersion = 29   // Solstice: no verified deals
-	firstHeight    = 2880 // a day after genesis, so that look-backs stay positive
-	firstAccount   = 2000 // actor ids of people; providers and their workers are below
-	baseFee        = 100  // attoFIL
+	networkName  = "sandbox"
+	firstHeight  = 2880 // a day after genesis, so that look-backs stay positive
+	firstAccount = 2000 // actor ids of people; providers and their workers are below
+	baseFee      = 100  // attoFIL
 	// heightLease is how many idle epochs may pass between two writes. A crash
 	// skips at most so many heights; it never repeats one.
 	heightLease = 16
@@ -38,6 +37,8 @@ type account struct {
 	Escrow  big.Int // in the market, Locked included
 	Locked  big.Int
 	Nonce   uint64
+	Owner   uint64 // of a provider
+	Datacap uint64 // bytes a client may still have stored as verified
 }
 
 func (a *account) available() big.Int { return big.Sub(a.Escrow, a.Locked) }
@@ -50,7 +51,8 @@ type chainHead struct {
 	NextDeal abi.DealID
 	NextID   uint64
 	Order    uint64
-	Port     int // of the RPC server
+	Version  uint // of the network
+	Port     int  // of the RPC server
 }
 
 // chain is the ledger: accounts, messages and the market actor. It has no lock
@@ -95,6 +97,7 @@ func openChain(s *store) (*chain, error) {
 	}
 	slices.SortFunc(c.pool, func(a, b *messageRecord) int { return cmp.Compare(a.Order, b.Order) })
 	if found {
+		c.head.Version = cmp.Or(c.head.Version, solstice)
 		return c, nil
 	}
 	return c, c.genesis()
@@ -110,9 +113,17 @@ func (c *chain) genesis() error {
 	if err != nil {
 		return err
 	}
-	c.head = chainHead{Genesis: now - firstHeight*builtin.EpochDurationSeconds, Tipset: ts, NextDeal: 1, NextID: firstAccount}
+	c.head = chainHead{Genesis: now - firstHeight*builtin.EpochDurationSeconds, Tipset: ts, NextDeal: 1, NextID: firstAccount, Version: solstice}
 	c.saveHead()
 	return nil
+}
+
+// ownerOf is the owner of a provider.
+func (c *chain) ownerOf(provider uint64) uint64 {
+	if a := c.accounts[provider]; a != nil && a.Owner != 0 {
+		return a.Owner
+	}
+	return workerOf(provider)
 }
 
 func (c *chain) height() abi.ChainEpoch { return c.head.Tipset.Height }
@@ -184,9 +195,13 @@ func (c *chain) remember(m *messageRecord) {
 	if unsigned, err := m.Signed.Message.cid(); err == nil {
 		c.messages[unsigned] = m
 	}
-	if m.Receipt == nil {
+	if m.Receipt == nil && !m.Replaced.Defined() {
 		c.pool = append(c.pool, m)
 	}
+}
+
+func (c *chain) unpool(m *messageRecord) {
+	c.pool = slices.DeleteFunc(c.pool, func(x *messageRecord) bool { return x == m })
 }
 
 // mine moves the head to height, which must be above it, runs the pool and

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/filecoin-project/go-address"
@@ -32,6 +33,9 @@ func rpcMethods() map[string]rpcMethod {
 		"Filecoin.StateAccountKey":                   (*Network).rpcAccountKey,
 		"Filecoin.StateLookupID":                     (*Network).rpcLookupID,
 		"Filecoin.StateVerifiedClientStatus":         (*Network).rpcVerifiedClientStatus,
+		"Filecoin.StateGetAllocations":               (*Network).rpcGetAllocations,
+		"Filecoin.EthChainId":                        (*Network).rpcEthChainID,
+		"eth_chainId":                                (*Network).rpcEthChainID,
 		"Filecoin.StateSearchMsg":                    (*Network).rpcSearchMsg,
 		"Filecoin.StateWaitMsg":                      (*Network).rpcWaitMsg,
 		"Filecoin.StateSectorGetInfo":                (*Network).rpcSectorGetInfo,
@@ -68,11 +72,32 @@ func (n *Network) rpcChainHead(context.Context, params) (any, error) {
 	return view(n, func(c *chain) (tipset, error) { return c.head.Tipset, nil })
 }
 
-func (n *Network) rpcNetworkName(context.Context, params) (any, error)    { return networkName, nil }
-func (n *Network) rpcNetworkVersion(context.Context, params) (any, error) { return networkVersion, nil }
+func (n *Network) rpcNetworkName(context.Context, params) (any, error) { return networkName, nil }
 
-// rpcVerifiedClientStatus: no client has datacap since network version 29.
-func (n *Network) rpcVerifiedClientStatus(context.Context, params) (any, error) { return nil, nil }
+func (n *Network) rpcNetworkVersion(context.Context, params) (any, error) {
+	return view(n, func(c *chain) (uint, error) { return c.head.Version, nil })
+}
+
+// rpcEthChainID is what Ethereum transactions on this chain are signed for.
+func (n *Network) rpcEthChainID(context.Context, params) (any, error) {
+	return fmt.Sprintf("0x%x", ethChainID), nil
+}
+
+// rpcVerifiedClientStatus is a client's datacap in bytes, null without any.
+func (n *Network) rpcVerifiedClientStatus(_ context.Context, p params) (any, error) {
+	return accountCall(n, p, func(_ *chain, a *account) (any, error) {
+		if a.Datacap == 0 {
+			return nil, nil
+		}
+		return big.NewIntUnsigned(a.Datacap), nil
+	})
+}
+
+// rpcGetAllocations: the market makes allocations for the verified deals it
+// publishes, and they are claimed with them; none is ever left over.
+func (n *Network) rpcGetAllocations(_ context.Context, p params) (any, error) {
+	return accountCall(n, p, func(*chain, *account) (any, error) { return map[string]any{}, nil })
+}
 
 func (n *Network) rpcMinerInfo(_ context.Context, p params) (any, error) {
 	type minerInfo struct {
@@ -95,8 +120,9 @@ func (n *Network) rpcMinerInfo(_ context.Context, p params) (any, error) {
 		return nil, err
 	}
 	return view(n, func(c *chain) (any, error) {
-		worker, err := address.NewIDAddress(workerOf(pr.id))
-		if err != nil {
+		worker, err1 := address.NewIDAddress(workerOf(pr.id))
+		owner, err2 := address.NewIDAddress(c.ownerOf(pr.id))
+		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
 		ma, err := multiaddr.NewMultiaddr(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", pr.rec.P2PPort))
@@ -104,10 +130,10 @@ func (n *Network) rpcMinerInfo(_ context.Context, p params) (any, error) {
 			return nil, err
 		}
 		return minerInfo{
-			Owner: worker, Worker: worker, NewWorker: worker, ControlAddresses: []address.Address{},
+			Owner: owner, Worker: worker, NewWorker: worker, ControlAddresses: []address.Address{},
 			WorkerChangeEpoch: -1, PeerId: pr.peer.String(), Multiaddrs: [][]byte{ma.Bytes()},
 			WindowPoStProofType: abi.RegisteredPoStProof_StackedDrgWindow32GiBV1_1, SectorSize: sectorSize,
-			WindowPoStPartitionSectors: 2349, ConsensusFaultElapsed: -1, Beneficiary: worker,
+			WindowPoStPartitionSectors: 2349, ConsensusFaultElapsed: -1, Beneficiary: owner,
 		}, nil
 	})
 }
@@ -210,8 +236,12 @@ func (n *Network) rpcGetActor(_ context.Context, p params) (any, error) {
 	}
 	return accountCall(n, p, func(c *chain, a *account) (any, error) {
 		kind := "account"
-		if a.Key == address.Undef {
+		var delegated *address.Address
+		switch {
+		case a.Key == address.Undef:
 			kind = "storageminer"
+		case isEthAccount(a.Key):
+			kind, delegated = "ethaccount", &a.Key
 		}
 		code, err := cid.Prefix{Version: 1, Codec: cid.Raw, MhType: 0, MhLength: -1}.Sum([]byte("fil/19/" + kind))
 		if err != nil {
@@ -225,7 +255,7 @@ func (n *Network) rpcGetActor(_ context.Context, p params) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return actor{Code: code, Head: head, Nonce: a.Nonce, Balance: a.Balance}, nil
+		return actor{Code: code, Head: head, Nonce: a.Nonce, Balance: a.Balance, DelegatedAddress: delegated}, nil
 	})
 }
 

@@ -18,8 +18,13 @@ type msgLookup struct {
 	Height    abi.ChainEpoch
 }
 
-func (c *chain) lookup(id cid.Cid) *msgLookup {
+// lookup finds the receipt of a message, or, where the caller allows it, of the
+// one that took its place in the pool.
+func (c *chain) lookup(id cid.Cid, replaced bool) *msgLookup {
 	m := c.messages[id]
+	for m != nil && replaced && m.Replaced.Defined() {
+		m = c.messages[m.Replaced]
+	}
 	if m == nil || m.Receipt == nil {
 		return nil
 	}
@@ -37,7 +42,11 @@ func (n *Network) rpcSearchMsg(_ context.Context, p params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (*msgLookup, error) { return c.lookup(id), nil })
+	replaced, err := arg[bool](p, 3)
+	if err != nil {
+		return nil, err
+	}
+	return view(n, func(c *chain) (*msgLookup, error) { return c.lookup(id, replaced), nil })
 }
 
 // rpcWaitMsg has the parameters [cid, confidence, limit, allowReplaced].
@@ -46,9 +55,13 @@ func (n *Network) rpcWaitMsg(ctx context.Context, p params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	replaced, err := arg[bool](p, 3)
+	if err != nil {
+		return nil, err
+	}
 	for {
 		changed := n.changes()
-		found, err := view(n, func(c *chain) (*msgLookup, error) { return c.lookup(id), nil })
+		found, err := view(n, func(c *chain) (*msgLookup, error) { return c.lookup(id, replaced), nil })
 		if found != nil || err != nil {
 			return found, err
 		}
@@ -82,37 +95,6 @@ func (n *Network) rpcChainGetMessage(_ context.Context, p params) (any, error) {
 		}
 		return messageWithCID{m.Signed.Message, unsigned}, nil
 	})
-}
-
-func (n *Network) rpcPush(_ context.Context, p params) (any, error) {
-	s, err := arg[signedMessage](p, 0)
-	if err != nil {
-		return nil, err
-	}
-	var id cid.Cid
-	err = n.update(func(c *chain) error {
-		id, err = c.push(s)
-		return err
-	})
-	return id, err
-}
-
-// rpcEstimateGas fills in what is missing, generously: gas is cheap here.
-func (n *Network) rpcEstimateGas(_ context.Context, p params) (any, error) {
-	m, err := arg[message](p, 0)
-	if err != nil {
-		return nil, err
-	}
-	if m.GasLimit == 0 {
-		m.GasLimit = 10_000_000 + int64(len(m.Params))*2000
-	}
-	if m.GasFeeCap.Nil() || m.GasFeeCap.IsZero() {
-		m.GasFeeCap = big.NewInt(baseFee * 2)
-	}
-	if m.GasPremium.Nil() || m.GasPremium.IsZero() {
-		m.GasPremium = big.NewInt(baseFee)
-	}
-	return m, nil
 }
 
 func (n *Network) rpcSectorGetInfo(_ context.Context, p params) (any, error) {

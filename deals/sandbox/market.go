@@ -12,6 +12,7 @@ import (
 	"github.com/filecoin-project/go-state-types/builtin"
 	policy "github.com/filecoin-project/go-state-types/builtin/v17/market"
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
+	"github.com/filecoin-project/go-state-types/exitcode"
 	"github.com/ipfs/go-cid"
 )
 
@@ -70,15 +71,11 @@ func (c *chain) publish(signed *market.ClientDealProposal, provider address.Addr
 	if err != nil {
 		return nil, err
 	}
-	key, err := c.keyOf(p.Client)
-	if err != nil {
-		return nil, err
-	}
-	if err := verify(signed.ClientSignature, key, raw); err != nil {
-		return nil, err
-	}
 	client, err := c.account(p.Client)
 	if err != nil {
+		return nil, err
+	}
+	if err := authenticateProposal(client, signed, raw); err != nil {
 		return nil, err
 	}
 	provAccount, err := c.account(p.Provider)
@@ -91,8 +88,14 @@ func (c *chain) publish(signed *market.ClientDealProposal, provider address.Addr
 	if client.available().LessThan(p.ClientBalanceRequirement()) {
 		return nil, fmt.Errorf("client escrow %s is below %s", client.available(), p.ClientBalanceRequirement())
 	}
+	if p.VerifiedDeal && client.Datacap < uint64(p.PieceSize) {
+		return nil, fmt.Errorf("client datacap %d is below %d", client.Datacap, p.PieceSize)
+	}
 	if provAccount.available().LessThan(p.ProviderCollateral) {
 		return nil, fmt.Errorf("provider escrow %s is below %s", provAccount.available(), p.ProviderCollateral)
+	}
+	if p.VerifiedDeal {
+		client.Datacap -= uint64(p.PieceSize)
 	}
 	client.Locked = big.Add(client.Locked, p.ClientBalanceRequirement())
 	provAccount.Locked = big.Add(provAccount.Locked, p.ProviderCollateral)
@@ -108,6 +111,17 @@ func (c *chain) publish(signed *market.ClientDealProposal, provider address.Addr
 	c.saveDeal(d)
 	c.saveHead()
 	return d, nil
+}
+
+// authenticateProposal asks the client's actor whether it has signed, as the
+// market actor does. An Ethereum account's actor (f410) answers such a question
+// with nothing, which the market takes for a no: the deals of f4 keys, which
+// providers accept after a look at the signature, cannot be published.
+func authenticateProposal(client *account, signed *market.ClientDealProposal, raw []byte) error {
+	if isEthAccount(client.Key) {
+		return fmt.Errorf("proposal authentication failed: %s is an Ethereum account and cannot authenticate", client.Key)
+	}
+	return verify(signed.ClientSignature, client.Key, raw)
 }
 
 // checkProposal has the market actor's own rules; a provider has more.
@@ -134,8 +148,8 @@ func (c *chain) checkProposal(p *market.DealProposal, provider address.Address, 
 		return fmt.Errorf("provider collateral %s is out of bounds", p.ProviderCollateral)
 	case p.StoragePricePerEpoch.LessThan(big.Zero()) || p.ClientCollateral.LessThan(big.Zero()):
 		return errors.New("negative amount")
-	case p.VerifiedDeal:
-		return fmt.Errorf("verified deals ended with network version %d", networkVersion)
+	case p.VerifiedDeal && c.head.Version >= solstice:
+		return abortf(exitcode.ErrForbidden, "verified deals ended with network version %d", solstice)
 	}
 	return nil
 }
@@ -151,7 +165,7 @@ func (c *chain) publishStorageDeals(from *account, params []byte) ([]byte, error
 	}
 	provider := in.Deals[0].Proposal.Provider
 	if id, err := address.IDFromAddress(provider); err != nil || workerOf(id) != from.ID {
-		return nil, fmt.Errorf("f0%d is not a worker of %s", from.ID, provider)
+		return nil, abortf(exitcode.ErrForbidden, "f0%d is not a worker of %s", from.ID, provider)
 	}
 	out := market.PublishStorageDealsReturn{ValidDeals: bitfield.New()}
 	var refused []error

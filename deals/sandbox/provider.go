@@ -30,6 +30,7 @@ import (
 const (
 	firstProvider = 1000 // f01000 is the first provider,
 	firstWorker   = 100  // f0100 its worker
+	firstOwner    = 500  // f0500 its owner
 	sectorSize    = 32 << 30
 )
 
@@ -159,8 +160,12 @@ func (n *Network) createProvider(id uint64) (*providerRecord, error) {
 	if err != nil {
 		return nil, err
 	}
+	owner, err := n.owner(id)
+	if err != nil {
+		return nil, err
+	}
 	for _, a := range []*account{
-		{ID: id, Balance: fil(1_000_000), Escrow: fil(10_000_000), Locked: big.Zero()},
+		{ID: id, Owner: owner, Balance: fil(1_000_000), Escrow: fil(10_000_000), Locked: big.Zero()},
 		{ID: workerOf(id), Key: worker, Balance: fil(1_000_000), Escrow: big.Zero(), Locked: big.Zero()},
 	} {
 		n.chain.keep(a)
@@ -169,6 +174,31 @@ func (n *Network) createProvider(id uint64) (*providerRecord, error) {
 	r := &providerRecord{ID: id, PeerKey: peerKey, WorkerKey: workerKey, Mode: modeNone, NextSector: 1}
 	n.store.put("provider/"+strconv.FormatUint(id, 10), r)
 	return r, nil
+}
+
+// owner is the actor id of a new provider's owner, which is made if it is not
+// there: providers share owners in turn when there are to be fewer of them.
+func (n *Network) owner(provider uint64) (uint64, error) {
+	i := provider - firstProvider
+	if n.opt.Owners > 0 {
+		i %= uint64(n.opt.Owners)
+	}
+	id := firstOwner + i
+	if n.chain.accounts[id] != nil {
+		return id, nil
+	}
+	key, err := fcrypto.GenerateKey() // nobody needs to sign for it
+	if err != nil {
+		return 0, err
+	}
+	who, err := address.NewSecp256k1Address(fcrypto.PublicKey(key))
+	if err != nil {
+		return 0, err
+	}
+	a := &account{ID: id, Key: who, Balance: big.Zero(), Escrow: big.Zero(), Locked: big.Zero()}
+	n.chain.keep(a)
+	n.chain.saveAccount(a)
+	return id, nil
 }
 
 func (n *Network) newProvider(rec providerRecord, i int) (*provider, error) {

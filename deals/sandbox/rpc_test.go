@@ -292,7 +292,8 @@ func TestMessages(t *testing.T) {
 	if got := call[map[string]string](n, "StateMarketBalance", n.client.String(), nil); got["Escrow"] != "100000000000000000777" {
 		t.Errorf("balance is %v", got)
 	}
-	withdraw := rpcMessage{To: market, From: n.client, Nonce: 1, Value: big.Zero(), GasFeeCap: big.Zero(), GasPremium: big.Zero(), Method: 3}
+	withdraw := msg
+	withdraw.Nonce, withdraw.Value, withdraw.Method = 1, big.Zero(), 3
 	withdraw.Params = append([]byte{0x82}, who.Bytes()...)
 	withdraw.Params = append(withdraw.Params, 0x43, 0, 3, 9) // 777
 	_, err = n.push(withdraw)

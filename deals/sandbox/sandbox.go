@@ -13,10 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
-	"github.com/filecoin-project/go-state-types/big"
-	"github.com/filecoin-project/go-state-types/builtin"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -30,6 +27,7 @@ var (
 type Options struct {
 	Dir       string        // state and sectors; required
 	Providers int           // default 8
+	Owners    int           // of new providers, which take turns; default: each has its own
 	Epoch     time.Duration // wall time of one epoch; default 250 ms
 	// RootCAs are trusted when providers pull pieces over HTTPS; nil: the system's.
 	RootCAs *x509.CertPool
@@ -227,28 +225,6 @@ func (n *Network) Close() error {
 
 // RPC is the chain's JSON-RPC URL.
 func (n *Network) RPC() string { return n.rpcURL }
-
-// Fund puts 100 FIL into the market escrow of an address, as a faucet would,
-// and one FIL into its wallet for gas. The address becomes an actor if it was
-// none.
-func (n *Network) Fund(who string) error {
-	a, err := address.NewFromString(who)
-	if err != nil {
-		return fmt.Errorf("fund %q: %w", who, err)
-	}
-	return n.update(func(c *chain) error {
-		acc, err := c.createAccount(a)
-		if err != nil {
-			return fmt.Errorf("fund %s: %w", who, err)
-		}
-		acc.Escrow = big.Add(acc.Escrow, fil(100))
-		acc.Balance = big.Add(acc.Balance, fil(1))
-		c.saveAccount(acc)
-		return nil
-	})
-}
-
-func fil(n int64) big.Int { return big.Mul(big.NewInt(n), builtin.TokenPrecision) }
 
 // Advance moves the clock by n epochs at once, with everything they bring.
 func (n *Network) Advance(ctx context.Context, epochs int64) error {
