@@ -110,6 +110,9 @@ func (b *Buckets) pack(ctx context.Context, z zoneRow) error {
 	if err != nil {
 		return fmt.Errorf("pack: %w", err)
 	}
+	if err := b.forgetRoots(ctx, z.ID); err != nil {
+		return err
+	}
 	return b.moveZone(ctx, z, ZonePacked, func(z *zoneRow) {
 		z.Pieces = pieces
 		z.Reason = "waiting to be dealt"

@@ -163,8 +163,9 @@ func enterZone(tx kv.Tx, z *zoneRow, id uint64) error {
 		return err
 	}
 	c.Zone = z.ID
-	z.Size += c.Size
-	z.Count++
+	if err := z.countIn(tx, c); err != nil {
+		return err
+	}
 	// Not always the last to come: ids of uploads that end together cross.
 	if t := idTime(id); z.Count == 1 || t.Before(z.Oldest) {
 		z.Oldest = t
@@ -178,7 +179,7 @@ func enterZone(tx kv.Tx, z *zoneRow, id uint64) error {
 // full says by what an open zone has to be sealed whatever its age, or "".
 func full(z Zone, p Policy) string {
 	switch {
-	case z.Size >= p.Threshold:
+	case z.Distinct() >= p.Threshold:
 		return "size"
 	case z.Count >= maxMembers:
 		return "count"
@@ -266,7 +267,7 @@ func (b *Buckets) recheckZone(tx kv.Tx, bucket string) error {
 
 // waitingFor says what an open zone, with its bucket's policy, waits for.
 func waitingFor(z Zone, now time.Time) string {
-	missing := max(z.Policy.Threshold-z.Size, 0)
+	missing := max(z.Policy.Threshold-z.Distinct(), 0)
 	left := max(z.Oldest.Add(z.Policy.MaxAge).Sub(now), 0)
 	return fmt.Sprintf("waiting for %s more or %s", humanize.IBytes(uint64(missing)), humanDuration(left))
 }

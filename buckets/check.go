@@ -24,7 +24,7 @@ func (b *Buckets) Check(ctx context.Context) error {
 		c := checker{tx: tx}
 		for _, check := range []func() error{
 			c.buckets, c.documents, c.objects, c.versions, c.nulls, c.contents, c.owned, c.byCID, c.refs,
-			c.unassigned, c.members, c.zones, c.open, c.uploads, c.events, c.partSums, c.pins, c.pinRows, c.trees,
+			c.unassigned, c.members, c.zones, c.roots, c.open, c.uploads, c.events, c.partSums, c.pins, c.pinRows, c.trees,
 		} {
 			if err := check(); err != nil {
 				return err

@@ -42,8 +42,8 @@
 //
 // # Zones
 //
-//	open      takes members. The job seal closes it when its size reaches the
-//	          bucket's threshold, when its oldest member reaches the bucket's max
+//	open      takes members. The job seal closes it when its size, copies counted
+//	          once, reaches the bucket's threshold, when its oldest member reaches the bucket's max
 //	          age, or when it has 65,536 members. Whatever comes next opens another
 //	          zone. The member that reaches the threshold may exceed it.
 //	sealed    takes no more members, and its policy is fixed; the Dealer packs it.
@@ -156,6 +156,7 @@
 //	zon/<inverted zone id>              Zone
 //	zin/<zone id>/<content id>          members of a zone
 //	zopen/<uuid>                        id of the bucket's open zone
+//	zcid/<zone id>/<root>               how many members, of some size, have that root; until the zone is packed
 //	upl/<uuid>/<key>/<upload id>        MultipartUpload
 //	prt/<upload id>/<number>            Part
 //	doc/<uuid>/<name>                   a document that a transport keeps with a bucket

@@ -228,3 +228,18 @@ func (b *Buckets) Unassign(ctx context.Context, id uint64) error {
 		return errors.Join(leaveZone(tx, z, c), putContent(tx, c), tx.Put(keyNew(c.Bucket, id), present))
 	})
 }
+
+// CountedRoots is how many roots the zones count members with.
+func (b *Buckets) CountedRoots(ctx context.Context) (n int, err error) {
+	err = b.view(ctx, func(tx kv.Tx) error {
+		n = 0
+		for _, err := range tx.Scan(kv.Range(tabRoot)) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
+}

@@ -89,7 +89,11 @@ func (b *Buckets) forgetZone(ctx context.Context, z zoneRow) error {
 				z.Size -= c.Size
 				z.Count--
 			}
-			if left = len(list) == gcBatch; left {
+			more, err := forgetRoots(tx, z.ID, gcBatch)
+			if err != nil {
+				return err
+			}
+			if left = more || len(list) == gcBatch; left {
 				return putZone(tx, z)
 			}
 			return tx.Delete(keyZone(z.ID))

@@ -27,6 +27,7 @@ const (
 	tabZone    = "zon"
 	tabMember  = "zin"
 	tabOpen    = "zopen"
+	tabRoot    = "zcid"
 	tabUpload  = "upl"
 	tabPart    = "prt"
 	tabDone    = "done"

@@ -34,6 +34,7 @@ type Zone struct {
 	Reason   string // why it is in this state and what it waits for, for a person
 	SealedBy string // "size", "age", "count" or "request"
 	Size     int64  // of all members, deleted ones too
+	Repeated int64  `json:",omitempty"` // of Size: what other members have too, and the piece has once
 	Count    int64
 	Opened   time.Time
 	Oldest   time.Time // creation of the oldest member
@@ -190,8 +191,9 @@ func leaveZone(tx kv.Tx, z zoneRow, c Content) error {
 	if err := tx.Delete(keyMember(z.ID, c.ID)); err != nil {
 		return err
 	}
-	z.Size -= c.Size
-	z.Count--
+	if err := z.countOut(tx, c); err != nil {
+		return err
+	}
 	if z.Count == 0 {
 		if z.State == ZoneOpen {
 			if err := tx.Delete(keyOpen(z.Bucket)); err != nil {

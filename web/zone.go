@@ -16,7 +16,7 @@ type zoneRow struct {
 func newZoneRow(z buckets.Zone, in bucketView) zoneRow {
 	row := zoneRow{Zone: z, In: in}
 	if z.Policy.Threshold > 0 {
-		row.Filled = min(100, 100*float64(z.Size)/float64(z.Policy.Threshold))
+		row.Filled = min(100, 100*float64(z.Distinct())/float64(z.Policy.Threshold))
 	}
 	return row
 }
