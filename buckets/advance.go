@@ -84,9 +84,15 @@ func (b *Buckets) step(ctx context.Context, z zoneRow) (more bool, wait, err err
 // pack fixes the members before the Dealer sees them. Until then, which
 // without a network is for ever, the deleted ones leave.
 func (b *Buckets) pack(ctx context.Context, z zoneRow) error {
-	err := b.changeZone(ctx, z.ID, func(row *zoneRow) bool {
+	least, err := b.dealer.SmallestPiece(ctx, z.Policy.takers())
+	if err != nil && !z.Packing {
+		return fmt.Errorf("pack: it cannot be told which pieces providers take: %w", err)
+	}
+	err = b.changeZone(ctx, z.ID, func(row *zoneRow) bool {
 		changed := row.State == ZoneSealed && !row.Packing
-		row.Packing = row.Packing || changed
+		if changed {
+			row.Packing, row.MinPiece = true, least
+		}
 		return changed
 	})
 	if err != nil {

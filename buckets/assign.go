@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
 )
@@ -189,51 +188,12 @@ func full(z Zone, p Policy) string {
 
 // seal closes an open zone: no member comes to it any more, and its policy is fixed.
 func (b *Buckets) seal(tx kv.Tx, z zoneRow, p Policy, by string, now time.Time) error {
-	z.State, z.SealedBy, z.Changed, z.Policy = ZoneSealed, by, now, p
+	z.State, z.SealedBy, z.Changed, z.Policy, z.Held = ZoneSealed, by, now, p, nil
 	z.Reason = "waiting to be packed"
 	return errors.Join(
 		putZone(tx, z),
 		tx.Delete(keyOpen(z.Bucket)),
 		b.queue.Add(tx, jobZone, zoneJobID(z.ID), time.Time{}))
-}
-
-// sealIfDue seals an open zone that is full or old enough, or waits until it will be.
-func (b *Buckets) sealIfDue(ctx context.Context, id string) error {
-	zone, err := parseZoneJobID(id)
-	if err != nil {
-		return err
-	}
-	var wait error
-	now := time.Now().UTC()
-	err = b.update(ctx, func(tx kv.Tx) error {
-		wait = nil
-		z, err := zoneAt(tx, zone)
-		if errors.Is(err, ErrNoZone) {
-			return nil
-		}
-		if err != nil || z.State != ZoneOpen {
-			return err
-		}
-		bucket, err := bucketRow(tx, z.Bucket)
-		if err != nil {
-			return err
-		}
-		by := full(z.Zone, bucket.Policy)
-		due := z.Oldest.Add(bucket.Policy.MaxAge)
-		if by == "" && !now.Before(due) {
-			by = "age"
-		}
-		if by != "" {
-			return b.seal(tx, z, bucket.Policy, by, now)
-		}
-		z.Policy = bucket.Policy
-		wait = queue.Later(due, waitingFor(z.Zone, now))
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("seal zone %s: %w", id, err)
-	}
-	return wait
 }
 
 // SealZone closes an open zone now. A zone that is past open stays as it is.
@@ -263,13 +223,6 @@ func (b *Buckets) recheckZone(tx kv.Tx, bucket string) error {
 		return err
 	}
 	return b.queue.Add(tx, jobSeal, zoneJobID(z.ID), time.Time{})
-}
-
-// waitingFor says what an open zone, with its bucket's policy, waits for.
-func waitingFor(z Zone, now time.Time) string {
-	missing := max(z.Policy.Threshold-z.Distinct(), 0)
-	left := max(z.Oldest.Add(z.Policy.MaxAge).Sub(now), 0)
-	return fmt.Sprintf("waiting for %s more or %s", humanize.IBytes(uint64(missing)), humanDuration(left))
 }
 
 // humanDuration is a duration in its largest fitting unit, rounded up.

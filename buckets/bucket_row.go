@@ -17,6 +17,7 @@ const (
 	bucketArchive
 	bucketRare
 	bucketTree
+	bucketAged // it is not AgedPad, which all rows from before mean
 )
 
 // rareBucket is what few buckets have. It is JSON in their rows.
@@ -35,7 +36,8 @@ func encodeBucket(b Bucket) []byte {
 	rare := rareBucket{b.Lock, b.Grants, b.Documents, b.Flip}
 	hasRare := rare.Lock != nil || rare.Grants != nil || len(rare.Documents) > 0 || rare.Flip != ""
 	w := rowcode.NewWriter(compact)
-	w.Uint(bit(bucketGlobal, b.Global) | bit(bucketPublish, b.Policy.Publish) | bit(bucketArchive, b.Policy.Archive) | bit(bucketRare, hasRare) | bit(bucketTree, b.Tree))
+	w.Uint(bit(bucketGlobal, b.Global) | bit(bucketPublish, b.Policy.Publish) | bit(bucketArchive, b.Policy.Archive) | bit(bucketRare, hasRare) | bit(bucketTree, b.Tree) |
+		bit(bucketAged, b.Policy.Aged != AgedPad))
 	w.String(b.UUID)
 	w.String(b.Name)
 	w.Uint(b.Owner)
@@ -45,6 +47,9 @@ func encodeBucket(b Bucket) []byte {
 	w.Int(int64(b.Policy.Replication))
 	w.Int(b.Policy.MaxPiece)
 	w.String(string(b.Versioning))
+	if b.Policy.Aged != AgedPad {
+		w.String(string(b.Policy.Aged))
+	}
 	if hasRare {
 		raw, err := json.Marshal(rare)
 		if err != nil {
@@ -58,6 +63,7 @@ func encodeBucket(b Bucket) []byte {
 func decodeBucket(value []byte) (b Bucket, err error) {
 	if isJSON(value) {
 		err = decode(value, &b)
+		b.Policy = b.Policy.withDefaults() // a row from before does not know all of it
 		return b, err
 	}
 	r := rowcode.NewReader(value, compact)
@@ -73,6 +79,9 @@ func decodeBucket(value []byte) (b Bucket, err error) {
 	b.Policy.Replication = int(r.Int())
 	b.Policy.MaxPiece = r.Int()
 	b.Versioning = Versioning(r.String())
+	if b.Policy.Aged = AgedPad; bits&bucketAged != 0 {
+		b.Policy.Aged = Aged(r.String())
+	}
 	if bits&bucketRare != 0 {
 		var rare rareBucket
 		err = decode([]byte(r.String()), &rare)

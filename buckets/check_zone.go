@@ -28,7 +28,7 @@ func (c *checker) zones() error {
 			c.must(!gone && found && now.ID == z.ID, "zone %d is open, but the bucket's open zone is %d", z.ID, now.ID)
 			return err
 		}
-		c.must(z.Policy.validate() == nil && z.SealedBy != "", "zone %d is %s without a policy or cause: %+v", z.ID, z.State, z.Zone)
+		c.must(z.Policy.withDefaults().validate() == nil && z.SealedBy != "", "zone %d is %s without a policy or cause: %+v", z.ID, z.State, z.Zone)
 		c.must(z.Reason != "", "zone %d is %s without a reason", z.ID, z.State)
 		return nil
 	}, &inverted)

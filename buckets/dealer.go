@@ -5,8 +5,12 @@ import "context"
 // Dealer turns sealed zones into pieces and pieces into deals. deals
 // implements it, through an adapter in cmd.
 type Dealer interface {
+	// SmallestPiece returns the padded size of the smallest piece that so many of
+	// the providers take, or all of them if there are fewer, as far as their
+	// asks are known; 0 if there is no provider. An error says why none is known.
+	SmallestPiece(ctx context.Context, providers int) (int64, error)
 	// Pack lays the members out as pieces and returns their CIDs. The same
-	// zone gives the same pieces, also after a crash half way.
+	// zone gives the same pieces, none below zone.MinPiece, also after a crash half way.
 	Pack(ctx context.Context, zone Zone, members []Content) ([]string, error)
 	// Deal starts, or goes on with, making zone.Policy.Replication deals for each piece.
 	Deal(ctx context.Context, zone Zone) error

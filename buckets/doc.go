@@ -44,7 +44,8 @@
 //
 //	open      takes members. The job seal closes it when its size, copies counted
 //	          once, reaches the bucket's threshold, when its oldest member reaches the bucket's max
-//	          age, or when it has 65,536 members. Whatever comes next opens another
+//	          age, or when it has 65,536 members. What an aged zone does whose
+//	          piece is too small for providers is in the policy (Aged). Whatever comes next opens another
 //	          zone. The member that reaches the threshold may exceed it.
 //	sealed    takes no more members, and its policy is fixed; the Dealer packs it.
 //	          Its members are fixed from when packing begins.

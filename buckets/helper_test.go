@@ -104,6 +104,14 @@ type dealer struct {
 	progress func(buckets.Zone) (buckets.Progress, error)
 	restore  func(context.Context, buckets.Content) error
 	forget   func(buckets.Zone) error
+	smallest func(providers int) (int64, error)
+}
+
+func (d *dealer) SmallestPiece(_ context.Context, providers int) (int64, error) {
+	if d.smallest == nil {
+		return 0, nil
+	}
+	return d.smallest(providers)
 }
 
 func (d *dealer) Pack(_ context.Context, z buckets.Zone, members []buckets.Content) ([]string, error) {

@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type Policy struct {
 	Replication int           // deals per piece, each with a provider of its own. default 6
 	Publish     bool          // announce, and serve over IPFS
 	MaxPiece    int64         // bytes, padded; default 32 GiB
+	Aged        Aged          // what becomes of an aged zone whose piece providers do not take. default AgedPad
 	Archive     bool          // S3 readers of an object kept on Filecoin alone have to restore it first
 }
 
@@ -36,6 +38,9 @@ func (p Policy) withDefaults() Policy {
 	if p.MaxPiece == 0 {
 		p.MaxPiece = 32 << 30
 	}
+	if p.Aged == "" {
+		p.Aged = AgedPad
+	}
 	return p
 }
 
@@ -50,6 +55,8 @@ func (p Policy) validate() error {
 		return fmt.Errorf("%w: replication %d is not within 1 to %d", ErrPolicy, p.Replication, maxReplication)
 	case p.MaxPiece < minMaxPiece || p.MaxPiece > maxMaxPiece || p.MaxPiece&(p.MaxPiece-1) != 0:
 		return fmt.Errorf("%w: max piece %d is not a power of two within 1 MiB to 64 GiB", ErrPolicy, p.MaxPiece)
+	case !slices.Contains([]Aged{AgedPad, AgedWait, AgedChoose}, p.Aged):
+		return fmt.Errorf("%w: aged %q is not pad, wait or choose", ErrPolicy, p.Aged)
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ type Zone struct {
 	Changed  time.Time // last change of state
 	Pieces   []string  // piece CIDs, once packed
 	Policy   Policy    // of the bucket; fixed when the zone is sealed
+	// MinPiece is the padded size that its pieces are filled up to, for providers
+	// to take them; fixed when packing begins. 0: as small as they come.
+	MinPiece int64 `json:",omitempty"`
 }
 
 // zoneRow is a stored zone.
@@ -54,6 +57,8 @@ type zoneRow struct {
 	// which those up to ToldTo have it.
 	Told   bool   `json:",omitempty"`
 	ToldTo uint64 `json:",omitempty"`
+	// Held is why the zone, being old enough, is open all the same.
+	Held *hold `json:",omitempty"`
 }
 
 // Zone returns a zone, or ErrNoZone.
@@ -117,8 +122,8 @@ func presented(tx kv.Tx, row zoneRow) (Zone, error) {
 	if err != nil {
 		return Zone{}, err
 	}
-	z.Policy = bucket.Policy
-	z.Reason = waitingFor(z, time.Now())
+	row.Policy = bucket.Policy
+	z.Policy, z.Reason = bucket.Policy, row.waitingFor(time.Now())
 	return z, nil
 }
 

@@ -16,8 +16,13 @@ import (
 // policied is a bucket with a policy changed.
 func (f *fixture) policied(name string, change func(*buckets.Policy)) buckets.Bucket {
 	f.t.Helper()
-	f.bucket(name)
-	b, err := f.SetPolicy(f.t.Context(), name, change)
+	return f.policy(f.bucket(name), change)
+}
+
+// policy changes a bucket's policy.
+func (f *fixture) policy(b buckets.Bucket, change func(*buckets.Policy)) buckets.Bucket {
+	f.t.Helper()
+	b, err := f.SetPolicy(f.t.Context(), b.Name, change)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -92,6 +92,7 @@ type Deals struct {
 	packing   keyLock // by zone
 	restoring keyLock // by content
 	sources   sources
+	asks      asks
 
 	mu   sync.Mutex
 	self address.Address // guarded by mu; the wallet's id address, once the chain gave it one

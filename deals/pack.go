@@ -281,7 +281,7 @@ func (p *packer) closePiece() error {
 	if len(p.shards) == 0 {
 		return nil
 	}
-	agg, err := aggregate(p.shards, min(p.d.opt.MinPiece, p.limit))
+	agg, err := aggregate(p.shards, min(max(p.d.opt.MinPiece, p.req.MinPiece), p.limit))
 	if err != nil {
 		return err
 	}

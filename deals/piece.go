@@ -22,6 +22,7 @@ type PackRequest struct {
 	Bucket      string
 	Replication int
 	MaxPiece    int64 // bytes, padded; 0 means 32 GiB
+	MinPiece    int64 // bytes, padded; smaller pieces are filled up with zeros, as are those below Options.MinPiece
 	Private     bool  // the bucket was private when they were packed: providers are not to announce them
 	Members     []Member
 }

@@ -55,6 +55,7 @@ func (s *server) funcs() template.FuncMap {
 		"stamp":     stampText,
 		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"span":      spanText,
+		"policy":    policyText,
 		"latency":   latencyText,
 		"rate":      rateText,
 		"percent":   percentText,

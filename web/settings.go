@@ -149,11 +149,27 @@ func (s *server) lockSetting(c *call, b buckets.Bucket) setting {
 }
 
 func policySetting(b buckets.Bucket) setting {
-	v := fmt.Sprintf("%s, sealed at %s or after %s", plural(b.Policy.Replication, "copy"), bytesText(b.Policy.Threshold), spanText(b.Policy.MaxAge))
+	v := policyText(b.Policy)
 	if b.Policy.Archive {
 		v += "; S3 clients restore what is kept there alone before they read it"
 	}
-	return setting{"Filecoin", v, fmt.Sprintf("whypfs bucket policy %s --replication %d", b.Name, b.Policy.Replication)}
+	return setting{"Filecoin", v, fmt.Sprintf("whypfs bucket policy %s --replication %d --max-piece %s --aged %s",
+		b.Name, b.Policy.Replication, strings.ReplaceAll(bytesText(b.Policy.MaxPiece), " ", ""), b.Policy.Aged)}
+}
+
+// policyText says when zones are sealed, and what becomes of them.
+func policyText(p buckets.Policy) string {
+	v := fmt.Sprintf("%s, sealed at %s or after %s; pieces of up to %s", plural(p.Replication, "copy"),
+		bytesText(p.Threshold), spanText(p.MaxAge), bytesText(p.MaxPiece))
+	switch p.Aged {
+	case buckets.AgedWait:
+		v += "; an aged zone that is too small for providers waits for more"
+	case buckets.AgedChoose:
+		v += "; an aged zone goes to those providers alone that take so small a piece"
+	default:
+		v += "; an aged zone that is too small for providers is filled up with zeros"
+	}
+	return v
 }
 
 // aws is a command line that does something with a bucket.

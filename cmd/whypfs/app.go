@@ -198,7 +198,7 @@ func (a *app) dealer() buckets.Dealer {
 func (a *app) policy() buckets.Policy {
 	c := a.cfg
 	return buckets.Policy{Threshold: int64(c.Threshold), MaxAge: c.MaxAge, Replication: c.Replication,
-		Publish: c.DefaultPublish, MaxPiece: int64(c.MaxPiece)}
+		Publish: c.DefaultPublish, MaxPiece: int64(c.MaxPiece), Aged: buckets.Aged(c.Aged)}
 }
 
 func (a *app) dealOptions() deals.Options {

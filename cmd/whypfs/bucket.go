@@ -58,6 +58,7 @@ func (c *cli) policyCommand() *cobra.Command {
 	var threshold, maxPiece size
 	var maxAge time.Duration
 	var replication int
+	var aged string
 	var publish, archive bool
 	cmd := &cobra.Command{Use: "policy NAME", Short: "show or change a bucket's policy", Args: nArgs(1)}
 	fs := cmd.Flags()
@@ -65,16 +66,18 @@ func (c *cli) policyCommand() *cobra.Command {
 	fs.DurationVar(&maxAge, "max-age", 0, "age at which a zone is sealed")
 	fs.IntVar(&replication, "replication", 0, "deals per piece, each with a provider of its own")
 	fs.Var(&maxPiece, "max-piece", "largest piece, padded; a power of two")
+	fs.StringVar(&aged, "aged", "", "what becomes of an aged zone whose piece is too small for providers: wait for more, pad it with zeros, or choose the providers that take it")
 	fs.BoolVar(&publish, "publish", true, "publish the contents over IPFS; returns when all of them are served, or none")
 	fs.BoolVar(&archive, "archive", false, "S3 readers of an object kept on Filecoin alone have to restore it first; else a read brings it back")
 	cmd.RunE = c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
 		b, err := a.buckets.Bucket(ctx, args[0])
-		if err == nil && fs.NFlag() > 0 && anyChanged(cmd, "threshold", "max-age", "replication", "max-piece", "publish", "archive") {
+		if err == nil && fs.NFlag() > 0 && anyChanged(cmd, "threshold", "max-age", "replication", "max-piece", "aged", "publish", "archive") {
 			b, err = a.buckets.SetPolicy(ctx, args[0], func(p *buckets.Policy) {
 				set(cmd, "threshold", &p.Threshold, int64(threshold))
 				set(cmd, "max-age", &p.MaxAge, maxAge)
 				set(cmd, "replication", &p.Replication, replication)
 				set(cmd, "max-piece", &p.MaxPiece, int64(maxPiece))
+				set(cmd, "aged", &p.Aged, buckets.Aged(aged))
 				set(cmd, "publish", &p.Publish, publish)
 				set(cmd, "archive", &p.Archive, archive)
 			})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -49,6 +50,7 @@ type config struct {
 	MaxAge         time.Duration
 	Replication    int
 	MaxPiece       size
+	Aged           string
 	UploadExpiry   time.Duration
 
 	RPC       string
@@ -94,6 +96,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.MaxAge, "max-age", 48*time.Hour, "age of its oldest content at which a zone of a new bucket is sealed")
 	fs.IntVar(&c.Replication, "replication", 6, "deals per piece of a new bucket, each with a provider of its own")
 	fs.Var(&c.MaxPiece, "max-piece", "largest piece of a new bucket, padded; a power of two")
+	fs.StringVar(&c.Aged, "aged", "pad", "what a new bucket does with an aged zone whose piece is too small for providers: pad it with zeros, wait for more, or choose the providers that take it")
 	fs.DurationVar(&c.UploadExpiry, "upload-expiry", 7*24*time.Hour, "how long an unfinished multipart upload stays after its last part; 0: for ever")
 	fs.StringVar(&c.RPC, "rpc", "", "JSON-RPC URL of a Filecoin node; empty: no deals are made")
 	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc; better given as WHYPFS_RPC_TOKEN")
@@ -251,6 +254,9 @@ func (c *config) check() error {
 	}
 	if c.Sandbox && (c.SandboxProviders < 1 || c.SandboxProviders > 100 || c.SandboxEpoch < 10*time.Millisecond) {
 		bad("--sandbox-providers is 1 to 100 and --sandbox-epoch at least 10ms")
+	}
+	if !slices.Contains([]string{"pad", "wait", "choose"}, c.Aged) {
+		bad("--aged: %q is not pad, wait or choose", c.Aged)
 	}
 	if c.UploadExpiry < 0 {
 		bad("--upload-expiry: %v is negative", c.UploadExpiry)

@@ -13,7 +13,7 @@ type dealer struct{ d *deals.Deals }
 
 func (x dealer) Pack(ctx context.Context, z buckets.Zone, members []buckets.Content) ([]string, error) {
 	req := deals.PackRequest{Zone: z.ID, Bucket: z.Bucket, Replication: z.Policy.Replication,
-		MaxPiece: z.Policy.MaxPiece, Private: !z.Policy.Publish}
+		MaxPiece: z.Policy.MaxPiece, MinPiece: z.MinPiece, Private: !z.Policy.Publish}
 	for _, m := range members {
 		req.Members = append(req.Members, deals.Member{Content: m.ID, Root: m.CID, Size: m.Size})
 	}
@@ -23,6 +23,10 @@ func (x dealer) Pack(ctx context.Context, z buckets.Zone, members []buckets.Cont
 		cids = append(cids, p.CID)
 	}
 	return cids, err
+}
+
+func (x dealer) SmallestPiece(ctx context.Context, providers int) (int64, error) {
+	return x.d.SmallestPiece(ctx, providers)
 }
 
 func (x dealer) Deal(ctx context.Context, z buckets.Zone) error { return x.d.Start(ctx, z.ID) }

@@ -1,0 +1,61 @@
+package deals_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/whypfs/whypfs/deals"
+)
+
+// TestSmallestPiece: it is what providers ask for, of those who can be asked
+// and whom we pay enough.
+func TestSmallestPiece(t *testing.T) {
+	m := newMarket(t, 2, deals.Options{})
+	addrs := m.net.Providers()
+	if err := m.net.Fail(addrs[0], "vanish"); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 6} {
+		if size, err := m.deals.SmallestPiece(t.Context(), n); size != 1<<20 || err != nil {
+			t.Errorf("SmallestPiece(%d) = %d, %v, want 1 MiB", n, size, err)
+		}
+	}
+}
+
+func TestSmallestPieceUnknown(t *testing.T) {
+	m := newMarket(t, 2, deals.Options{MaxPrice: "1"})
+	addrs := m.net.Providers()
+	if err := m.net.Fail(addrs[0], "vanish"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := m.deals.SmallestPiece(t.Context(), 1)
+	if err == nil || !strings.Contains(err.Error(), addrs[0]+" cannot be reached: ") ||
+		!strings.Contains(err.Error(), addrs[1]+" asks 50000000 attoFIL per GiB and epoch, the limit is 1") {
+		t.Errorf("SmallestPiece = %v, want the reason of each provider", err)
+	}
+	w := newWorld(t, deals.Options{Providers: addrs})
+	if _, err := w.deals.SmallestPiece(t.Context(), 1); err == nil {
+		t.Error("SmallestPiece answers without a chain")
+	}
+	w = newWorld(t, deals.Options{})
+	if size, err := w.deals.SmallestPiece(t.Context(), 1); size != 0 || err != nil {
+		t.Errorf("SmallestPiece without providers = %d, %v", size, err)
+	}
+}
+
+// TestPackFillsUp: pieces are filled up to the size that is asked for, as far
+// as the largest piece allows.
+func TestPackFillsUp(t *testing.T) {
+	for _, tt := range []struct{ least, most, want int64 }{
+		{0, 0, 1 << 20},
+		{4 << 20, 0, 4 << 20},
+		{4 << 20, 2 << 20, 2 << 20},
+		{64 << 10, 0, 1 << 20}, // Options.MinPiece is larger
+	} {
+		w := newWorld(t, deals.Options{})
+		p := w.pack(deals.PackRequest{Zone: 1, Replication: 1, MinPiece: tt.least, MaxPiece: tt.most, Members: []deals.Member{w.add(1, random(1000, 1))}})
+		if len(p) != 1 || p[0].PaddedSize != tt.want {
+			t.Errorf("pieces of at least %d and at most %d are %+v, want one of %d", tt.least, tt.most, p, tt.want)
+		}
+	}
+}
