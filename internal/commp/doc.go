@@ -3,10 +3,12 @@
 // and filled with zeros to a power of two.
 //
 // A Writer computes while bytes stream through it and holds one chunk of
-// 256 KiB and one node per tree level, whatever the size of the piece.
+// 256 KiB and one node per tree level, whatever the size of the piece; one made by
+// NewParallel hashes chunks side by side and holds a chunk for each.
 //
-// Layers are hashed by gohashtree's vector code. It proves itself against
-// crypto/sha256 on a fixed input before it is used for the first time, because
-// a wrong commitment costs a failed deal; if it fails, crypto/sha256 does the work.
+// Padding and layers have code for the processor: our own for AVX-512,
+// gohashtree's for others. It proves itself against plain code on fixed inputs
+// before it is used for the first time, because a wrong commitment costs a
+// failed deal; what fails is left out, at last for crypto/sha256.
 // Nothing here does I/O.
 package commp

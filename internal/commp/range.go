@@ -31,6 +31,7 @@ type Range struct {
 	quad  uint64 // where buf begins
 	fill  int    // bytes in buf
 	buf   [chunkIn]byte
+	tmp   scratch
 	roots stack
 }
 
@@ -67,12 +68,10 @@ func (r *Range) Write(p []byte) (int, error) {
 
 // flush hashes the whole quads in buf, in the largest subtrees they make.
 func (r *Range) flush() {
-	var padded [chunkOut]byte
 	data := r.buf[:r.fill]
 	for len(data) > 0 {
 		n := subtree(r.quad, r.quad+uint64(len(data)/quadIn))
-		pad(padded[:n*quadOut], data[:n*quadIn])
-		r.roots.push(root(padded[:n*quadOut]), quadLevel+bits.TrailingZeros64(n))
+		r.roots.push(r.tmp.root(fastest(), data, int(n*quadOut)), quadLevel+bits.TrailingZeros64(n))
 		r.quad += n
 		data = data[n*quadIn:]
 	}
@@ -195,10 +194,9 @@ func (t *Tree) at(level int, i uint64) Node {
 }
 
 func hashQuads(from, n uint64, read func(p []byte, off int64) error) (Node, error) {
-	in, out := make([]byte, n*quadIn), make([]byte, n*quadOut)
+	in := make([]byte, n*quadIn)
 	if err := read(in, int64(from*quadIn)); err != nil {
 		return Node{}, err
 	}
-	pad(out, in)
-	return root(out), nil
+	return new(scratch).root(fastest(), in, int(n*quadOut)), nil
 }

@@ -3,6 +3,7 @@ package commp_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/ipfs/go-cid"
@@ -152,6 +153,12 @@ func TestChunks(t *testing.T) {
 	plain.Write(data)
 	if n := len(keep.Chunks()); n != 3 {
 		t.Errorf("%d chunks, want 3", n)
+	}
+	side := commp.NewParallel(2)
+	side.Keep = true
+	side.Write(data)
+	if !slices.Equal(side.Chunks(), keep.Chunks()) {
+		t.Error("chunks that were hashed in parallel differ")
 	}
 	a, _ := keep.Sum()
 	b, _ := plain.Sum()

@@ -1,66 +1,62 @@
 package commp
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
-	"sync"
-
-	"github.com/prysmaticlabs/gohashtree"
+	"slices"
 )
 
-// A layerFunc hashes each 64 bytes of in to 32 bytes of out, which may be the start of in.
-type layerFunc func(out, in []byte)
+const (
+	nodeSize = 32
+	quadIn   = 127 // bytes before padding …
+	quadOut  = 128 // … that become this many after it
 
-// vectorLayer is the layer function that passed the self-test; it runs once.
-var vectorLayer = sync.OnceValue(func() layerFunc { return choose(vector) })
+	// A block stays in the first-level cache while it is padded and hashed.
+	blockQuads = 256
+	blockIn    = blockQuads * quadIn
+	blockOut   = blockQuads * quadOut
+	// It is hashed up to this level only: above, layers are too short to fill
+	// the lanes, so those of all blocks of a chunk go together.
+	blockLevel = 5
+	blockNodes = blockOut >> blockLevel // bytes
 
-// choose returns fn if it agrees with crypto/sha256 on every batch size that
-// its code may treat differently, else the standard library's.
-func choose(fn layerFunc) layerFunc {
-	in := make([]byte, 64*67)
-	for i := range in {
-		in[i] = byte(i*7 + i>>8)
-	}
-	for pairs := 1; pairs <= 67; pairs++ {
-		want, got := make([]byte, 32*pairs), append([]byte(nil), in[:64*pairs]...)
-		standard(want, in[:64*pairs])
-		fn(got, got)
-		if !bytes.Equal(want, got[:32*pairs]) {
-			return standard
-		}
-	}
-	return fn
+	chunkBlocks = 8
+	chunkQuads  = chunkBlocks * blockQuads
+	chunkIn     = chunkQuads * quadIn
+	chunkOut    = chunkQuads * quadOut // 256 KiB
+	chunkLevel  = 13                   // log2(chunkOut / nodeSize)
+)
+
+// scratch is the memory in which a chunk is hashed.
+type scratch struct {
+	block [blockOut]byte
+	nodes [chunkBlocks * blockNodes]byte
 }
 
-func vector(out, in []byte) {
-	if err := gohashtree.HashByteSlice(out[:len(in)/2], in); err != nil {
-		panic(err) // lengths are ours
+// root returns the root over the whole quads of in, at most one chunk and a
+// power of two, with which they are padded bytes.
+func (s *scratch) root(k *kernel, in []byte, padded int) Node {
+	if padded < blockOut {
+		k.pad(s.block[:padded], in[:padded/quadOut*quadIn])
+		return Node(k.reduce(s.block[:padded], nodeSize))
 	}
+	n := padded / blockOut
+	for i := range n {
+		k.pad(s.block[:], in[i*blockIn:(i+1)*blockIn])
+		copy(s.nodes[i*blockNodes:], k.reduce(s.block[:], blockNodes))
+	}
+	return Node(k.reduce(s.nodes[:n*blockNodes], nodeSize))
 }
 
-func standard(out, in []byte) {
-	for i := 0; i < len(in); i += 64 {
-		sum := sha256.Sum256(in[i : i+64])
-		copy(out[i/2:], sum[:])
+// reduce replaces nodes by those above them, in place, until size bytes are left.
+func (k *kernel) reduce(nodes []byte, size int) []byte {
+	for len(nodes) > size {
+		k.layer(nodes, nodes)
+		nodes = nodes[:len(nodes)/2]
 	}
+	return nodes
 }
 
-// root reduces padded data of a power-of-two size to its root, in place.
-func root(data []byte) (n [nodeSize]byte) {
-	layer := vectorLayer()
-	for len(data) > nodeSize {
-		layer(data, data)
-		data = data[:len(data)/2]
-		for i := nodeSize - 1; i < len(data); i += nodeSize {
-			data[i] &= 0x3f // 254 bits: a node is an element of the field
-		}
-	}
-	copy(n[:], data)
-	return n
-}
-
-func node(l, r [nodeSize]byte) [nodeSize]byte {
+func node(l, r Node) Node {
 	var pair [2 * nodeSize]byte
 	copy(pair[:], l[:])
 	copy(pair[nodeSize:], r[:])
@@ -70,45 +66,38 @@ func node(l, r [nodeSize]byte) [nodeSize]byte {
 }
 
 // zero is the root of a tree of zeros.
-func zero(level int) (n [nodeSize]byte) {
+func zero(level int) (n Node) {
 	for range level {
 		n = node(n, n)
 	}
 	return n
 }
 
-// pad writes the fr32 padding of in, whole quads of 127 bytes, to out: two
-// zero bits after each 254.
-func pad(out, in []byte) {
-	for len(in) >= quadIn {
-		padQuad((*[quadOut]byte)(out), (*[quadIn]byte)(in))
-		out, in = out[quadOut:], in[quadIn:]
-	}
+// A stack holds the roots of complete subtrees, largest first, as in a binary counter.
+type stack struct {
+	nodes  []Node
+	levels []int // strictly falling
 }
 
-// padQuad shifts the second, third and fourth 254 bits of a quad left by 2, 4 and 6 bits.
-func padQuad(out *[quadOut]byte, in *[quadIn]byte) {
-	var w [16]uint64
-	for i := range 15 {
-		w[i] = binary.LittleEndian.Uint64(in[8*i:])
-	}
-	var last [8]byte
-	copy(last[:], in[120:])
-	w[15] = binary.LittleEndian.Uint64(last[:])
+func (s *stack) clone() *stack { return &stack{slices.Clone(s.nodes), slices.Clone(s.levels)} }
 
-	put := func(i int, v uint64) { binary.LittleEndian.PutUint64(out[8*i:], v) }
-	for i := range 3 {
-		put(i, w[i])
+func (s *stack) push(n Node, level int) {
+	for len(s.levels) > 0 && s.levels[len(s.levels)-1] == level {
+		last := len(s.levels) - 1
+		n = node(s.nodes[last], n)
+		s.nodes, s.levels = s.nodes[:last], s.levels[:last]
+		level++
 	}
-	put(3, w[3]&(1<<62-1))
-	for q := 1; q < 4; q++ {
-		s := uint(2 * q)
-		for i := 4 * q; i < 4*q+4; i++ {
-			v := w[i]<<s | w[i-1]>>(64-s)
-			if i%4 == 3 {
-				v &= 1<<62 - 1
-			}
-			put(i, v)
+	s.nodes, s.levels = append(s.nodes, n), append(s.levels, level)
+}
+
+// close fills the tree with zeros up to level and returns its root.
+func (s *stack) close(level int) Node {
+	for {
+		last := s.levels[len(s.levels)-1]
+		if last >= level && len(s.levels) == 1 {
+			return s.nodes[0]
 		}
+		s.push(zero(last), last)
 	}
 }
