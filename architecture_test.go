@@ -36,7 +36,8 @@ var rooms = map[string][]string{
 	"deals/chain":  {},
 	"deals/wallet": {},
 	"deals/mk12":   {},
-	"deals":        {"deals/chain", "deals/wallet", "deals/mk12"},
+	"deals/proof":  {"deals/chain"},
+	"deals":        {"deals/proof", "deals/chain", "deals/wallet", "deals/mk12"},
 }
 
 // foreign dependencies that only one package may know, because it wraps them.
