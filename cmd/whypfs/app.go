@@ -233,6 +233,8 @@ func (a *app) openSandbox(ctx context.Context) (*sandbox.Network, error) {
 	opt := sandbox.Options{
 		Dir:       filepath.Join(a.cfg.Data, "sandbox"),
 		Providers: a.cfg.SandboxProviders,
+		Endpoints: a.cfg.SandboxRPCs,
+		Owners:    a.cfg.SandboxOwners,
 		Epoch:     a.cfg.SandboxEpoch,
 		Log:       a.log.With("pkg", "sandbox"),
 	}

@@ -36,6 +36,8 @@ type config struct {
 	Sandbox          bool
 	SandboxEpoch     time.Duration
 	SandboxProviders int
+	SandboxRPCs      int
+	SandboxOwners    int
 
 	network
 	pins
@@ -83,6 +85,8 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Sandbox, "sandbox", false, "add a Filecoin network on loopback: a chain and storage providers")
 	fs.DurationVar(&c.SandboxEpoch, "sandbox-epoch", 250*time.Millisecond, "duration of one epoch of the sandbox")
 	fs.IntVar(&c.SandboxProviders, "sandbox-providers", 8, "storage providers of the sandbox")
+	fs.IntVar(&c.SandboxRPCs, "sandbox-rpcs", 1, "JSON-RPC endpoints of the sandbox's chain")
+	fs.IntVar(&c.SandboxOwners, "sandbox-owners", 0, "owners that the sandbox's new providers share; 0: each has its own")
 	c.network.flags(fs)
 	c.pins.flags(fs)
 	c.Gateway.flags(fs)
@@ -251,6 +255,9 @@ func (c *config) check() error {
 	}
 	if c.RPC != "" && c.PublicURL == "" {
 		bad("--rpc needs --public-url: storage providers fetch pieces from it")
+	}
+	if c.Sandbox && (c.SandboxRPCs < 1 || c.SandboxRPCs > 16 || c.SandboxOwners < 0) {
+		bad("--sandbox-rpcs is 1 to 16 and --sandbox-owners at least 0")
 	}
 	if c.Sandbox && (c.SandboxProviders < 1 || c.SandboxProviders > 100 || c.SandboxEpoch < 10*time.Millisecond) {
 		bad("--sandbox-providers is 1 to 100 and --sandbox-epoch at least 10ms")

@@ -16,7 +16,7 @@ import (
 func (c *cli) sandboxCommand() *cobra.Command {
 	return group("sandbox", "the Filecoin network on loopback of `up --sandbox`",
 		c.sandboxAdvanceCommand(), c.sandboxFaucetCommand(), c.sandboxDatacapCommand(), c.sandboxVersionCommand(),
-		c.sandboxProviderCommand())
+		c.sandboxReorgCommand(), c.sandboxRPCCommand(), c.sandboxProviderCommand())
 }
 
 func (c *cli) sandboxAdvanceCommand() *cobra.Command {
@@ -84,6 +84,52 @@ func (c *cli) sandboxVersionCommand() *cobra.Command {
 			return n.SetNetworkVersion(uint(v))
 		}),
 	}
+}
+
+func (c *cli) sandboxReorgCommand() *cobra.Command {
+	var drop bool
+	cmd := &cobra.Command{
+		Use:   "reorg EPOCHS",
+		Short: "undo the chain's last epochs, as when another fork wins",
+		Args:  nArgs(1),
+		RunE: c.onSandbox(func(_ context.Context, n *sandbox.Network, _ io.Writer, args []string) error {
+			epochs, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil {
+				return usageError{fmt.Errorf("%q is not a number of epochs", args[0])}
+			}
+			return n.Reorg(epochs, drop)
+		}),
+	}
+	cmd.Flags().BoolVar(&drop, "drop", false, "lose the messages of these epochs, instead of running them again")
+	return cmd
+}
+
+func (c *cli) sandboxRPCCommand() *cobra.Command {
+	fail := &cobra.Command{
+		Use:   "fail N MODE",
+		Short: "make the chain's endpoint N, from 0, misbehave; mode none heals it",
+		Args:  nArgs(2),
+		RunE: c.onSandbox(func(_ context.Context, n *sandbox.Network, _ io.Writer, args []string) error {
+			i, err := strconv.Atoi(args[0])
+			if err != nil {
+				return usageError{fmt.Errorf("%q is not the number of an endpoint", args[0])}
+			}
+			return n.FailRPC(i, args[1])
+		}),
+	}
+	ls := &cobra.Command{
+		Use:   "ls",
+		Short: "list the chain's endpoints",
+		Args:  noArgs,
+		RunE: c.onSandbox(func(_ context.Context, n *sandbox.Network, out io.Writer, _ []string) error {
+			t := newTable("endpoint", "url", "mode")
+			for i, e := range n.Snapshot().Endpoints {
+				t.row(i, e.URL, e.Mode)
+			}
+			return t.write(out)
+		}),
+	}
+	return group("rpc", "JSON-RPC endpoints of the sandbox's chain", fail, ls, modesCommand(sandbox.RPCModes()))
 }
 
 func (c *cli) sandboxProviderCommand() *cobra.Command {

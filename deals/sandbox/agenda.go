@@ -128,6 +128,10 @@ func (p *provider) confirm(d *providerDeal) {
 	c := p.n.chain
 	m := c.messages[d.Publish]
 	if m == nil || m.Receipt == nil {
+		if c.height() > d.proposal().StartEpoch {
+			p.failDeal(d, fmt.Sprintf("deal start epoch %d has elapsed in step %s", d.proposal().StartEpoch, d.Step))
+			return
+		}
 		d.Next = c.height() + 1
 		return
 	}

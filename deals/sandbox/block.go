@@ -100,14 +100,18 @@ func (b *blockHeader) cid() (cid.Cid, error) {
 	return abi.CidBuilder.Sum(e.finish())
 }
 
-// newTipset makes the block of an epoch on top of parent.
-func newTipset(miner address.Address, parent cid.Cid, height abi.ChainEpoch, genesis int64) (tipset, error) {
+// newTipset makes the block of an epoch on top of parent. Blocks of different
+// forks differ.
+func newTipset(miner address.Address, parent cid.Cid, fork uint64, height abi.ChainEpoch, genesis int64) (tipset, error) {
 	root, err := abi.CidBuilder.Sum([]byte{0x80})
 	if err != nil {
 		return tipset{}, err
 	}
 	proof := func(kind string) []byte {
 		seed := binary.BigEndian.AppendUint64(append([]byte(kind), parent.Bytes()...), uint64(height))
+		if fork > 0 {
+			seed = binary.BigEndian.AppendUint64(seed, fork)
+		}
 		sum := blake2b.Sum256(seed)
 		return sum[:]
 	}

@@ -51,8 +51,8 @@ type chainHead struct {
 	NextDeal abi.DealID
 	NextID   uint64
 	Order    uint64
-	Version  uint // of the network
-	Port     int  // of the RPC server
+	Version  uint   // of the network
+	Fork     uint64 // how often the chain was reorganised
 }
 
 // chain is the ledger: accounts, messages and the market actor. It has no lock
@@ -109,7 +109,7 @@ func (c *chain) genesis() error {
 		return err
 	}
 	now := time.Now().Unix()
-	ts, err := newTipset(c.miner, root, firstHeight, now-firstHeight*builtin.EpochDurationSeconds)
+	ts, err := newTipset(c.miner, root, 0, firstHeight, now-firstHeight*builtin.EpochDurationSeconds)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (c *chain) remember(m *messageRecord) {
 	if unsigned, err := m.Signed.Message.cid(); err == nil {
 		c.messages[unsigned] = m
 	}
-	if m.Receipt == nil && !m.Replaced.Defined() {
+	if m.Receipt == nil && !m.Dropped && !m.Replaced.Defined() {
 		c.pool = append(c.pool, m)
 	}
 }
@@ -208,16 +208,12 @@ func (c *chain) unpool(m *messageRecord) {
 // does what is due. Rounds in between are null rounds: the caller makes sure
 // that nothing is due in them.
 func (c *chain) mine(height abi.ChainEpoch) error {
-	ts, err := newTipset(c.miner, c.head.Tipset.Cids[0], height, c.head.Genesis)
+	ts, err := newTipset(c.miner, c.head.Tipset.Cids[0], c.head.Fork, height, c.head.Genesis)
 	if err != nil {
 		return fmt.Errorf("mine epoch %d: %w", height, err)
 	}
 	c.head.Tipset = ts
-	pool := c.pool
-	c.pool = nil
-	for _, m := range pool {
-		c.run(m)
-	}
+	c.runPool()
 	c.cron()
 	if height >= c.head.Lease || c.store.changed() {
 		c.saveHead()
@@ -229,8 +225,8 @@ func (c *chain) mine(height abi.ChainEpoch) error {
 // to do by itself.
 func (c *chain) nextDue() abi.ChainEpoch {
 	due := never
-	if len(c.pool) > 0 {
-		due = c.height() + 1
+	for _, m := range c.pool {
+		due = min(due, m.NotBefore)
 	}
 	for _, d := range c.deals {
 		due = min(due, d.due())

@@ -64,13 +64,10 @@ func (n *Network) gift(who string, f func(*account)) error {
 	if err != nil {
 		return fmt.Errorf("fund %q: %w", who, err)
 	}
-	return n.update(func(c *chain) error {
-		acc, err := c.createAccount(a)
-		if err != nil {
+	return n.update(func(*chain) error {
+		if err := n.present(gift{a, f}); err != nil {
 			return fmt.Errorf("fund %s: %w", who, err)
 		}
-		f(acc)
-		c.saveAccount(acc)
 		return nil
 	})
 }

@@ -99,7 +99,7 @@ func FuzzRPC(f *testing.F) {
 			return // waits by design
 		}
 		w := httptest.NewRecorder()
-		n.serveRPC(w, httptest.NewRequest(http.MethodPost, "/rpc/v1", strings.NewReader(body)))
+		n.endpoints[0].serve(w, httptest.NewRequest(http.MethodPost, "/rpc/v1", strings.NewReader(body)))
 		if !json.Valid(w.Body.Bytes()) {
 			t.Errorf("%s is answered by %s", body, w.Body)
 		}

@@ -52,7 +52,13 @@ func newKey(t *testing.T) ([]byte, address.Address) {
 // or lets it run, at five times the usual speed.
 func openNetwork(t *testing.T, dir string, providers int) *network {
 	t.Helper()
-	n, err := sandbox.Open(t.Context(), sandbox.Options{Dir: dir, Providers: providers, Epoch: 50 * time.Millisecond})
+	return openNetworkWith(t, sandbox.Options{Dir: dir, Providers: providers})
+}
+
+func openNetworkWith(t *testing.T, opt sandbox.Options) *network {
+	t.Helper()
+	opt.Epoch = 50 * time.Millisecond
+	n, err := sandbox.Open(t.Context(), opt)
 	must(t, err)
 	t.Cleanup(func() {
 		if err := n.Close(); err != nil {
@@ -141,6 +147,12 @@ func (e *rpcError) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Messa
 
 func tryCall[T any](n *network, method string, args ...any) (T, error) {
 	n.t.Helper()
+	return callAt[T](n, n.RPC(), method, args...)
+}
+
+// callAt makes a call to one of the chain's endpoints.
+func callAt[T any](n *network, url, method string, args ...any) (T, error) {
+	n.t.Helper()
 	var out struct {
 		ID      int
 		JSONRPC string
@@ -152,10 +164,17 @@ func tryCall[T any](n *network, method string, args ...any) (T, error) {
 	}
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 7, "method": "Filecoin." + method, "params": args})
 	must(n.t, err)
-	res, err := http.Post(n.RPC(), "application/json", bytes.NewReader(body))
-	must(n.t, err)
+	res, err := http.Post(url, "application/json", bytes.NewReader(body))
+	if err != nil {
+		return out.Result, err
+	}
 	defer res.Body.Close()
-	must(n.t, json.NewDecoder(res.Body).Decode(&out))
+	if res.StatusCode != http.StatusOK {
+		return out.Result, fmt.Errorf("status %d, retry after %q", res.StatusCode, res.Header.Get("Retry-After"))
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 32<<20)).Decode(&out); err != nil {
+		return out.Result, fmt.Errorf("no JSON: %w", err)
+	}
 	if out.ID != 7 || out.JSONRPC != "2.0" {
 		n.t.Fatalf("%s: not an answer to our call: %+v", method, out)
 	}

@@ -14,36 +14,37 @@ import (
 	"github.com/multiformats/go-multiaddr"
 )
 
-type rpcMethod func(n *Network, ctx context.Context, p params) (any, error)
+type rpcMethod func(e *endpoint, ctx context.Context, p params) (any, error)
 
 // rpcMethods are the Lotus methods the chain answers.
 func rpcMethods() map[string]rpcMethod {
 	return map[string]rpcMethod{
-		"Filecoin.Version":                           (*Network).rpcVersion,
-		"Filecoin.ChainHead":                         (*Network).rpcChainHead,
-		"Filecoin.ChainGetMessage":                   (*Network).rpcChainGetMessage,
-		"Filecoin.StateNetworkName":                  (*Network).rpcNetworkName,
-		"Filecoin.StateNetworkVersion":               (*Network).rpcNetworkVersion,
-		"Filecoin.StateMinerInfo":                    (*Network).rpcMinerInfo,
-		"Filecoin.StateMinerPower":                   (*Network).rpcMinerPower,
-		"Filecoin.StateListMiners":                   (*Network).rpcListMiners,
-		"Filecoin.StateDealProviderCollateralBounds": (*Network).rpcCollateralBounds,
-		"Filecoin.StateMarketBalance":                (*Network).rpcMarketBalance,
-		"Filecoin.StateMarketStorageDeal":            (*Network).rpcMarketStorageDeal,
-		"Filecoin.StateAccountKey":                   (*Network).rpcAccountKey,
-		"Filecoin.StateLookupID":                     (*Network).rpcLookupID,
-		"Filecoin.StateVerifiedClientStatus":         (*Network).rpcVerifiedClientStatus,
-		"Filecoin.StateGetAllocations":               (*Network).rpcGetAllocations,
-		"Filecoin.EthChainId":                        (*Network).rpcEthChainID,
-		"eth_chainId":                                (*Network).rpcEthChainID,
-		"Filecoin.StateSearchMsg":                    (*Network).rpcSearchMsg,
-		"Filecoin.StateWaitMsg":                      (*Network).rpcWaitMsg,
-		"Filecoin.StateSectorGetInfo":                (*Network).rpcSectorGetInfo,
-		"Filecoin.StateGetActor":                     (*Network).rpcGetActor,
-		"Filecoin.WalletBalance":                     (*Network).rpcWalletBalance,
-		"Filecoin.MpoolGetNonce":                     (*Network).rpcGetNonce,
-		"Filecoin.MpoolPush":                         (*Network).rpcPush,
-		"Filecoin.GasEstimateMessageGas":             (*Network).rpcEstimateGas,
+		"Filecoin.Version":                           (*endpoint).rpcVersion,
+		"Filecoin.ChainHead":                         (*endpoint).rpcChainHead,
+		"Filecoin.ChainGetTipSetByHeight":            (*endpoint).rpcTipSetByHeight,
+		"Filecoin.ChainGetMessage":                   (*endpoint).rpcChainGetMessage,
+		"Filecoin.StateNetworkName":                  (*endpoint).rpcNetworkName,
+		"Filecoin.StateNetworkVersion":               (*endpoint).rpcNetworkVersion,
+		"Filecoin.StateMinerInfo":                    (*endpoint).rpcMinerInfo,
+		"Filecoin.StateMinerPower":                   (*endpoint).rpcMinerPower,
+		"Filecoin.StateListMiners":                   (*endpoint).rpcListMiners,
+		"Filecoin.StateDealProviderCollateralBounds": (*endpoint).rpcCollateralBounds,
+		"Filecoin.StateMarketBalance":                (*endpoint).rpcMarketBalance,
+		"Filecoin.StateMarketStorageDeal":            (*endpoint).rpcMarketStorageDeal,
+		"Filecoin.StateAccountKey":                   (*endpoint).rpcAccountKey,
+		"Filecoin.StateLookupID":                     (*endpoint).rpcLookupID,
+		"Filecoin.StateVerifiedClientStatus":         (*endpoint).rpcVerifiedClientStatus,
+		"Filecoin.StateGetAllocations":               (*endpoint).rpcGetAllocations,
+		"Filecoin.EthChainId":                        (*endpoint).rpcEthChainID,
+		"eth_chainId":                                (*endpoint).rpcEthChainID,
+		"Filecoin.StateSearchMsg":                    (*endpoint).rpcSearchMsg,
+		"Filecoin.StateWaitMsg":                      (*endpoint).rpcWaitMsg,
+		"Filecoin.StateSectorGetInfo":                (*endpoint).rpcSectorGetInfo,
+		"Filecoin.StateGetActor":                     (*endpoint).rpcGetActor,
+		"Filecoin.WalletBalance":                     (*endpoint).rpcWalletBalance,
+		"Filecoin.MpoolGetNonce":                     (*endpoint).rpcGetNonce,
+		"Filecoin.MpoolPush":                         (*endpoint).rpcPush,
+		"Filecoin.GasEstimateMessageGas":             (*endpoint).rpcEstimateGas,
 	}
 }
 
@@ -58,7 +59,7 @@ func view[T any](n *Network, f func(c *chain) (T, error)) (T, error) {
 	return f(n.chain)
 }
 
-func (n *Network) rpcVersion(context.Context, params) (any, error) {
+func (e *endpoint) rpcVersion(context.Context, params) (any, error) {
 	type version struct {
 		Version    string
 		APIVersion uint32
@@ -68,24 +69,39 @@ func (n *Network) rpcVersion(context.Context, params) (any, error) {
 	return version{Version: "sandbox", APIVersion: 2<<16 | 3<<8, BlockDelay: 30, Agent: "sandbox"}, nil
 }
 
-func (n *Network) rpcChainHead(context.Context, params) (any, error) {
-	return view(n, func(c *chain) (tipset, error) { return c.head.Tipset, nil })
+func (e *endpoint) rpcChainHead(context.Context, params) (any, error) {
+	return see(e, e.headOf)
 }
 
-func (n *Network) rpcNetworkName(context.Context, params) (any, error) { return networkName, nil }
+// rpcTipSetByHeight has the parameters [height, key of a later tipset], of
+// which this chain takes its head.
+func (e *endpoint) rpcTipSetByHeight(_ context.Context, p params) (any, error) {
+	height, err := arg[abi.ChainEpoch](p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return see(e, func(c *chain) (tipset, error) {
+		if height > c.height() {
+			return tipset{}, errors.New("looking for tipset with height greater than start point")
+		}
+		return e.n.tipsetAt(height)
+	})
+}
 
-func (n *Network) rpcNetworkVersion(context.Context, params) (any, error) {
-	return view(n, func(c *chain) (uint, error) { return c.head.Version, nil })
+func (e *endpoint) rpcNetworkName(context.Context, params) (any, error) { return networkName, nil }
+
+func (e *endpoint) rpcNetworkVersion(context.Context, params) (any, error) {
+	return see(e, func(c *chain) (uint, error) { return c.head.Version, nil })
 }
 
 // rpcEthChainID is what Ethereum transactions on this chain are signed for.
-func (n *Network) rpcEthChainID(context.Context, params) (any, error) {
+func (e *endpoint) rpcEthChainID(context.Context, params) (any, error) {
 	return fmt.Sprintf("0x%x", ethChainID), nil
 }
 
 // rpcVerifiedClientStatus is a client's datacap in bytes, null without any.
-func (n *Network) rpcVerifiedClientStatus(_ context.Context, p params) (any, error) {
-	return accountCall(n, p, func(_ *chain, a *account) (any, error) {
+func (e *endpoint) rpcVerifiedClientStatus(_ context.Context, p params) (any, error) {
+	return accountCall(e, p, func(_ *chain, a *account) (any, error) {
 		if a.Datacap == 0 {
 			return nil, nil
 		}
@@ -95,11 +111,11 @@ func (n *Network) rpcVerifiedClientStatus(_ context.Context, p params) (any, err
 
 // rpcGetAllocations: the market makes allocations for the verified deals it
 // publishes, and they are claimed with them; none is ever left over.
-func (n *Network) rpcGetAllocations(_ context.Context, p params) (any, error) {
-	return accountCall(n, p, func(*chain, *account) (any, error) { return map[string]any{}, nil })
+func (e *endpoint) rpcGetAllocations(_ context.Context, p params) (any, error) {
+	return accountCall(e, p, func(*chain, *account) (any, error) { return map[string]any{}, nil })
 }
 
-func (n *Network) rpcMinerInfo(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcMinerInfo(_ context.Context, p params) (any, error) {
 	type minerInfo struct {
 		Owner, Worker, NewWorker   address.Address
 		ControlAddresses           []address.Address
@@ -115,11 +131,11 @@ func (n *Network) rpcMinerInfo(_ context.Context, p params) (any, error) {
 		BeneficiaryTerm            any
 		PendingBeneficiaryTerm     any
 	}
-	pr, err := n.providerArg(p)
+	pr, err := e.n.providerArg(p)
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (any, error) {
+	return see(e, func(c *chain) (any, error) {
 		worker, err1 := address.NewIDAddress(workerOf(pr.id))
 		owner, err2 := address.NewIDAddress(c.ownerOf(pr.id))
 		if err := errors.Join(err1, err2); err != nil {
@@ -151,23 +167,23 @@ func (n *Network) providerArg(p params) (*provider, error) {
 	return pr, nil
 }
 
-func (n *Network) rpcMinerPower(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcMinerPower(_ context.Context, p params) (any, error) {
 	type claim struct{ RawBytePower, QualityAdjPower big.Int }
 	type minerPower struct {
 		MinerPower, TotalPower claim
 		HasMinPower            bool
 	}
-	if _, err := n.providerArg(p); err != nil {
+	if _, err := e.n.providerArg(p); err != nil {
 		return nil, err
 	}
 	one := big.Mul(big.NewInt(10), big.NewInt(1<<50))
-	all := big.Mul(one, big.NewInt(int64(len(n.providers))))
+	all := big.Mul(one, big.NewInt(int64(len(e.n.providers))))
 	return minerPower{claim{one, one}, claim{all, all}, true}, nil
 }
 
-func (n *Network) rpcListMiners(context.Context, params) (any, error) { return n.Providers(), nil }
+func (e *endpoint) rpcListMiners(context.Context, params) (any, error) { return e.n.Providers(), nil }
 
-func (n *Network) rpcCollateralBounds(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcCollateralBounds(_ context.Context, p params) (any, error) {
 	type bounds struct{ Min, Max big.Int }
 	size, err := arg[abi.PaddedPieceSize](p, 0)
 	if err != nil {
@@ -178,12 +194,12 @@ func (n *Network) rpcCollateralBounds(_ context.Context, p params) (any, error) 
 }
 
 // accountCall answers a call whose first parameter is an account's address.
-func accountCall(n *Network, p params, f func(c *chain, a *account) (any, error)) (any, error) {
+func accountCall(e *endpoint, p params, f func(c *chain, a *account) (any, error)) (any, error) {
 	who, err := arg[address.Address](p, 0)
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (any, error) {
+	return see(e, func(c *chain) (any, error) {
 		a, err := c.account(who)
 		if err != nil {
 			return nil, err
@@ -192,34 +208,34 @@ func accountCall(n *Network, p params, f func(c *chain, a *account) (any, error)
 	})
 }
 
-func (n *Network) rpcMarketBalance(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcMarketBalance(_ context.Context, p params) (any, error) {
 	type balance struct{ Escrow, Locked big.Int }
-	return accountCall(n, p, func(_ *chain, a *account) (any, error) { return balance{a.Escrow, a.Locked}, nil })
+	return accountCall(e, p, func(_ *chain, a *account) (any, error) { return balance{a.Escrow, a.Locked}, nil })
 }
 
-func (n *Network) rpcLookupID(_ context.Context, p params) (any, error) {
-	return accountCall(n, p, func(_ *chain, a *account) (any, error) { return address.NewIDAddress(a.ID) })
+func (e *endpoint) rpcLookupID(_ context.Context, p params) (any, error) {
+	return accountCall(e, p, func(_ *chain, a *account) (any, error) { return address.NewIDAddress(a.ID) })
 }
 
-func (n *Network) rpcAccountKey(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcAccountKey(_ context.Context, p params) (any, error) {
 	who, err := arg[address.Address](p, 0)
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (address.Address, error) { return c.keyOf(who) })
+	return see(e, func(c *chain) (address.Address, error) { return c.keyOf(who) })
 }
 
-func (n *Network) rpcGetNonce(_ context.Context, p params) (any, error) {
-	return accountCall(n, p, func(c *chain, a *account) (any, error) { return c.nextNonce(a), nil })
+func (e *endpoint) rpcGetNonce(_ context.Context, p params) (any, error) {
+	return accountCall(e, p, func(c *chain, a *account) (any, error) { return c.nextNonce(a), nil })
 }
 
 // rpcWalletBalance: Lotus answers zero for an address the chain has not seen.
-func (n *Network) rpcWalletBalance(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcWalletBalance(_ context.Context, p params) (any, error) {
 	who, err := arg[address.Address](p, 0)
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (big.Int, error) {
+	return see(e, func(c *chain) (big.Int, error) {
 		if a, err := c.account(who); err == nil {
 			return a.Balance, nil
 		}
@@ -227,14 +243,14 @@ func (n *Network) rpcWalletBalance(_ context.Context, p params) (any, error) {
 	})
 }
 
-func (n *Network) rpcGetActor(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcGetActor(_ context.Context, p params) (any, error) {
 	type actor struct {
 		Code, Head       cid.Cid
 		Nonce            uint64
 		Balance          big.Int
 		DelegatedAddress *address.Address
 	}
-	return accountCall(n, p, func(c *chain, a *account) (any, error) {
+	return accountCall(e, p, func(c *chain, a *account) (any, error) {
 		kind := "account"
 		var delegated *address.Address
 		switch {
@@ -259,7 +275,7 @@ func (n *Network) rpcGetActor(_ context.Context, p params) (any, error) {
 	})
 }
 
-func (n *Network) rpcMarketStorageDeal(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcMarketStorageDeal(_ context.Context, p params) (any, error) {
 	type dealState struct {
 		SectorNumber                                   abi.SectorNumber
 		SectorStartEpoch, LastUpdatedEpoch, SlashEpoch abi.ChainEpoch
@@ -272,8 +288,8 @@ func (n *Network) rpcMarketStorageDeal(_ context.Context, p params) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (any, error) {
-		d := c.deals[id]
+	return see(e, func(c *chain) (any, error) {
+		d := e.dealOf(c, id)
 		if d == nil {
 			return nil, &rpcError{codeError, fmt.Sprintf("deal %d not found - deal may not have completed sealing "+
 				"before deal proposal start epoch, or deal may have been slashed", id)}

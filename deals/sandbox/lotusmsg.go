@@ -31,9 +31,17 @@ func (c *chain) lookup(id cid.Cid, replaced bool) *msgLookup {
 	return &msgLookup{Message: m.CID, Receipt: *m.Receipt, TipSet: m.TipSet, Height: m.Height}
 }
 
+// lookup is what an endpoint tells of a message. It needs Network.mu.
+func (e *endpoint) lookup(c *chain, id cid.Cid, replaced bool) *msgLookup {
+	if e.rec.Mode == rpcLieMissing {
+		return nil
+	}
+	return c.lookup(id, replaced)
+}
+
 // rpcSearchMsg has the parameters [from, cid, limit, allowReplaced] and
 // answers null while the message has not run.
-func (n *Network) rpcSearchMsg(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcSearchMsg(_ context.Context, p params) (any, error) {
 	at := 1
 	if len(p) == 1 { // as the older API has it
 		at = 0
@@ -46,11 +54,11 @@ func (n *Network) rpcSearchMsg(_ context.Context, p params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (*msgLookup, error) { return c.lookup(id, replaced), nil })
+	return see(e, func(c *chain) (*msgLookup, error) { return e.lookup(c, id, replaced), nil })
 }
 
 // rpcWaitMsg has the parameters [cid, confidence, limit, allowReplaced].
-func (n *Network) rpcWaitMsg(ctx context.Context, p params) (any, error) {
+func (e *endpoint) rpcWaitMsg(ctx context.Context, p params) (any, error) {
 	id, err := arg[cid.Cid](p, 0)
 	if err != nil {
 		return nil, err
@@ -60,8 +68,8 @@ func (n *Network) rpcWaitMsg(ctx context.Context, p params) (any, error) {
 		return nil, err
 	}
 	for {
-		changed := n.changes()
-		found, err := view(n, func(c *chain) (*msgLookup, error) { return c.lookup(id, replaced), nil })
+		changed := e.n.changes()
+		found, err := see(e, func(c *chain) (*msgLookup, error) { return e.lookup(c, id, replaced), nil })
 		if found != nil || err != nil {
 			return found, err
 		}
@@ -69,13 +77,13 @@ func (n *Network) rpcWaitMsg(ctx context.Context, p params) (any, error) {
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-n.done:
+		case <-e.n.done:
 			return nil, ErrClosed
 		}
 	}
 }
 
-func (n *Network) rpcChainGetMessage(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcChainGetMessage(_ context.Context, p params) (any, error) {
 	type messageWithCID struct {
 		message
 		CID cid.Cid
@@ -84,7 +92,7 @@ func (n *Network) rpcChainGetMessage(_ context.Context, p params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (any, error) {
+	return see(e, func(c *chain) (any, error) {
 		m := c.messages[id]
 		if m == nil {
 			return nil, fmt.Errorf("blockstore: block not found: ipld: could not find %s", id)
@@ -97,7 +105,7 @@ func (n *Network) rpcChainGetMessage(_ context.Context, p params) (any, error) {
 	})
 }
 
-func (n *Network) rpcSectorGetInfo(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcSectorGetInfo(_ context.Context, p params) (any, error) {
 	type sectorInfo struct {
 		SectorNumber                             abi.SectorNumber
 		SealProof                                abi.RegisteredSealProof
@@ -112,7 +120,7 @@ func (n *Network) rpcSectorGetInfo(_ context.Context, p params) (any, error) {
 		Flags                                    uint64
 		DailyFee                                 big.Int
 	}
-	pr, err := n.providerArg(p)
+	pr, err := e.n.providerArg(p)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +128,7 @@ func (n *Network) rpcSectorGetInfo(_ context.Context, p params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return view(n, func(c *chain) (any, error) {
+	return see(e, func(c *chain) (any, error) {
 		s := c.sectors[sectorKey{pr.id, number}]
 		if s == nil {
 			return nil, nil

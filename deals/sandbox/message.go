@@ -88,13 +88,15 @@ type receipt struct {
 
 // messageRecord is a message the chain has taken, before and after it ran.
 type messageRecord struct {
-	CID      cid.Cid
-	Signed   signedMessage
-	Height   abi.ChainEpoch // where it ran
-	TipSet   []cid.Cid
-	Receipt  *receipt // nil: waits in the pool
-	Order    uint64   // of arrival
-	Replaced cid.Cid  // the message that took its place and nonce; undefined: none
+	CID       cid.Cid
+	Signed    signedMessage
+	Height    abi.ChainEpoch // where it ran
+	TipSet    []cid.Cid
+	Receipt   *receipt       // nil: waits in the pool
+	Order     uint64         // of arrival
+	NotBefore abi.ChainEpoch // runs then at the earliest
+	Dropped   bool           // will never run
+	Replaced  cid.Cid        // the message that took its place and nonce; undefined: none
 }
 
 func (m *messageRecord) row() string { return "message/" + m.CID.String() }

@@ -123,6 +123,29 @@ func (c *chain) enqueue(rec, older *messageRecord) {
 	c.store.put(rec.row(), rec)
 }
 
+// runPool runs the messages that may run, each sender's by their nonces, and
+// forgets those whose nonce another message has used.
+func (c *chain) runPool() {
+	for ran := true; ran; {
+		ran = false
+		pool := c.pool
+		c.pool = nil
+		for _, m := range pool {
+			from, err := c.account(m.Signed.Message.From)
+			switch nonce := m.Signed.Message.Nonce; {
+			case m.NotBefore > c.height() || err == nil && nonce > from.Nonce:
+				c.pool = append(c.pool, m)
+			case err == nil && nonce < from.Nonce:
+				m.Dropped = true
+				c.store.put(m.row(), m)
+			default:
+				c.run(m)
+				ran = true
+			}
+		}
+	}
+}
+
 // replacementPremium is a quarter more than what is to be replaced.
 func replacementPremium(premium big.Int) big.Int {
 	return big.Add(big.Add(premium, big.Div(premium, big.NewInt(4))), big.NewInt(1))
@@ -152,13 +175,13 @@ func (c *chain) nextNonce(a *account) uint64 {
 
 func (c *chain) isWorker(a *account) bool { return a.ID < firstProvider }
 
-func (n *Network) rpcPush(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcPush(_ context.Context, p params) (any, error) {
 	s, err := arg[signedMessage](p, 0)
 	if err != nil {
 		return nil, err
 	}
 	var id cid.Cid
-	err = n.update(func(c *chain) error {
+	err = e.n.update(func(c *chain) error {
 		id, err = c.push(s)
 		return err
 	})
@@ -167,7 +190,7 @@ func (n *Network) rpcPush(_ context.Context, p params) (any, error) {
 
 // rpcEstimateGas fills in what is missing. Like Lotus it refuses a message that
 // would not execute.
-func (n *Network) rpcEstimateGas(_ context.Context, p params) (any, error) {
+func (e *endpoint) rpcEstimateGas(_ context.Context, p params) (any, error) {
 	m, err := arg[message](p, 0)
 	if err != nil {
 		return nil, err
@@ -175,7 +198,7 @@ func (n *Network) rpcEstimateGas(_ context.Context, p params) (any, error) {
 	if m.Value.Nil() {
 		m.Value = big.Zero()
 	}
-	_, err = view(n, func(c *chain) (*account, error) {
+	_, err = see(e, func(c *chain) (*account, error) {
 		from, err := c.account(m.From)
 		if err == nil && from.Balance.LessThan(m.Value) {
 			err = errors.New("estimating gas used: message execution failed: exit SysErrInsufficientFunds(6): not enough funds")

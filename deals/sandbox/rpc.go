@@ -34,7 +34,7 @@ type rpcError struct {
 	Message string `json:"message"`
 }
 
-func (e *rpcError) Error() string { return e.Message }
+func (r *rpcError) Error() string { return r.Message }
 
 // rpcResponse leaves result out only when there is an error: null is an answer.
 type rpcResponse struct {
@@ -59,8 +59,8 @@ func arg[T any](p params, i int) (T, error) {
 	return v, nil
 }
 
-// serveRPC answers JSON-RPC 2.0 over POST, single calls and batches.
-func (n *Network) serveRPC(w http.ResponseWriter, r *http.Request) {
+// serve answers JSON-RPC 2.0 over POST, single calls and batches.
+func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "JSON-RPC is spoken over POST", http.StatusMethodNotAllowed)
@@ -71,31 +71,34 @@ func (n *Network) serveRPC(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "unreadable request", http.StatusBadRequest)
 		return
 	}
+	if e.misbehave(w, r) {
+		return
+	}
 	var answer any
 	if batch := bytes.TrimSpace(body); len(batch) > 0 && batch[0] == '[' {
-		answer = n.answerBatch(r, batch)
+		answer = e.answerBatch(r, batch)
 	} else {
-		answer = n.answer(r, body)
+		answer = e.answer(r, body)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		n.log.DebugContext(r.Context(), "write chain answer", "err", err)
+		e.n.log.DebugContext(r.Context(), "write chain answer", "err", err)
 	}
 }
 
-func (n *Network) answerBatch(r *http.Request, body []byte) any {
+func (e *endpoint) answerBatch(r *http.Request, body []byte) any {
 	var batch []json.RawMessage
 	if err := json.Unmarshal(body, &batch); err != nil || len(batch) == 0 {
 		return rpcResponse{Version: "2.0", ID: json.RawMessage("null"), Error: &rpcError{codeInvalid, "invalid batch"}}
 	}
 	out := make([]rpcResponse, len(batch))
 	for i, b := range batch {
-		out[i] = n.answer(r, b)
+		out[i] = e.answer(r, b)
 	}
 	return out
 }
 
-func (n *Network) answer(r *http.Request, body []byte) rpcResponse {
+func (e *endpoint) answer(r *http.Request, body []byte) rpcResponse {
 	res := rpcResponse{Version: "2.0", ID: json.RawMessage("null")}
 	var req rpcRequest
 	if err := json.Unmarshal(body, &req); err != nil {
@@ -117,7 +120,7 @@ func (n *Network) answer(r *http.Request, body []byte) rpcResponse {
 			return res
 		}
 	}
-	result, err := call(n, r.Context(), ps)
+	result, err := call(e, r.Context(), ps)
 	if err != nil {
 		res.Error = rpcErrorOf(err)
 		return res

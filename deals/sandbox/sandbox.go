@@ -19,6 +19,7 @@ import (
 
 var (
 	ErrNoProvider = errors.New("no such sandbox provider")
+	ErrNoEndpoint = errors.New("no such sandbox endpoint")
 	ErrNoMode     = errors.New("no such fault mode")
 	ErrClosed     = errors.New("sandbox is closed")
 )
@@ -27,6 +28,7 @@ var (
 type Options struct {
 	Dir       string        // state and sectors; required
 	Providers int           // default 8
+	Endpoints int           // JSON-RPC servers of the chain; default 1
 	Owners    int           // of new providers, which take turns; default: each has its own
 	Epoch     time.Duration // wall time of one epoch; default 250 ms
 	// RootCAs are trusted when providers pull pieces over HTTPS; nil: the system's.
@@ -39,8 +41,6 @@ type Network struct {
 	opt    Options
 	log    *slog.Logger
 	store  *store
-	rpc    *http.Server
-	rpcURL string
 	fork   func() (context.Context, context.CancelFunc) // for work that Close ends
 	end    context.CancelFunc
 	done   <-chan struct{}     // closed by Close
@@ -50,12 +50,14 @@ type Network struct {
 	client *http.Client
 
 	providers []*provider
+	endpoints []*endpoint
 
 	mu      sync.Mutex // guards everything below and the state of providers
 	chain   *chain
 	broken  error // a commit failed: memory is ahead of the disk
 	closed  bool
 	waiting chan struct{} // closed at the next change
+	past    []*mined      // what Reorg can undo, oldest first
 }
 
 // Open starts the chain and the providers, going on from the state in Dir.
@@ -106,12 +108,13 @@ func (n *Network) start(ctx context.Context) error {
 	if err := n.store.commit(); err != nil {
 		return err
 	}
+	n.mark()
 	// After a crash the heights up to the lease may have been announced: what
 	// was due in them happens now.
 	if err := n.advanceTo(ctx, n.chain.head.Lease); err != nil {
 		return err
 	}
-	if err := n.serveChain(); err != nil {
+	if err := n.openEndpoints(); err != nil {
 		return err
 	}
 	for _, p := range n.providers {
@@ -125,27 +128,6 @@ func (n *Network) start(ctx context.Context) error {
 		p.resume()
 	}
 	return n.commit()
-}
-
-func (n *Network) serveChain() error {
-	l, port, err := listenLoopback(n.chain.head.Port)
-	if err != nil {
-		return fmt.Errorf("listen for chain calls: %w", err)
-	}
-	n.mu.Lock()
-	n.chain.head.Port = port
-	n.chain.saveHead()
-	err = n.commit()
-	n.mu.Unlock()
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	n.rpcURL = fmt.Sprintf("http://127.0.0.1:%d/rpc/v1", port)
-	mux := http.NewServeMux()
-	mux.HandleFunc("/rpc/v0", n.serveRPC)
-	mux.HandleFunc("/rpc/v1", n.serveRPC)
-	n.rpc = n.serveHTTP(l, mux)
-	return nil
 }
 
 // serveHTTP runs a server until it is closed.
@@ -202,8 +184,8 @@ func (n *Network) Close() error {
 	n.mu.Unlock()
 	n.end()
 	var errs []error
-	if n.rpc != nil {
-		errs = append(errs, n.rpc.Close())
+	for _, e := range n.endpoints {
+		errs = append(errs, e.shut())
 	}
 	for _, p := range n.providers {
 		errs = append(errs, p.shut())
@@ -222,9 +204,6 @@ func (n *Network) Close() error {
 	n.announce()
 	return errors.Join(append(errs, n.store.db.Close())...)
 }
-
-// RPC is the chain's JSON-RPC URL.
-func (n *Network) RPC() string { return n.rpcURL }
 
 // Advance moves the clock by n epochs at once, with everything they bring.
 func (n *Network) Advance(ctx context.Context, epochs int64) error {
@@ -257,6 +236,11 @@ func (n *Network) step(target abi.ChainEpoch) (done bool, err error) {
 	if err := n.unusable(); err != nil {
 		return true, err
 	}
+	return n.stepLocked(target)
+}
+
+// stepLocked needs n.mu.
+func (n *Network) stepLocked(target abi.ChainEpoch) (done bool, err error) {
 	if n.chain.height() >= target {
 		return true, nil
 	}
@@ -267,6 +251,7 @@ func (n *Network) step(target abi.ChainEpoch) (done bool, err error) {
 	if err := n.chain.mine(min(target, max(due, n.chain.height()+1))); err != nil {
 		return true, err
 	}
+	n.mark()
 	for _, p := range n.providers {
 		p.act()
 	}

@@ -13,8 +13,15 @@ import (
 // State is the network at one moment, for people and tests.
 type State struct {
 	Height    int64
-	RPC       string
+	RPC       string          // of the first endpoint
+	Endpoints []EndpointState // of the chain
 	Providers []ProviderState
+}
+
+// EndpointState is one JSON-RPC server of the chain in a State.
+type EndpointState struct {
+	URL  string
+	Mode string // one of RPCModes
 }
 
 // ProviderState is one provider in a State.
@@ -54,7 +61,10 @@ func (n *Network) Snapshot() State {
 }
 
 func (n *Network) snapshot() State {
-	s := State{RPC: n.rpcURL}
+	s := State{RPC: n.RPC()}
+	for _, e := range n.endpoints {
+		s.Endpoints = append(s.Endpoints, EndpointState{e.url, e.rec.Mode})
+	}
 	if n.chain != nil {
 		s.Height = int64(n.chain.height())
 	}

@@ -1,10 +1,12 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -17,6 +19,7 @@ import (
 //	deal/ID            deal on chain
 //	sector/ACTOR/N     sector
 //	message/CID        messageRecord
+//	rpc/N              endpointRecord
 //	provider/ACTOR     providerRecord
 //	pdeal/ACTOR/UUID   providerDeal
 //	piece/ACTOR/CID    pieceRecord
@@ -28,7 +31,8 @@ import (
 // clients take for a fork; whoever can edit it owns the network.
 type store struct {
 	db    *bbolt.DB
-	dirty map[string]any // rows changed since the last commit; nil deletes
+	dirty map[string]any    // rows changed since the last commit; nil deletes
+	undo  map[string][]byte // where commit notes what chain rows were before; nil: nowhere
 }
 
 var stateBucket = []byte("state")
@@ -66,6 +70,7 @@ func (s *store) commit() error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(stateBucket)
 		for k, v := range s.dirty {
+			s.noteOld(b, k)
 			if v == nil {
 				if err := b.Delete([]byte(k)); err != nil {
 					return err
@@ -87,6 +92,16 @@ func (s *store) commit() error {
 	}
 	clear(s.dirty)
 	return nil
+}
+
+// noteOld keeps what a row of the ledger was before its first change since undo
+// was made.
+func (s *store) noteOld(b *bbolt.Bucket, key string) {
+	kind, _, _ := strings.Cut(key, "/")
+	if _, known := s.undo[key]; known || s.undo == nil || kind != "account" && kind != "deal" && kind != "sector" {
+		return
+	}
+	s.undo[key] = bytes.Clone(b.Get([]byte(key)))
 }
 
 // load decodes every row under prefix into a new T and passes it on.

@@ -28,7 +28,7 @@ func TestBrokenStore(t *testing.T) {
 		t.Error("the chain goes on without a disk")
 	}
 	w := httptest.NewRecorder()
-	n.serveRPC(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"Filecoin.ChainHead","params":[]}`)))
+	n.endpoints[0].serve(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"Filecoin.ChainHead","params":[]}`)))
 	if !strings.Contains(w.Body.String(), `"error"`) {
 		t.Errorf("ChainHead answers %s", w.Body)
 	}
