@@ -31,13 +31,14 @@ var layers = map[string]int{
 }
 
 // rooms inside deals, and which of the others each may import. They form one
-// direction of thought, from what deals are made of to deals.
+// direction of thought, from what deals are made of to deals, which may import
+// all of them.
 var rooms = map[string][]string{
 	"deals/chain":  {},
 	"deals/wallet": {},
 	"deals/mk12":   {},
+	"deals/piece":  {},
 	"deals/proof":  {"deals/chain"},
-	"deals":        {"deals/proof", "deals/chain", "deals/wallet", "deals/mk12"},
 }
 
 // foreign dependencies that only one package may know, because it wraps them.
@@ -96,7 +97,9 @@ func checkOurs(t *testing.T, path, from, imp string) {
 func checkRoom(t *testing.T, path, imp string) {
 	t.Helper()
 	allowed, ok := rooms[path]
+	_, known := rooms[imp]
 	switch {
+	case path == "deals" && known:
 	case !ok:
 		t.Errorf("%s has no place among the rooms of deals: give it one here and in ARCHITECTURE.md", path)
 	case !slices.Contains(allowed, imp):

@@ -14,7 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/mk12"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/wallet"
+	"github.com/whypfs/whypfs/internal/keylock"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -22,12 +24,9 @@ import (
 )
 
 var (
-	ErrNoDeal  = errors.New("no such deal")
-	ErrNoPiece = errors.New("no such piece")
+	ErrNoDeal = errors.New("no such deal")
 	// ErrNoReplica says that no provider could give verified bytes back; it is wrapped with each one's reason.
 	ErrNoReplica = errors.New("no provider returned the data")
-	// ErrTooSmall says that a block does not fit into the largest piece allowed.
-	ErrTooSmall = errors.New("largest piece is too small")
 )
 
 // Options of Deals. Store-independent settings come as values from cmd.
@@ -84,13 +83,13 @@ type Deals struct {
 	met   *metrics
 
 	wallet   *wallet.Wallet
+	pieces   *piece.Pieces
 	mk12     *mk12.Client
 	chain    *chain.Client // nil: none is configured
 	maxPrice *big.Int      // nil: Options.MaxPrice is no number
 	web      *http.Client
 
-	packing   keyLock // by zone
-	restoring keyLock // by content
+	restoring keylock.Lock // by content
 	sources   sources
 	asks      asks
 
@@ -103,6 +102,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
 		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box), web: newWebClient()}
+	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, d.wallet)
 	if opt.RPC != "" {
 		d.chain = chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: opt.RPC, Token: opt.RPCToken}}})
@@ -120,37 +120,4 @@ func (d *Deals) Address(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return k.Address().String(), nil
-}
-
-// A keyLock lets one holder at a time work on a key.
-type keyLock struct {
-	mu   sync.Mutex
-	held map[uint64]chan struct{} // guarded by mu
-}
-
-func (l *keyLock) lock(ctx context.Context, key uint64) (unlock func(), err error) {
-	for {
-		l.mu.Lock()
-		wait, busy := l.held[key]
-		if !busy {
-			if l.held == nil {
-				l.held = make(map[uint64]chan struct{})
-			}
-			mine := make(chan struct{})
-			l.held[key] = mine
-			l.mu.Unlock()
-			return func() {
-				l.mu.Lock()
-				delete(l.held, key)
-				l.mu.Unlock()
-				close(mine)
-			}, nil
-		}
-		l.mu.Unlock()
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
 }

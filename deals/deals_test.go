@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/sandbox"
 )
 
@@ -230,7 +231,7 @@ func (m *market) dump() string {
 }
 
 // zone packs contents of the given sizes as a zone and starts its deals.
-func (m *market) zone(id uint64, replication int, sizes ...int) (deals.PackRequest, []deals.Piece) {
+func (m *market) zone(id uint64, replication int, sizes ...int) (piece.PackRequest, []piece.Piece) {
 	m.t.Helper()
 	req, pieces := m.packed(id, replication, sizes...)
 	if err := m.deals.Start(context.Background(), id); err != nil {
@@ -239,9 +240,9 @@ func (m *market) zone(id uint64, replication int, sizes ...int) (deals.PackReque
 	return req, pieces
 }
 
-func (m *market) packed(id uint64, replication int, sizes ...int) (deals.PackRequest, []deals.Piece) {
+func (m *market) packed(id uint64, replication int, sizes ...int) (piece.PackRequest, []piece.Piece) {
 	m.t.Helper()
-	req := deals.PackRequest{Zone: id, Bucket: "b", Replication: replication, MaxPiece: 64 << 20}
+	req := piece.PackRequest{Zone: id, Bucket: "b", Replication: replication, MaxPiece: 64 << 20}
 	for i, size := range sizes {
 		content := id*1000 + uint64(i)
 		req.Members = append(req.Members, m.add(content, random(size, content)))

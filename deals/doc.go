@@ -1,11 +1,10 @@
-// Package deals lays the contents of a zone out as Filecoin pieces, keeps each
-// piece stored with enough providers, and brings data back from them.
+// Package deals keeps the pieces of every zone stored with enough Filecoin
+// providers, and brings data back from them.
 //
-// A piece is an FRC-0058 aggregate of shards; a shard is a CARv1. Neither is
-// ever written to disk: a layout row per thousand blocks says what stands
-// where, and piece bytes are made from it and the block store whenever they
-// are read. Hashing a shard reads it through the very code that serves it
-// later, so the commitment holds for what providers pull, also after a restart.
+// It is built of rooms, which know nothing of deals: piece lays the contents of
+// a zone out as pieces and makes their bytes, mk12 talks with providers, chain
+// asks the chain, wallet holds the key. What stays here is what is decided:
+// which provider is asked, what is signed, what a deal is worth.
 //
 // A deal is one replica of one piece with one provider. It moves from proposed
 // through accepted and published to active, or ends as rejected, failed or

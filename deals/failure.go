@@ -30,6 +30,9 @@ const (
 // keptFailures bounds the records; the oldest go.
 const keptFailures = 10_000
 
+// trimBatch is the number of records that one transaction removes.
+const trimBatch = 1000
+
 // Failures returns the records of failed attempts, newest first (V1's dfe
 // records). zone 0 means any, limit 0 all that are kept.
 func (d *Deals) Failures(ctx context.Context, zone uint64, limit int) ([]Failure, error) {
@@ -87,7 +90,7 @@ func (d *Deals) trimFailures(ctx context.Context) error {
 			if n++; n > keptFailures {
 				old = append(old, append([]byte(nil), r.Key...))
 			}
-			if len(old) == dropBatch {
+			if len(old) == trimBatch {
 				break
 			}
 		}

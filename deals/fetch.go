@@ -144,11 +144,11 @@ func checkBlock(c cid.Cid, data []byte) error {
 	return nil
 }
 
-// fetchBlock reads one block, at off in a piece, from a provider.
-func (d *Deals) fetchBlock(ctx context.Context, p *pieceRow, e entry, off int64) ([]byte, error) {
-	data := make([]byte, e.size)
-	err := d.eachReplica(ctx, p.CID, func(base string) error {
-		r, err := d.openRange(ctx, base, p.CID, off, int64(e.size))
+// fetchBlock reads one block, at off in a piece, from a provider. It is a piece.Fetcher.
+func (d *Deals) fetchBlock(ctx context.Context, pieceCID string, block cid.Cid, off int64, size int) ([]byte, error) {
+	data := make([]byte, size)
+	err := d.eachReplica(ctx, pieceCID, func(base string) error {
+		r, err := d.openRange(ctx, base, pieceCID, off, int64(size))
 		if err != nil {
 			return err
 		}
@@ -156,7 +156,7 @@ func (d *Deals) fetchBlock(ctx context.Context, p *pieceRow, e entry, off int64)
 		if _, err := io.ReadFull(r, data); err != nil {
 			return err
 		}
-		return checkBlock(e.cid, data)
+		return checkBlock(block, data)
 	})
 	return data, err
 }

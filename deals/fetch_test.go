@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/car"
 )
 
@@ -131,8 +132,8 @@ func TestEndlessCAR(t *testing.T) {
 	defer srv.Close()
 	d := &Deals{web: newWebClient()}
 	root := rawCID(t, []byte("wanted"))
-	r := &restorer{d: d, root: root, pieces: []pieceRow{{Piece: Piece{PaddedSize: 1 << 20}}},
-		window: []wanted{{entry: entry{cid: root, size: 6}}}}
+	r := &restorer{d: d, root: root, limit: 1 << 20,
+		window: []piece.Place{{Cid: root, Size: 6}}}
 	if err := r.fetchCAR(t.Context(), srv.URL); err == nil || errors.Is(err, io.EOF) && len(r.window) == 0 {
 		t.Errorf("endless CAR: %v", err)
 	}

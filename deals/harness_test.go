@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -98,7 +99,7 @@ func random(n int, seed uint64) []byte {
 }
 
 // add stores data as a content.
-func (w *world) add(id uint64, data []byte) deals.Member {
+func (w *world) add(id uint64, data []byte) piece.Member {
 	w.t.Helper()
 	lease := w.node.Lease()
 	defer lease.Release()
@@ -106,10 +107,10 @@ func (w *world) add(id uint64, data []byte) deals.Member {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return deals.Member{Content: id, Root: f.Root, Size: f.Size}
+	return piece.Member{Content: id, Root: f.Root, Size: f.Size}
 }
 
-func (w *world) pack(req deals.PackRequest) []deals.Piece {
+func (w *world) pack(req piece.PackRequest) []piece.Piece {
 	w.t.Helper()
 	pieces, err := w.deals.Pack(context.Background(), req)
 	if err != nil {

@@ -58,22 +58,7 @@ func (d *Deals) Run(ctx context.Context) error {
 // tellZones tells every zone to look at its deals: what moved just before a
 // crash may not have been told.
 func (d *Deals) tellZones(ctx context.Context) error {
-	var zones []uint64
-	err := d.store.View(ctx, func(tx kv.Tx) error {
-		zones = nil
-		from, to := kv.Range(prefix, "zone")
-		for r, err := range tx.Scan(from, to) {
-			if err != nil {
-				return err
-			}
-			var zone uint64
-			if err := kv.Unkey(r.Key, nil, nil, &zone); err != nil {
-				return err
-			}
-			zones = append(zones, zone)
-		}
-		return nil
-	})
+	zones, err := d.pieces.Zones(ctx)
 	for _, z := range zones {
 		d.opt.Changed(z)
 	}

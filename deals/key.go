@@ -7,18 +7,10 @@ import (
 )
 
 // Every row of this package starts with prefix, and so do those of its rooms:
-// deals/wallet owns the kind "wallet". Numbers in keys that end in
+// deals/wallet owns the kind "wallet", deals/piece the kinds "zone", "piece",
+// "shard", "prefix", "layout" and "span". Numbers in keys that end in
 // "newest first" are stored as their complement, because scans only ascend.
 const prefix = "deal"
-
-func keyZone(zone uint64) []byte             { return kv.Key(prefix, "zone", zone) }
-func keyPiece(c string) []byte               { return kv.Key(prefix, "piece", c) }
-func keyShard(zone, ord uint64) []byte       { return kv.Key(prefix, "shard", zone, ord) }
-func keyPrefix(zone, ord uint64) []byte      { return kv.Key(prefix, "prefix", zone, ord) }
-func keyLayout(zone, ord, off uint64) []byte { return kv.Key(prefix, "layout", zone, ord, off) }
-func keySpans(zone, content, n uint64) []byte {
-	return kv.Key(prefix, "span", zone, content, n)
-}
 
 func keyDeal(uuid string) []byte            { return kv.Key(prefix, "deal", uuid) }
 func keyLastID() []byte                     { return kv.Key(prefix, "lastid") }

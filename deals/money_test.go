@@ -20,6 +20,7 @@ import (
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -95,7 +96,7 @@ func (s *scripted) deal(state DealState, price int64, edit func(*dealRow)) dealR
 	edit(&row)
 	err = s.store.Update(s.t.Context(), func(tx kv.Tx) (err error) {
 		row, err = newDeal(tx, row)
-		return errors.Join(err, kv.PutJSON(tx, keyPiece(somePiece), pieceRow{Piece: Piece{CID: somePiece, Zone: 1, Replication: 1}}))
+		return errors.Join(err, kv.PutJSON(tx, kv.Key(prefix, "piece", somePiece), piece.Piece{CID: somePiece, Zone: 1, Replication: 1}))
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/kv"
 )
 
 // Progress counts wanted and active deals over all pieces of a zone. The
 // reason says what the missing ones wait for; "" if none is missing.
 func (d *Deals) Progress(ctx context.Context, zone uint64) (wanted, active int, reason string, err error) {
-	pieces, err := d.Pieces(ctx, zone)
+	pieces, err := d.pieces.OfZone(ctx, zone)
 	if err != nil {
 		return 0, 0, "", err
 	}
@@ -34,7 +35,7 @@ func (d *Deals) Progress(ctx context.Context, zone uint64) (wanted, active int, 
 }
 
 // pieceProgress counts the providers that hold a piece, and says what the others wait for.
-func (d *Deals) pieceProgress(ctx context.Context, p Piece) (active int, reasons []string, err error) {
+func (d *Deals) pieceProgress(ctx context.Context, p piece.Piece) (active int, reasons []string, err error) {
 	if p.Reason != "" {
 		reasons = append(reasons, p.Reason)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/mk12"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/wallet"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -29,12 +30,12 @@ const maxTries = 3
 
 // send takes a stored deal to its provider.
 func (d *Deals) send(ctx context.Context, row dealRow) error {
-	piece, err := d.pieceRow(ctx, row.Piece)
+	p, err := d.pieces.Piece(ctx, row.Piece)
 	if err != nil {
 		return notGone(err)
 	}
 	if row.Signed == nil {
-		if row, err = d.prepare(ctx, row, piece.Piece); err != nil {
+		if row, err = d.prepare(ctx, row, p); err != nil {
 			return d.notPrepared(ctx, row, err)
 		}
 	}
@@ -46,7 +47,7 @@ func (d *Deals) send(ctx context.Context, row dealRow) error {
 	} else if row, err = d.markSent(ctx, row); err != nil {
 		return notGone(err)
 	}
-	params, err := d.dealParams(ctx, row, piece.Piece)
+	params, err := d.dealParams(ctx, row, p)
 	if err != nil {
 		return err
 	}
@@ -164,7 +165,7 @@ func (d *Deals) notPrepared(ctx context.Context, row dealRow, err error) error {
 }
 
 // prepare asks the provider's terms, and signs and stores the proposal.
-func (d *Deals) prepare(ctx context.Context, row dealRow, p Piece) (dealRow, error) {
+func (d *Deals) prepare(ctx context.Context, row dealRow, p piece.Piece) (dealRow, error) {
 	head, err := d.chain.Head(ctx)
 	if err != nil {
 		return row, err
@@ -218,7 +219,7 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 }
 
 // terms asks a provider for its price, in attoFIL per epoch for the whole piece.
-func (d *Deals) terms(ctx context.Context, provider string, p Piece) (big.Int, error) {
+func (d *Deals) terms(ctx context.Context, provider string, p piece.Piece) (big.Int, error) {
 	a, err := d.engineOf(provider).Ask(ctx, provider)
 	if err != nil {
 		if blameless(ctx, err) {
@@ -240,7 +241,7 @@ func (d *Deals) terms(ctx context.Context, provider string, p Piece) (big.Int, e
 }
 
 // proposal fills in a deal.
-func (d *Deals) proposal(ctx context.Context, provider string, p Piece, head int64, price big.Int) (market.DealProposal, error) {
+func (d *Deals) proposal(ctx context.Context, provider string, p piece.Piece, head int64, price big.Int) (market.DealProposal, error) {
 	var none market.DealProposal
 	k, err := d.wallet.Key(ctx)
 	if err != nil {
@@ -254,7 +255,7 @@ func (d *Deals) proposal(ctx context.Context, provider string, p Piece, head int
 	if err != nil {
 		return none, fmt.Errorf("provider %q: %w", provider, err)
 	}
-	piece, err := cid.Decode(p.CID)
+	pieceCID, err := cid.Decode(p.CID)
 	if err != nil {
 		return none, err
 	}
@@ -264,7 +265,7 @@ func (d *Deals) proposal(ctx context.Context, provider string, p Piece, head int
 	}
 	start := abi.ChainEpoch(head + d.opt.StartLead)
 	return market.DealProposal{
-		PieceCID: piece, PieceSize: abi.PaddedPieceSize(p.PaddedSize), Client: k.Address(), Provider: miner, Label: label,
+		PieceCID: pieceCID, PieceSize: abi.PaddedPieceSize(p.PaddedSize), Client: k.Address(), Provider: miner, Label: label,
 		StartEpoch: start, EndEpoch: start + abi.ChainEpoch(d.opt.Duration), StoragePricePerEpoch: price,
 		// A fifth above the minimum, which rises and falls while the proposal waits to be published.
 		ProviderCollateral: big.Div(big.Mul(least, big.NewInt(6)), big.NewInt(5)), ClientCollateral: big.Zero(),
@@ -297,7 +298,7 @@ func (r *dealRow) signedProposal() (p market.ClientDealProposal, err error) {
 }
 
 // dealParams is what is sent to the provider: the same bytes at every try.
-func (d *Deals) dealParams(ctx context.Context, row dealRow, p Piece) (*boostly.DealParams, error) {
+func (d *Deals) dealParams(ctx context.Context, row dealRow, p piece.Piece) (*boostly.DealParams, error) {
 	signed, err := row.signedProposal()
 	if err != nil {
 		return nil, err

@@ -2,9 +2,7 @@ package deals
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
 )
@@ -32,12 +31,12 @@ const noChain = "no Filecoin chain is configured (--rpc)"
 
 // Start makes sure that the zone's pieces have a job that keeps them replicated.
 func (d *Deals) Start(ctx context.Context, zone uint64) error {
-	pieces, err := d.Pieces(ctx, zone)
+	pieces, err := d.pieces.OfZone(ctx, zone)
 	if err != nil {
 		return err
 	}
 	if len(pieces) == 0 {
-		return fmt.Errorf("zone %d is not packed: %w", zone, ErrNoPiece)
+		return fmt.Errorf("zone %d is not packed: %w", zone, piece.ErrNoPiece)
 	}
 	return d.store.Update(ctx, func(tx kv.Tx) error {
 		for _, p := range pieces {
@@ -51,47 +50,46 @@ func (d *Deals) Start(ctx context.Context, zone uint64) error {
 
 // replicate is the job that keeps a piece with enough providers. It ends when
 // enough deals are active or under way; a deal that ends starts it again.
-func (d *Deals) replicate(ctx context.Context, piece string) error {
+func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 	if d.chain == nil {
-		if err := d.explainPiece(ctx, piece, noChain); err != nil {
+		if err := d.explainPiece(ctx, pieceCID, noChain); err != nil {
 			return notGone(err)
 		}
 		return queue.Later(time.Now().Add(time.Hour), noChain)
 	}
 	var (
-		row    pieceRow
+		row    piece.Piece
 		made   []dealRow
 		lack   int
 		reason string
 		again  time.Time
 	)
 	err := d.store.Update(ctx, func(tx kv.Tx) (err error) {
-		row, err = kv.GetJSON[pieceRow](tx, keyPiece(piece))
+		row, err = piece.Get(tx, pieceCID)
 		if err != nil {
 			return err
 		}
 		made = nil
-		busy, have, err := holders(tx, piece)
+		busy, have, err := holders(tx, pieceCID)
 		if err != nil {
 			return err
 		}
 		now := time.Now().UTC()
-		found, err := d.choose(tx, piece, busy, now)
+		found, err := d.choose(tx, pieceCID, busy, now)
 		if err != nil {
 			return err
 		}
 		lack = row.Replication - have
 		for _, addr := range found.take[:max(0, min(lack, len(found.take)))] {
-			deal, err := d.propose(tx, row.Piece, addr, now)
+			deal, err := d.propose(tx, row, addr, now)
 			if err != nil {
 				return err
 			}
 			made = append(made, deal)
 		}
 		lack -= len(made)
-		reason, again = d.whyNot(row.Piece, lack, len(made), found, now)
-		row.Reason = reason
-		return kv.PutJSON(tx, keyPiece(piece), row)
+		reason, again = d.whyNot(row, lack, len(made), found, now)
+		return piece.SetReason(tx, pieceCID, reason)
 	})
 	if err != nil {
 		return notGone(err)
@@ -108,7 +106,7 @@ func (d *Deals) replicate(ctx context.Context, piece string) error {
 
 // notGone hides that what a job worked on was forgotten meanwhile.
 func notGone(err error) error {
-	if errors.Is(err, kv.ErrNotFound) || errors.Is(err, ErrNoPiece) || errors.Is(err, ErrNoDeal) {
+	if errors.Is(err, kv.ErrNotFound) || errors.Is(err, piece.ErrNoPiece) || errors.Is(err, ErrNoDeal) {
 		return nil
 	}
 	return err
@@ -118,9 +116,9 @@ func notGone(err error) error {
 // replicas that makes. A deal near its end counts no more, so that a new one is
 // made in time; its provider may be asked again. That of a loose deal may not:
 // it could end up being paid twice.
-func holders(tx kv.Tx, piece string) (busy map[string]bool, have int, err error) {
+func holders(tx kv.Tx, pieceCID string) (busy map[string]bool, have int, err error) {
 	busy, counted := make(map[string]bool), make(map[string]bool)
-	for row, err := range scanDeals(tx, 0, piece) {
+	for row, err := range scanDeals(tx, 0, pieceCID) {
 		if err != nil {
 			return nil, 0, err
 		}
@@ -136,7 +134,7 @@ func holders(tx kv.Tx, piece string) (busy map[string]bool, have int, err error)
 }
 
 // propose stores a deal with a provider, not yet signed, and the job that sends it.
-func (d *Deals) propose(tx kv.Tx, p Piece, provider string, now time.Time) (dealRow, error) {
+func (d *Deals) propose(tx kv.Tx, p piece.Piece, provider string, now time.Time) (dealRow, error) {
 	id := uuid.NewString()
 	token := newToken()
 	sum := sha256.Sum256([]byte(token))
@@ -152,18 +150,8 @@ func (d *Deals) propose(tx kv.Tx, p Piece, provider string, now time.Time) (deal
 	return row, d.queue.Add(tx, kindDeal, id, time.Time{})
 }
 
-// newToken makes a bearer token.
-func newToken() string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
-
-// tokenSeal binds a sealed token to its deal.
-func tokenSeal(id string) string { return "deals/token/" + id }
-
 // whyNot says why replicas are lacking, and when to look again.
-func (d *Deals) whyNot(p Piece, lack, asked int, c choice, now time.Time) (reason string, again time.Time) {
+func (d *Deals) whyNot(p piece.Piece, lack, asked int, c choice, now time.Time) (reason string, again time.Time) {
 	if lack <= 0 {
 		return "", time.Time{}
 	}
@@ -202,15 +190,15 @@ func (d *Deals) whyNot(p Piece, lack, asked int, c choice, now time.Time) (reaso
 	return reason, again
 }
 
-func (d *Deals) explainPiece(ctx context.Context, piece, reason string) error {
+func (d *Deals) explainPiece(ctx context.Context, pieceCID, reason string) error {
 	var zone uint64
 	err := d.store.Update(ctx, func(tx kv.Tx) error {
-		row, err := kv.GetJSON[pieceRow](tx, keyPiece(piece))
+		row, err := piece.Get(tx, pieceCID)
 		if err != nil || row.Reason == reason {
 			return err
 		}
-		zone, row.Reason = row.Zone, reason
-		return kv.PutJSON(tx, keyPiece(piece), row)
+		zone = row.Zone
+		return piece.SetReason(tx, pieceCID, reason)
 	})
 	if err == nil && zone != 0 {
 		d.opt.Changed(zone)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/car"
-	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -28,7 +28,7 @@ const (
 // Blocks that are here already are not asked for. If it fails, those that came
 // before stay.
 func (d *Deals) Restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
-	unlock, err := d.restoring.lock(ctx, content)
+	unlock, err := d.restoring.Lock(ctx, content)
 	if err != nil {
 		return err
 	}
@@ -45,22 +45,17 @@ func (d *Deals) Restore(ctx context.Context, zone, content uint64, root cid.Cid)
 }
 
 func (d *Deals) restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
-	spans, err := d.spans(ctx, zone, content)
+	pieces, err := d.pieces.OfZone(ctx, zone)
 	if err != nil {
 		return err
 	}
-	pieces, err := d.pieceRows(ctx, zone)
+	r := &restorer{d: d, root: root}
+	for _, p := range pieces {
+		r.limit += p.PaddedSize
+	}
+	err = d.pieces.Places(ctx, zone, content, func(p piece.Place) error { return r.block(ctx, p) })
 	if err != nil {
 		return err
-	}
-	if len(spans) == 0 || len(pieces) == 0 {
-		return ErrNoPiece
-	}
-	r := &restorer{d: d, zone: zone, pieces: pieces, root: root}
-	for _, s := range spans {
-		if err := r.span(ctx, s); err != nil {
-			return err
-		}
 	}
 	if err := r.fetch(ctx); err != nil {
 		return err
@@ -68,103 +63,35 @@ func (d *Deals) restore(ctx context.Context, zone, content uint64, root cid.Cid)
 	return r.put(ctx)
 }
 
-// spans returns where the blocks of a content stand.
-func (d *Deals) spans(ctx context.Context, zone, content uint64) (spans []span, err error) {
-	err = d.store.View(ctx, func(tx kv.Tx) error {
-		spans = nil
-		from, to := kv.Range(prefix, "span", zone, content)
-		for r, err := range tx.Scan(from, to) {
-			if err != nil {
-				return err
-			}
-			some, err := decodeSpans(r.Value)
-			if err != nil {
-				return err
-			}
-			spans = append(spans, some...)
-		}
-		return nil
-	})
-	return spans, err
-}
-
-// A wanted block stands at a place in a piece.
-type wanted struct {
-	entry
-	off int64 // of its section, in the piece
-}
-
-func (w wanted) end() int64 { return w.off + car.SectionSize(w.cid, w.size) }
-
 // A restorer collects missing blocks that stand together and fetches them at once.
 type restorer struct {
-	d      *Deals
-	zone   uint64
-	root   cid.Cid
-	pieces []pieceRow
+	d     *Deals
+	root  cid.Cid
+	limit int64 // a DAG is not larger than the pieces it stands in
 
-	piece  *pieceRow // of the window
-	window []wanted  // ascending, no large gaps
+	window []piece.Place // missing, in one piece, ascending, no large gaps
 
 	ready []node.Block // checked, not stored yet
 	size  int
 }
 
-// span looks at the blocks of a span.
-func (r *restorer) span(ctx context.Context, s span) error {
-	piece, i := r.find(s.shard)
-	if piece == nil {
-		return errLayout
-	}
-	row, _, err := r.d.shard(ctx, r.zone, s.shard)
-	if err != nil {
-		return err
-	}
-	base := piece.Shards[i].Offset
-	for off, end := row.Prefix+s.off, row.Prefix+s.end(); off < end; {
-		ch, err := r.d.loadChunk(ctx, r.zone, s.shard, &row, off)
-		if err != nil {
-			return err
-		}
-		for i := ch.find(off); i < len(ch.entries) && off < end; i++ {
-			if err := r.block(ctx, piece, wanted{ch.entries[i], base + off}); err != nil {
-				return err
-			}
-			off += car.SectionSize(ch.entries[i].cid, ch.entries[i].size)
-		}
-	}
-	return nil
-}
-
-// find returns the piece of a shard, and the shard's index in it.
-func (r *restorer) find(ord uint64) (*pieceRow, int) {
-	for i := range r.pieces {
-		p := &r.pieces[i]
-		if ord >= p.First && ord < p.First+uint64(len(p.Shards)) {
-			return p, int(ord - p.First)
-		}
-	}
-	return nil, 0
-}
-
 // block adds a block to the window if it is missing.
-func (r *restorer) block(ctx context.Context, p *pieceRow, w wanted) error {
-	if w.cid.Prefix().MhType == multihash.IDENTITY {
+func (r *restorer) block(ctx context.Context, w piece.Place) error {
+	if w.Cid.Prefix().MhType == multihash.IDENTITY {
 		return nil
 	}
-	if _, ok := r.d.node.HasBlock(ctx, w.cid); ok {
+	if _, ok := r.d.node.HasBlock(ctx, w.Cid); ok {
 		return nil
 	}
 	if n := len(r.window); n > 0 {
 		last := r.window[n-1]
-		far := r.piece != p || w.off < last.end() || w.off-last.end() > gapBytes
-		if far || n == windowBlocks || w.end()-r.window[0].off > windowBytes {
+		far := last.Piece != w.Piece || w.Off < last.End() || w.Off-last.End() > gapBytes
+		if far || n == windowBlocks || w.End()-r.window[0].Off > windowBytes {
 			if err := r.fetch(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	r.piece = p
 	r.window = append(r.window, w)
 	return nil
 }
@@ -175,11 +102,12 @@ func (r *restorer) fetch(ctx context.Context) error {
 	if len(r.window) == 0 {
 		return nil
 	}
-	err := r.d.eachReplica(ctx, r.piece.CID, func(base string) error { return r.fetchFrom(ctx, base) })
+	from := r.window[0].Piece
+	err := r.d.eachReplica(ctx, from, func(base string) error { return r.fetchFrom(ctx, base) })
 	if err == nil || !errors.Is(err, ErrNoReplica) {
 		return err
 	}
-	if again := r.d.eachReplica(ctx, r.piece.CID, func(base string) error { return r.fetchCAR(ctx, base) }); again == nil {
+	if again := r.d.eachReplica(ctx, from, func(base string) error { return r.fetchCAR(ctx, base) }); again == nil {
 		return nil
 	}
 	return err
@@ -187,30 +115,30 @@ func (r *restorer) fetch(ctx context.Context) error {
 
 func (r *restorer) fetchFrom(ctx context.Context, base string) error {
 	first, last := r.window[0], r.window[len(r.window)-1]
-	b, err := r.d.openRange(ctx, base, r.piece.CID, first.off, last.end()-first.off)
+	b, err := r.d.openRange(ctx, base, first.Piece, first.Off, last.End()-first.Off)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	in := bufio.NewReaderSize(b, 64<<10)
-	at := first.off
+	at := first.Off
 	for len(r.window) > 0 {
 		w := r.window[0]
-		head := int64(len(car.SectionHead(w.cid, w.size)))
-		if _, err := io.CopyN(io.Discard, in, w.off+head-at); err != nil {
+		head := int64(len(car.SectionHead(w.Cid, w.Size)))
+		if _, err := io.CopyN(io.Discard, in, w.Off+head-at); err != nil {
 			return err
 		}
-		data := make([]byte, w.size)
+		data := make([]byte, w.Size)
 		if _, err := io.ReadFull(in, data); err != nil {
 			return err
 		}
-		if err := checkBlock(w.cid, data); err != nil {
+		if err := checkBlock(w.Cid, data); err != nil {
 			return err
 		}
-		if err := r.keep(ctx, node.Block{Cid: w.cid, Data: data}); err != nil {
+		if err := r.keep(ctx, node.Block{Cid: w.Cid, Data: data}); err != nil {
 			return err
 		}
-		at = w.end()
+		at = w.End()
 		r.window = r.window[1:]
 	}
 	return nil
@@ -250,15 +178,11 @@ func (r *restorer) fetchCAR(ctx context.Context, base string) error {
 	if b.status != http.StatusOK {
 		return fmt.Errorf("/ipfs answers HTTP %d", b.status)
 	}
-	var limit int64 // a DAG is not larger than the pieces it stands in
-	for _, p := range r.pieces {
-		limit += p.PaddedSize
-	}
 	missing := make(map[cid.Cid]bool, len(r.window))
 	for _, w := range r.window {
-		missing[w.cid] = true
+		missing[w.Cid] = true
 	}
-	err = readCAR(io.LimitReader(b, limit), func(c cid.Cid, data []byte) (bool, error) {
+	err = readCAR(io.LimitReader(b, r.limit), func(c cid.Cid, data []byte) (bool, error) {
 		if !missing[c] {
 			return true, nil
 		}
@@ -270,7 +194,7 @@ func (r *restorer) fetchCAR(ctx context.Context, base string) error {
 	})
 	left := r.window[:0:0]
 	for _, w := range r.window {
-		if missing[w.cid] {
+		if missing[w.Cid] {
 			left = append(left, w)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/node"
 )
@@ -60,7 +61,7 @@ func TestRestoreDAG(t *testing.T) {
 	if err != nil || dag.Root != root.Cid || dag.Size != int64(len(want)) {
 		t.Fatalf("ImportCAR = %+v, %v", dag, err)
 	}
-	m.pack(deals.PackRequest{Zone: 1, Bucket: "b", Replication: 1, MaxPiece: 64 << 20, Members: []deals.Member{
+	m.pack(piece.PackRequest{Zone: 1, Bucket: "b", Replication: 1, MaxPiece: 64 << 20, Members: []piece.Member{
 		{Content: 1, Root: dag.Root, Size: dag.Size}, m.add(2, random(1000, 9)),
 	}})
 	if err := m.deals.Start(ctx, 1); err != nil {

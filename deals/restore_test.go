@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 )
 
 // loseBlocks empties the node, as a new machine with old metadata would find it.
@@ -27,7 +28,7 @@ func (m *market) loseBlocks() {
 }
 
 // checkContent reads a content from the node and compares it.
-func (m *market) checkContent(mem deals.Member, want []byte) {
+func (m *market) checkContent(mem piece.Member, want []byte) {
 	m.t.Helper()
 	f, err := m.node.OpenFile(context.Background(), mem.Root)
 	if err != nil {
@@ -47,7 +48,7 @@ func TestRestore(t *testing.T) {
 	req, pieces := m.zone(1, 3, sizes...)
 	// A content that shares blocks with others has them in several places.
 	shared := append(random(2<<20+1, 1000)[:1<<20], random(1<<20+9, 1003)...)
-	req2 := deals.PackRequest{Zone: 2, Bucket: "b", Replication: 3, MaxPiece: 64 << 20, Members: []deals.Member{
+	req2 := piece.PackRequest{Zone: 2, Bucket: "b", Replication: 3, MaxPiece: 64 << 20, Members: []piece.Member{
 		m.add(2000, random(1<<20, 9)), m.add(2001, shared), m.add(2002, append(random(1<<20, 9), shared...))}}
 	m.pack(req2)
 	if err := m.deals.Start(ctx, 2); err != nil {
@@ -122,7 +123,7 @@ func TestRestoreFails(t *testing.T) {
 	if _, err := io.Copy(io.Discard, r); !errors.Is(err, deals.ErrNoReplica) {
 		t.Errorf("reading the piece: %v, want %v", err, deals.ErrNoReplica)
 	}
-	if err := m.deals.Restore(ctx, 1, 77, cid.MustParse("bafkqaaa")); !errors.Is(err, deals.ErrNoPiece) {
-		t.Errorf("restore of a stranger: %v, want %v", err, deals.ErrNoPiece)
+	if err := m.deals.Restore(ctx, 1, 77, cid.MustParse("bafkqaaa")); !errors.Is(err, piece.ErrNoPiece) {
+		t.Errorf("restore of a stranger: %v, want %v", err, piece.ErrNoPiece)
 	}
 }

@@ -42,20 +42,3 @@ func TestSmallestPieceUnknown(t *testing.T) {
 		t.Errorf("SmallestPiece without providers = %d, %v", size, err)
 	}
 }
-
-// TestPackFillsUp: pieces are filled up to the size that is asked for, as far
-// as the largest piece allows.
-func TestPackFillsUp(t *testing.T) {
-	for _, tt := range []struct{ least, most, want int64 }{
-		{0, 0, 1 << 20},
-		{4 << 20, 0, 4 << 20},
-		{4 << 20, 2 << 20, 2 << 20},
-		{64 << 10, 0, 1 << 20}, // Options.MinPiece is larger
-	} {
-		w := newWorld(t, deals.Options{})
-		p := w.pack(deals.PackRequest{Zone: 1, Replication: 1, MinPiece: tt.least, MaxPiece: tt.most, Members: []deals.Member{w.add(1, random(1000, 1))}})
-		if len(p) != 1 || p[0].PaddedSize != tt.want {
-			t.Errorf("pieces of at least %d and at most %d are %+v, want one of %d", tt.least, tt.most, p, tt.want)
-		}
-	}
-}

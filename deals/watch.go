@@ -9,6 +9,7 @@ import (
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -86,11 +87,11 @@ func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64
 			return errMoved
 		}
 		if to == DealAccepted {
-			piece, err := kv.GetJSON[pieceRow](tx, keyPiece(row.Piece))
+			p, err := piece.Get(tx, row.Piece)
 			if err != nil {
 				return err
 			}
-			if _, have, err := holders(tx, row.Piece); err != nil || have >= piece.Replication {
+			if _, have, err := holders(tx, row.Piece); err != nil || have >= p.Replication {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 )
 
 // listDeals shows deals newest first; a user's are those of his zones.
@@ -70,7 +71,7 @@ type dealView struct {
 	Deal     deals.Deal
 	Steps    []step
 	Zone     *buckets.Zone // nil: forgotten
-	Piece    *deals.Piece  // nil: forgotten
+	Piece    *piece.Piece  // nil: forgotten
 	Failures []deals.Failure
 }
 
@@ -94,7 +95,7 @@ func (s *server) showDeal(c *call) error {
 	switch p, err := s.deals.Piece(ctx, d.Piece); {
 	case err == nil:
 		data.Piece = &p
-	case !errors.Is(err, deals.ErrNoPiece):
+	case !errors.Is(err, piece.ErrNoPiece):
 		return err
 	}
 	data.Steps = steps(d)

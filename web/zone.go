@@ -5,6 +5,7 @@ import (
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 )
 
 type zoneRow struct {
@@ -69,7 +70,7 @@ type zoneView struct {
 	Members        []memberRow
 	After          string // URL of the next members
 	First          string // URL of the first members
-	Pieces         []deals.Piece
+	Pieces         []piece.Piece
 	Deals          []deals.Deal
 	Wanted, Active int
 	Failures       []deals.Failure

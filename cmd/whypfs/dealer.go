@@ -5,6 +5,7 @@ import (
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -12,10 +13,10 @@ import (
 type dealer struct{ d *deals.Deals }
 
 func (x dealer) Pack(ctx context.Context, z buckets.Zone, members []buckets.Content) ([]string, error) {
-	req := deals.PackRequest{Zone: z.ID, Bucket: z.Bucket, Replication: z.Policy.Replication,
+	req := piece.PackRequest{Zone: z.ID, Bucket: z.Bucket, Replication: z.Policy.Replication,
 		MaxPiece: z.Policy.MaxPiece, MinPiece: z.MinPiece, Private: !z.Policy.Publish}
 	for _, m := range members {
-		req.Members = append(req.Members, deals.Member{Content: m.ID, Root: m.CID, Size: m.Size})
+		req.Members = append(req.Members, piece.Member{Content: m.ID, Root: m.CID, Size: m.Size})
 	}
 	pieces, err := x.d.Pack(ctx, req)
 	var cids []string

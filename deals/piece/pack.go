@@ -1,4 +1,4 @@
-package deals
+package piece
 
 import (
 	"context"
@@ -19,29 +19,28 @@ import (
 // Pack lays members out as pieces. Calling it again for the same zone returns
 // the same pieces. A crash midway leaves rows that the next call overwrites:
 // the layout is a function of the request and the members' DAGs alone.
-func (d *Deals) Pack(ctx context.Context, req PackRequest) ([]Piece, error) {
-	unlock, err := d.packing.lock(ctx, req.Zone)
+func (p *Pieces) Pack(ctx context.Context, req PackRequest) ([]Piece, error) {
+	unlock, err := p.packing.Lock(ctx, req.Zone)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	done, err := d.Pieces(ctx, req.Zone)
+	done, err := p.OfZone(ctx, req.Zone)
 	if err != nil || len(done) > 0 {
 		return done, err
 	}
 	start := time.Now()
-	if err := d.dropLayout(ctx, req.Zone); err != nil {
+	if err := p.dropLayout(ctx, req.Zone); err != nil {
 		return nil, err
 	}
-	p := newPacker(d, req)
-	if err := p.run(ctx); err != nil {
+	if err := newPacker(p, req).run(ctx); err != nil {
 		return nil, fmt.Errorf("pack zone %d: %w", req.Zone, err)
 	}
-	pieces, err := d.Pieces(ctx, req.Zone)
+	pieces, err := p.OfZone(ctx, req.Zone)
 	for _, pc := range pieces {
-		d.log.InfoContext(ctx, "piece packed", "zone", req.Zone, "cid", pc.CID, "size", pc.PaddedSize, "dur", time.Since(start))
+		p.log.InfoContext(ctx, "piece packed", "zone", req.Zone, "cid", pc.CID, "size", pc.PaddedSize, "dur", time.Since(start))
 	}
-	d.met.packed(pieces, time.Since(start))
+	p.met.packed(pieces, time.Since(start))
 	return pieces, err
 }
 
@@ -54,7 +53,7 @@ type place struct {
 
 // A packer turns one zone into shards and pieces.
 type packer struct {
-	d     *Deals
+	all   *Pieces
 	req   PackRequest
 	limit int64 // padded size of the largest piece
 
@@ -79,7 +78,7 @@ func newKey20(c cid.Cid) key20 {
 	return key20(sum[:20])
 }
 
-func newPacker(d *Deals, req PackRequest) *packer {
+func newPacker(all *Pieces, req PackRequest) *packer {
 	limit := req.MaxPiece
 	if limit <= 0 || limit > maxPiece {
 		limit = maxPiece
@@ -96,7 +95,7 @@ func newPacker(d *Deals, req PackRequest) *packer {
 		return 0
 	})
 	req.Members = slices.CompactFunc(req.Members, func(a, b Member) bool { return a.Content == b.Content })
-	return &packer{d: d, req: req, limit: limit, seen: make(map[key20]place)}
+	return &packer{all: all, req: req, limit: limit, seen: make(map[key20]place)}
 }
 
 func (p *packer) run(ctx context.Context) error {
@@ -123,7 +122,7 @@ func (p *packer) run(ctx context.Context) error {
 // measure adds up what is to be packed, so that the sizes of shards can be chosen.
 func (p *packer) measure(ctx context.Context) error {
 	for _, m := range p.req.Members {
-		err := p.d.node.Walk(ctx, m.Root, func(c cid.Cid, size int) error {
+		err := p.all.node.Walk(ctx, m.Root, func(c cid.Cid, size int) error {
 			if k := newKey20(c); !p.has(k) {
 				p.seen[k] = place{}
 				p.remaining += car.SectionSize(c, size)
@@ -159,7 +158,7 @@ func (p *packer) content(ctx context.Context, m Member) error {
 		spans, n = spans[:0], n+1
 	}
 	empty := true
-	err := p.d.node.Walk(ctx, m.Root, func(c cid.Cid, size int) error {
+	err := p.all.node.Walk(ctx, m.Root, func(c cid.Cid, size int) error {
 		empty = false
 		k := newKey20(c)
 		at, ok := p.seen[k]
@@ -281,7 +280,7 @@ func (p *packer) closePiece() error {
 	if len(p.shards) == 0 {
 		return nil
 	}
-	agg, err := aggregate(p.shards, min(max(p.d.opt.MinPiece, p.req.MinPiece), p.limit))
+	agg, err := aggregate(p.shards, min(max(p.all.opt.MinPiece, p.req.MinPiece), p.limit))
 	if err != nil {
 		return err
 	}
@@ -306,7 +305,7 @@ func (p *packer) commit(ctx context.Context) error {
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
-	return p.d.store.Update(ctx, func(tx kv.Tx) error {
+	return p.all.store.Update(ctx, func(tx kv.Tx) error {
 		z := zoneRow{Bucket: p.req.Bucket, Shards: p.ord}
 		for _, pc := range p.pieces {
 			z.Pieces = append(z.Pieces, pc.CID)

@@ -1,22 +1,22 @@
-package deals_test
+package piece_test
 
 import (
 	"context"
 	"testing"
 
 	"github.com/ipfs/go-cid"
-	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 )
 
 // Thousands of contents with one root are names only, and names fill a shard,
 // too: it grows beyond neither its place nor the largest piece.
 func TestNamesDoNotOverflow(t *testing.T) {
-	w := newWorld(t, deals.Options{})
-	req := deals.PackRequest{Zone: 1, MaxPiece: 1 << 20}
+	w := newWorld(t, piece.Options{MinPiece: 1 << 20})
+	req := piece.PackRequest{Zone: 1, MaxPiece: 1 << 20}
 	same := w.add(1, nil)
 	req.Members = append(req.Members, same, w.add(2, random(480<<10, 2)))
 	for id := uint64(3); id < 6000; id++ {
-		req.Members = append(req.Members, deals.Member{Content: id, Root: same.Root})
+		req.Members = append(req.Members, piece.Member{Content: id, Root: same.Root})
 	}
 	pieces := w.pack(req)
 	for _, p := range pieces {
@@ -30,8 +30,8 @@ func TestNamesDoNotOverflow(t *testing.T) {
 		}
 	}
 	checkPieces(t, w, pieces, req.Members[:2])
-	for _, m := range []deals.Member{req.Members[0], req.Members[5000]} {
-		if of, err := w.deals.PiecesOf(context.Background(), 1, m.Content); err != nil || len(of) != 1 {
+	for _, m := range []piece.Member{req.Members[0], req.Members[5000]} {
+		if of, err := w.pieces.OfContent(context.Background(), 1, m.Content); err != nil || len(of) != 1 {
 			t.Errorf("content %d is in pieces %v, %v", m.Content, of, err)
 		}
 	}
@@ -39,13 +39,13 @@ func TestNamesDoNotOverflow(t *testing.T) {
 
 // Contents whose bytes stand in their CID have no blocks, and make a piece all the same.
 func TestPackInlined(t *testing.T) {
-	w := newWorld(t, deals.Options{})
-	inline := deals.Member{Content: 1, Root: cid.MustParse("bafkqabtimvwgy3yk"), Size: 6}
-	pieces := w.pack(deals.PackRequest{Zone: 1, Replication: 2, Members: []deals.Member{inline}})
+	w := newWorld(t, piece.Options{MinPiece: 1 << 20})
+	inline := piece.Member{Content: 1, Root: cid.MustParse("bafkqabtimvwgy3yk"), Size: 6}
+	pieces := w.pack(piece.PackRequest{Zone: 1, Replication: 2, Members: []piece.Member{inline}})
 	if len(pieces) != 1 {
 		t.Fatalf("%d pieces, want one", len(pieces))
 	}
 	checkPieces(t, w, pieces, nil)
-	mixed := w.pack(deals.PackRequest{Zone: 2, Members: []deals.Member{w.add(2, random(5000, 2)), {Content: 3, Root: inline.Root, Size: 6}}})
+	mixed := w.pack(piece.PackRequest{Zone: 2, Members: []piece.Member{w.add(2, random(5000, 2)), {Content: 3, Root: inline.Root, Size: 6}}})
 	checkPieces(t, w, mixed, nil)
 }

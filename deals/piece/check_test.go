@@ -1,21 +1,21 @@
-package deals_test
+package piece_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/kv"
 )
 
 func TestCheckLayouts(t *testing.T) {
-	w := newWorld(t, deals.Options{})
-	req := deals.PackRequest{Zone: 7, Bucket: "b", MaxPiece: 8 << 20}
+	w := newWorld(t, piece.Options{MinPiece: 1 << 20})
+	req := piece.PackRequest{Zone: 7, Bucket: "b", MaxPiece: 8 << 20}
 	req.Members = append(req.Members, w.add(1, random(3<<20, 1)), w.add(2, random(8<<20, 2)))
 	w.pack(req)
 	check := func() (faults []string) {
 		t.Helper()
-		err := w.deals.CheckLayouts(t.Context(), func(where, what string) { faults = append(faults, where+": "+what) })
+		err := w.pieces.Check(t.Context(), func(where, what string) { faults = append(faults, where+": "+what) })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package deals
+package piece
 
 import (
 	"fmt"

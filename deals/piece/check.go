@@ -1,4 +1,4 @@
-package deals
+package piece
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-// CheckLayouts reads the layouts of all pieces and tells fn of each zone or shard
+// Check reads the layouts of all pieces and tells fn of each zone or shard
 // whose bytes cannot be found through its own: where names it.
-func (d *Deals) CheckLayouts(ctx context.Context, fn func(where, what string)) error {
+func (p *Pieces) Check(ctx context.Context, fn func(where, what string)) error {
 	zones := map[uint64]zoneRow{}
-	err := d.store.View(ctx, func(tx kv.Tx) error {
+	err := p.store.View(ctx, func(tx kv.Tx) error {
 		clear(zones)
 		from, to := kv.Range(prefix, "zone")
 		for r, err := range tx.Scan(from, to) {
@@ -34,16 +34,16 @@ func (d *Deals) CheckLayouts(ctx context.Context, fn func(where, what string)) e
 		return fmt.Errorf("check layouts: %w", err)
 	}
 	for _, zone := range slices.Sorted(maps.Keys(zones)) {
-		for _, p := range zones[zone].Pieces {
-			if _, err := d.pieceRow(ctx, p); err != nil {
-				fn(fmt.Sprintf("zone %d", zone), fmt.Sprintf("piece %s: %v", p, err))
+		for _, c := range zones[zone].Pieces {
+			if _, err := p.row(ctx, c); err != nil {
+				fn(fmt.Sprintf("zone %d", zone), fmt.Sprintf("piece %s: %v", c, err))
 			}
 		}
 		for ord := range zones[zone].Shards {
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}
-			if err := d.checkShard(ctx, zone, ord); err != nil {
+			if err := p.checkShard(ctx, zone, ord); err != nil {
 				fn(fmt.Sprintf("zone %d shard %d", zone, ord), err.Error())
 			}
 		}
@@ -53,8 +53,8 @@ func (d *Deals) CheckLayouts(ctx context.Context, fn func(where, what string)) e
 
 // checkShard walks the layout rows of one shard, each of which must begin where
 // the one before ended, from the prefix to the shard's end.
-func (d *Deals) checkShard(ctx context.Context, zone, ord uint64) error {
-	row, head, err := d.shard(ctx, zone, ord)
+func (p *Pieces) checkShard(ctx context.Context, zone, ord uint64) error {
+	row, head, err := p.shard(ctx, zone, ord)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (d *Deals) checkShard(ctx context.Context, zone, ord uint64) error {
 		if from != off {
 			return fmt.Errorf("a layout row begins at %d, not at %d", from, off)
 		}
-		ch, err := d.loadChunk(ctx, zone, ord, &row, from)
+		ch, err := p.loadChunk(ctx, zone, ord, &row, from)
 		if err != nil {
 			return err
 		}

@@ -1,12 +1,9 @@
-package deals
+package piece
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/ipfs/go-cid"
-	"github.com/whypfs/whypfs/kv"
 )
 
 // Member is one content of a zone.
@@ -60,54 +57,4 @@ type zoneRow struct {
 	Bucket string
 	Pieces []string
 	Shards uint64
-}
-
-// Piece returns one piece, or ErrNoPiece.
-func (d *Deals) Piece(ctx context.Context, pieceCID string) (Piece, error) {
-	row, err := d.pieceRow(ctx, pieceCID)
-	return row.Piece, err
-}
-
-func (d *Deals) pieceRow(ctx context.Context, pieceCID string) (row pieceRow, err error) {
-	err = d.store.View(ctx, func(tx kv.Tx) error {
-		row, err = kv.GetJSON[pieceRow](tx, keyPiece(pieceCID))
-		return err
-	})
-	if errors.Is(err, kv.ErrNotFound) {
-		err = ErrNoPiece
-	}
-	return row, err
-}
-
-// Pieces returns the pieces of a zone in the order of their contents; none if it is not packed.
-func (d *Deals) Pieces(ctx context.Context, zone uint64) ([]Piece, error) {
-	rows, err := d.pieceRows(ctx, zone)
-	var out []Piece
-	for _, r := range rows {
-		out = append(out, r.Piece)
-	}
-	return out, err
-}
-
-func (d *Deals) pieceRows(ctx context.Context, zone uint64) ([]pieceRow, error) {
-	var rows []pieceRow
-	err := d.store.View(ctx, func(tx kv.Tx) error {
-		rows = nil
-		z, err := kv.GetJSON[zoneRow](tx, keyZone(zone))
-		if errors.Is(err, kv.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, c := range z.Pieces {
-			row, err := kv.GetJSON[pieceRow](tx, keyPiece(c))
-			if err != nil {
-				return err
-			}
-			rows = append(rows, row)
-		}
-		return nil
-	})
-	return rows, err
 }

@@ -1,4 +1,4 @@
-package deals
+package piece
 
 import (
 	"context"
@@ -94,7 +94,7 @@ func (p *packer) closeShard(ctx context.Context) error {
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
-	sr := &shardReader{d: p.d, zone: p.req.Zone, ord: p.ord, row: row, prefix: head, block: -1}
+	sr := &shardReader{pieces: p.all, zone: p.req.Zone, ord: p.ord, row: row, prefix: head, block: -1}
 	sum, err := sr.commit(ctx)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (p *packer) flush(ctx context.Context) error {
 			n++
 		}
 		batch := p.rows[:n]
-		err := p.d.store.Update(ctx, func(tx kv.Tx) error {
+		err := p.all.store.Update(ctx, func(tx kv.Tx) error {
 			for _, r := range batch {
 				if err := tx.Put(r.Key, r.Value); err != nil {
 					return err

@@ -1,4 +1,4 @@
-package deals_test
+package piece_test
 
 import (
 	"bytes"
@@ -15,7 +15,8 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/ipfs/go-cid"
 	carv2 "github.com/ipld/go-car/v2"
-	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -34,7 +35,7 @@ func commitment(t testing.TB, data []byte) writer.DataCIDSize {
 // checkPieces reads every piece of a zone as a provider would: the commitment
 // of the bytes, the index at their end, each segment's own commitment and CAR,
 // and that all blocks of all members are there. It returns the blocks seen.
-func checkPieces(t *testing.T, w *world, pieces []deals.Piece, members []deals.Member) map[cid.Cid]int {
+func checkPieces(t *testing.T, w *world, pieces []piece.Piece, members []piece.Member) map[cid.Cid]int {
 	t.Helper()
 	blocks := make(map[cid.Cid]int)
 	for _, p := range pieces {
@@ -123,8 +124,8 @@ func TestPack(t *testing.T) {
 			continue // hashed three times here, which the detector makes slow
 		}
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, deals.Options{})
-			req := deals.PackRequest{Zone: 7, Bucket: "b", Replication: 6, MaxPiece: c.max}
+			w := newWorld(t, piece.Options{MinPiece: 1 << 20})
+			req := piece.PackRequest{Zone: 7, Bucket: "b", Replication: 6, MaxPiece: c.max}
 			for i, size := range c.sizes {
 				req.Members = append(req.Members, w.add(uint64(i+1), random(size, uint64(size+i))))
 			}
@@ -144,10 +145,10 @@ func TestPack(t *testing.T) {
 
 // Equal blocks are stored once, whichever contents share them.
 func TestPackStoresBlocksOnce(t *testing.T) {
-	w := newWorld(t, deals.Options{})
+	w := newWorld(t, piece.Options{MinPiece: 1 << 20})
 	data := random(5<<20, 3)
 	twice := append(append([]byte(nil), data...), data...)
-	req := deals.PackRequest{Zone: 1, MaxPiece: 8 << 20, Members: []deals.Member{
+	req := piece.PackRequest{Zone: 1, MaxPiece: 8 << 20, Members: []piece.Member{
 		w.add(1, data), w.add(2, data), w.add(3, twice), w.add(4, data[:1<<20]),
 	}}
 	pieces := w.pack(req)
@@ -166,10 +167,10 @@ func TestPackStoresBlocksOnce(t *testing.T) {
 // The same request makes the same pieces, packed again or somewhere else, and
 // a packed zone keeps its pieces over a restart.
 func TestPackIsDeterministic(t *testing.T) {
-	var all [][]deals.Piece
+	var all [][]piece.Piece
 	for range 2 {
-		w := newWorld(t, deals.Options{})
-		req := deals.PackRequest{Zone: 3, MaxPiece: 4 << 20}
+		w := newWorld(t, piece.Options{MinPiece: 1 << 20})
+		req := piece.PackRequest{Zone: 3, MaxPiece: 4 << 20}
 		for i := range uint64(8) {
 			req.Members = append(req.Members, w.add(i+1, random(700<<10, i)))
 		}
@@ -195,11 +196,11 @@ func TestPackIsDeterministic(t *testing.T) {
 // Two zones with the same bytes must not make the same piece: each piece
 // belongs to one zone, with replicas of its own.
 func TestPiecesBelongToOneZone(t *testing.T) {
-	w := newWorld(t, deals.Options{})
+	w := newWorld(t, piece.Options{MinPiece: 1 << 20})
 	data := random(6<<20, 1)
 	seen := make(map[string]uint64)
 	for zone := range uint64(3) {
-		req := deals.PackRequest{Zone: zone + 1, MaxPiece: 4 << 20, Members: []deals.Member{w.add(zone+10, data)}}
+		req := piece.PackRequest{Zone: zone + 1, MaxPiece: 4 << 20, Members: []piece.Member{w.add(zone+10, data)}}
 		for _, p := range w.pack(req) {
 			if other, ok := seen[p.CID]; ok {
 				t.Errorf("piece %s is in zones %d and %d", p.CID, other, p.Zone)
@@ -211,8 +212,8 @@ func TestPiecesBelongToOneZone(t *testing.T) {
 
 // Each shard's inclusion in its piece can be proved to a stranger.
 func TestInclusionProofs(t *testing.T) {
-	w := newWorld(t, deals.Options{})
-	req := deals.PackRequest{Zone: 1, Members: []deals.Member{w.add(1, random(5<<20, 1))}}
+	w := newWorld(t, piece.Options{MinPiece: 1 << 20})
+	req := piece.PackRequest{Zone: 1, Members: []piece.Member{w.add(1, random(5<<20, 1))}}
 	p := w.pack(req)[0]
 	if len(p.Shards) < 3 {
 		t.Fatalf("only %d shards", len(p.Shards))
@@ -238,53 +239,56 @@ func TestInclusionProofs(t *testing.T) {
 }
 
 func TestPackErrors(t *testing.T) {
-	w := newWorld(t, deals.Options{})
+	w := newWorld(t, piece.Options{MinPiece: 1 << 20})
 	ctx := context.Background()
-	if _, err := w.deals.Pack(ctx, deals.PackRequest{Zone: 1}); err == nil {
+	if _, err := w.pieces.Pack(ctx, piece.PackRequest{Zone: 1}); err == nil {
 		t.Error("an empty zone is packed")
 	}
 	m := w.add(1, random(3<<20, 1))
-	_, err := w.deals.Pack(ctx, deals.PackRequest{Zone: 1, MaxPiece: 1 << 20, Members: []deals.Member{m}})
-	if !errors.Is(err, deals.ErrTooSmall) {
-		t.Errorf("1 MiB blocks into 1 MiB pieces: %v, want %v", err, deals.ErrTooSmall)
+	_, err := w.pieces.Pack(ctx, piece.PackRequest{Zone: 1, MaxPiece: 1 << 20, Members: []piece.Member{m}})
+	if !errors.Is(err, piece.ErrTooSmall) {
+		t.Errorf("1 MiB blocks into 1 MiB pieces: %v, want %v", err, piece.ErrTooSmall)
 	}
-	gone := deals.Member{Content: 2, Root: cid.MustParse("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"), Size: 4}
-	_, err = w.deals.Pack(ctx, deals.PackRequest{Zone: 1, Members: []deals.Member{m, gone}})
+	gone := piece.Member{Content: 2, Root: cid.MustParse("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"), Size: 4}
+	_, err = w.pieces.Pack(ctx, piece.PackRequest{Zone: 1, Members: []piece.Member{m, gone}})
 	if !errors.Is(err, node.ErrNotFound) {
 		t.Errorf("a content that is not here: %v, want %v", err, node.ErrNotFound)
 	}
-	if pieces, err := w.deals.Pieces(ctx, 1); err != nil || len(pieces) > 0 {
+	if pieces, err := w.pieces.OfZone(ctx, 1); err != nil || len(pieces) > 0 {
 		t.Errorf("pieces %v, %v after failed packing", pieces, err)
 	}
-	if pieces := w.pack(deals.PackRequest{Zone: 1, Members: []deals.Member{m}}); len(pieces) != 1 {
+	if pieces := w.pack(piece.PackRequest{Zone: 1, Members: []piece.Member{m}}); len(pieces) != 1 {
 		t.Errorf("packing after failures gives %d pieces", len(pieces))
 	}
 }
 
+// nothing is known of pieces but what their own rows say.
+func nothing(kv.Tx, []string) error { return nil }
+
 func TestForget(t *testing.T) {
-	w := newWorld(t, deals.Options{})
+	w := newWorld(t, piece.Options{MinPiece: 1 << 20})
 	ctx := context.Background()
-	keep := w.pack(deals.PackRequest{Zone: 1, Members: []deals.Member{w.add(1, random(1<<20, 1))}})
-	drop := w.pack(deals.PackRequest{Zone: 2, Members: []deals.Member{w.add(2, random(1<<20, 2))}})
+	keep := w.pack(piece.PackRequest{Zone: 1, Members: []piece.Member{w.add(1, random(1<<20, 1))}})
+	drop := w.pack(piece.PackRequest{Zone: 2, Members: []piece.Member{w.add(2, random(1<<20, 2))}})
 	for range 2 { // forgetting twice is no error
-		if err := w.deals.Forget(ctx, 2); err != nil {
+		if err := w.pieces.Forget(ctx, 2, nothing); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.deals.Piece(ctx, drop[0].CID); !errors.Is(err, deals.ErrNoPiece) {
-		t.Errorf("forgotten piece: %v, want %v", err, deals.ErrNoPiece)
+	if _, err := w.pieces.Piece(ctx, drop[0].CID); !errors.Is(err, piece.ErrNoPiece) {
+		t.Errorf("forgotten piece: %v, want %v", err, piece.ErrNoPiece)
 	}
 	w.bytes(keep[0].CID)
 }
 
 func FuzzPieceRange(f *testing.F) {
-	w := newWorld(f, deals.Options{})
-	req := deals.PackRequest{Zone: 1, Members: []deals.Member{
+	w := newWorld(f, piece.Options{MinPiece: 1 << 20})
+	req := piece.PackRequest{Zone: 1, Members: []piece.Member{
 		w.add(1, random(3<<20, 1)), w.add(2, nil), w.add(3, random(100, 2)), w.add(4, random(1<<20+1, 3)),
 	}}
 	p := w.pack(req)[0]
 	want := w.bytes(p.CID)
-	r, size, err := w.deals.OpenPiece(context.Background(), p.CID)
+	r, size, err := w.pieces.Open(context.Background(), p.CID)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -307,4 +311,21 @@ func FuzzPieceRange(f *testing.F) {
 			t.Errorf("%d bytes at %d differ from the whole piece", n, at)
 		}
 	})
+}
+
+// TestPackFillsUp: pieces are filled up to the size that is asked for, as far
+// as the largest piece allows.
+func TestPackFillsUp(t *testing.T) {
+	for _, tt := range []struct{ least, most, want int64 }{
+		{0, 0, 1 << 20},
+		{4 << 20, 0, 4 << 20},
+		{4 << 20, 2 << 20, 2 << 20},
+		{64 << 10, 0, 1 << 20}, // Options.MinPiece is larger
+	} {
+		w := newWorld(t, piece.Options{MinPiece: 1 << 20})
+		p := w.pack(piece.PackRequest{Zone: 1, Replication: 1, MinPiece: tt.least, MaxPiece: tt.most, Members: []piece.Member{w.add(1, random(1000, 1))}})
+		if len(p) != 1 || p[0].PaddedSize != tt.want {
+			t.Errorf("pieces of at least %d and at most %d are %+v, want one of %d", tt.least, tt.most, p, tt.want)
+		}
+	}
 }

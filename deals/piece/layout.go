@@ -1,4 +1,4 @@
-package deals
+package piece
 
 import (
 	"context"
@@ -89,7 +89,7 @@ func (c *chunk) find(off int64) int {
 }
 
 // loadChunk reads the layout row that covers off in a shard.
-func (d *Deals) loadChunk(ctx context.Context, zone, ord uint64, s *shardRow, off int64) (*chunk, error) {
+func (p *Pieces) loadChunk(ctx context.Context, zone, ord uint64, s *shardRow, off int64) (*chunk, error) {
 	i, exact := slices.BinarySearch(s.Chunks, off)
 	if !exact {
 		i--
@@ -98,7 +98,7 @@ func (d *Deals) loadChunk(ctx context.Context, zone, ord uint64, s *shardRow, of
 		return nil, fmt.Errorf("shard %d of zone %d at %d: %w", ord, zone, off, errLayout)
 	}
 	ch := &chunk{end: s.Chunks[i]}
-	err := d.store.View(ctx, func(tx kv.Tx) error {
+	err := p.store.View(ctx, func(tx kv.Tx) error {
 		b, err := tx.Get(keyLayout(zone, ord, uint64(s.Chunks[i])))
 		if err != nil {
 			return err
@@ -119,8 +119,8 @@ func (d *Deals) loadChunk(ctx context.Context, zone, ord uint64, s *shardRow, of
 	return ch, nil
 }
 
-func (d *Deals) shard(ctx context.Context, zone, ord uint64) (row shardRow, prefix []byte, err error) {
-	err = d.store.View(ctx, func(tx kv.Tx) error {
+func (p *Pieces) shard(ctx context.Context, zone, ord uint64) (row shardRow, prefix []byte, err error) {
+	err = p.store.View(ctx, func(tx kv.Tx) error {
 		if row, err = kv.GetJSON[shardRow](tx, keyShard(zone, ord)); err != nil {
 			return err
 		}

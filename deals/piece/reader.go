@@ -1,4 +1,4 @@
-package deals
+package piece
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 	"github.com/whypfs/whypfs/node"
 )
 
-// OpenPiece reads the bytes of a piece from its layout and the block store. A
-// block that is gone here is read from an active replica, and checked. The
+// Open reads the bytes of a piece from its layout and the block store. A block
+// that is gone here is read from a replica by Options.Fetch, and checked. The
 // reader uses ctx until it is closed, and is not safe for concurrent use.
-func (d *Deals) OpenPiece(ctx context.Context, pieceCID string) (io.ReadSeekCloser, int64, error) {
-	row, err := d.pieceRow(ctx, pieceCID)
+func (p *Pieces) Open(ctx context.Context, pieceCID string) (io.ReadSeekCloser, int64, error) {
+	row, err := p.row(ctx, pieceCID)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -23,13 +23,13 @@ func (d *Deals) OpenPiece(ctx context.Context, pieceCID string) (io.ReadSeekClos
 	if err != nil {
 		return nil, 0, err
 	}
-	return &pieceReader{ctx: ctx, d: d, row: row, index: index, indexOff: off}, row.Size, nil
+	return &pieceReader{ctx: ctx, pieces: p, row: row, index: index, indexOff: off}, row.Size, nil
 }
 
 // pieceReader makes the bytes of a piece.
 type pieceReader struct {
-	ctx      context.Context // of OpenPiece: Read and Seek have no place for one
-	d        *Deals
+	ctx      context.Context // of Open: Read and Seek have no place for one
+	pieces   *Pieces
 	row      pieceRow
 	index    []byte
 	indexOff int64
@@ -104,7 +104,7 @@ func (r *pieceReader) readSome(p []byte) (int, error) {
 
 func (r *pieceReader) readShard(i int, p []byte) (int, error) {
 	if r.sr == nil || r.n != i {
-		sr, err := r.d.openShard(r.ctx, r.row.Zone, r.row.First+uint64(i))
+		sr, err := r.pieces.openShard(r.ctx, r.row.Zone, r.row.First+uint64(i))
 		if err != nil {
 			return 0, err
 		}
@@ -117,7 +117,7 @@ func (r *pieceReader) readShard(i int, p []byte) (int, error) {
 
 // shardReader makes the bytes of a shard's CAR.
 type shardReader struct {
-	d         *Deals
+	pieces    *Pieces
 	zone, ord uint64
 	row       shardRow
 	prefix    []byte
@@ -128,12 +128,12 @@ type shardReader struct {
 	block int    // -1: none
 }
 
-func (d *Deals) openShard(ctx context.Context, zone, ord uint64) (*shardReader, error) {
-	row, prefix, err := d.shard(ctx, zone, ord)
+func (p *Pieces) openShard(ctx context.Context, zone, ord uint64) (*shardReader, error) {
+	row, prefix, err := p.shard(ctx, zone, ord)
 	if err != nil {
 		return nil, err
 	}
-	return &shardReader{d: d, zone: zone, ord: ord, row: row, prefix: prefix, block: -1}, nil
+	return &shardReader{pieces: p, zone: zone, ord: ord, row: row, prefix: prefix, block: -1}, nil
 }
 
 // at returns some bytes from off on, at least one. They must not be changed.
@@ -142,7 +142,7 @@ func (s *shardReader) at(ctx context.Context, off int64) ([]byte, error) {
 		return s.prefix[off:], nil
 	}
 	if s.ch == nil || !s.ch.covers(off) {
-		ch, err := s.d.loadChunk(ctx, s.zone, s.ord, &s.row, off)
+		ch, err := s.pieces.loadChunk(ctx, s.zone, s.ord, &s.row, off)
 		if err != nil {
 			return nil, err
 		}
@@ -167,9 +167,9 @@ func (s *shardReader) at(ctx context.Context, off int64) ([]byte, error) {
 
 // read returns the bytes of a block that stands at off in the shard.
 func (s *shardReader) read(ctx context.Context, e entry, off int64) ([]byte, error) {
-	data, err := s.d.node.Block(ctx, e.cid)
-	if s.piece != nil && (errors.Is(err, node.ErrNotFound) || errors.Is(err, node.ErrDamaged)) {
-		data, err = s.d.fetchBlock(ctx, s.piece, e, s.piece.Shards[s.ord-s.piece.First].Offset+off)
+	data, err := s.pieces.node.Block(ctx, e.cid)
+	if fetch := s.pieces.opt.Fetch; fetch != nil && s.piece != nil && (errors.Is(err, node.ErrNotFound) || errors.Is(err, node.ErrDamaged)) {
+		data, err = fetch(ctx, s.piece.CID, e.cid, s.piece.Shards[s.ord-s.piece.First].Offset+off, e.size)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("shard %d of zone %d: %w", s.ord, s.zone, err)

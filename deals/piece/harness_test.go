@@ -1,0 +1,116 @@
+package piece_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/node"
+)
+
+// A world is a node with its stores and pieces.
+type world struct {
+	t      testing.TB
+	dir    string
+	opt    piece.Options
+	store  kv.Store
+	node   *node.Node
+	pieces *piece.Pieces
+}
+
+func newWorld(t testing.TB, opt piece.Options) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), opt: opt}
+	w.open()
+	t.Cleanup(w.close)
+	return w
+}
+
+func (w *world) open() {
+	w.t.Helper()
+	ctx := context.Background()
+	var err error
+	if w.store, err = kv.OpenBolt(ctx, filepath.Join(w.dir, "meta.db"), kv.BoltOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.node, err = node.Open(ctx, node.Config{Dir: filepath.Join(w.dir, "node")}); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.opt.Log == nil && testing.Verbose() {
+		w.opt.Log = slog.New(slog.NewTextHandler(w.t.Output(), nil))
+	}
+	w.over(w.store)
+}
+
+// over makes new pieces over store, a view of the world's own.
+func (w *world) over(store kv.Store) { w.pieces = piece.New(store, w.node, w.opt) }
+
+func (w *world) close() {
+	if err := w.node.Close(); err != nil {
+		w.t.Error(err)
+	}
+	if err := w.store.Close(); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// restart closes everything and opens it again.
+func (w *world) restart() {
+	w.t.Helper()
+	w.close()
+	w.open()
+}
+
+func random(n int, seed uint64) []byte {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	out := make([]byte, n)
+	rand.NewChaCha8(key).Read(out)
+	return out
+}
+
+// add stores data as a content.
+func (w *world) add(id uint64, data []byte) piece.Member {
+	w.t.Helper()
+	lease := w.node.Lease()
+	defer lease.Release()
+	f, err := w.node.Import(context.Background(), bytes.NewReader(data), node.ImportOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return piece.Member{Content: id, Root: f.Root, Size: f.Size}
+}
+
+func (w *world) pack(req piece.PackRequest) []piece.Piece {
+	w.t.Helper()
+	pieces, err := w.pieces.Pack(context.Background(), req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return pieces
+}
+
+// bytes reads a whole piece.
+func (w *world) bytes(piece string) []byte {
+	w.t.Helper()
+	r, size, err := w.pieces.Open(context.Background(), piece)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if int64(len(data)) != size {
+		w.t.Fatalf("piece %s has %d bytes, announced %d", piece, len(data), size)
+	}
+	return data
+}

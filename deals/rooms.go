@@ -1,0 +1,43 @@
+package deals
+
+import (
+	"context"
+	"io"
+
+	"github.com/whypfs/whypfs/deals/piece"
+)
+
+// Pack lays members out as pieces. Calling it again for the same zone returns
+// the same pieces.
+func (d *Deals) Pack(ctx context.Context, req piece.PackRequest) ([]piece.Piece, error) {
+	return d.pieces.Pack(ctx, req)
+}
+
+// Piece returns one piece, or piece.ErrNoPiece.
+func (d *Deals) Piece(ctx context.Context, pieceCID string) (piece.Piece, error) {
+	return d.pieces.Piece(ctx, pieceCID)
+}
+
+// Pieces returns the pieces of a zone in the order of their contents; none if it is not packed.
+func (d *Deals) Pieces(ctx context.Context, zone uint64) ([]piece.Piece, error) {
+	return d.pieces.OfZone(ctx, zone)
+}
+
+// PiecesOf returns the pieces that hold blocks of a content; none if the zone
+// is not packed or the content is not in it.
+func (d *Deals) PiecesOf(ctx context.Context, zone, content uint64) ([]string, error) {
+	return d.pieces.OfContent(ctx, zone, content)
+}
+
+// OpenPiece reads the bytes of a piece. A block that is gone here is read from
+// an active replica, and checked. The reader uses ctx until it is closed, and
+// is not safe for concurrent use.
+func (d *Deals) OpenPiece(ctx context.Context, pieceCID string) (io.ReadSeekCloser, int64, error) {
+	return d.pieces.Open(ctx, pieceCID)
+}
+
+// CheckLayouts reads the layouts of all pieces and tells fn of each zone or shard
+// whose bytes cannot be found through its own: where names it.
+func (d *Deals) CheckLayouts(ctx context.Context, fn func(where, what string)) error {
+	return d.pieces.Check(ctx, fn)
+}
