@@ -31,15 +31,15 @@ var (
 
 // Options of Deals. Store-independent settings come as values from cmd.
 type Options struct {
-	RPC       string        // chain JSON-RPC URL; "" : no dealing, zones wait with that reason
-	RPCToken  string        // bearer token for RPC, may be empty
-	Poll      time.Duration // how often the chain head is asked for; default 15 s
-	PieceURL  string        // public base URL under which PieceHandler is reachable, without a slash at the end
-	Providers []string      // f0… addresses to choose from
-	MaxPrice  string        // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
-	MinPiece  int64         // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
-	Duration  int64         // epochs a deal lasts; default 1494720 (Estuary's 519 days)
-	StartLead int64         // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
+	RPC       string           // chain JSON-RPC URL; "" : no dealing, zones wait with that reason
+	RPCToken  string           // bearer token for RPC, may be empty
+	Poll      time.Duration    // how often the chain head is asked for; default 15 s
+	PieceURL  string           // public base URL under which PieceHandler is reachable, without a slash at the end
+	Providers []ProviderConfig // to choose from
+	MaxPrice  string           // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
+	MinPiece  int64            // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
+	Duration  int64            // epochs a deal lasts; default 1494720 (Estuary's 519 days)
+	StartLead int64            // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
 	// Changed is called after the deals of a zone moved. It must not block.
 	Changed func(zone uint64)
 	Log     *slog.Logger

@@ -124,7 +124,7 @@ func newPoorMarket(t *testing.T, n int, opt deals.Options) *market {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(chain.Close)
-	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = chain.URL+target.Path, net.Providers(), srv.URL, epoch
+	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = chain.URL+target.Path, configs(t, net.Providers()...), srv.URL, epoch
 	opt.Changed = func(uint64) {
 		select {
 		case m.changed <- struct{}{}:

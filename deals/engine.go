@@ -24,8 +24,16 @@ type Engine interface {
 // engineOf returns the engine that talks with a provider.
 func (d *Deals) engineOf(string) Engine { return d.mk12 }
 
-// reach is the chain's word on how a provider is reached.
-func (d *Deals) reach(ctx context.Context, provider string) (peer string, addrs []string, err error) {
+// reach is how a provider is reached, by what the operator and the chain say.
+func (d *Deals) reach(ctx context.Context, provider string) (mk12.Route, error) {
+	own := d.providerConfig(provider).HTTP
 	info, err := d.chain.MinerInfo(ctx, provider)
-	return info.Peer, info.Addrs, err
+	if err != nil {
+		return mk12.Route{}, err
+	}
+	r := mk12.Route{Peer: info.Peer, Addrs: info.Addrs, HTTP: mk12.MarketURLs(info.Addrs)}
+	if own != "" {
+		r.HTTP = []string{own}
+	}
+	return r, nil
 }

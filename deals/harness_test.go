@@ -110,6 +110,16 @@ func (w *world) add(id uint64, data []byte) piece.Member {
 	return piece.Member{Content: id, Root: f.Root, Size: f.Size}
 }
 
+// configs is the operator's list of providers.
+func configs(t testing.TB, words ...string) []deals.ProviderConfig {
+	t.Helper()
+	list, err := deals.ParseProviders(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
 func (w *world) pack(req piece.PackRequest) []piece.Piece {
 	w.t.Helper()
 	pieces, err := w.deals.Pack(context.Background(), req)

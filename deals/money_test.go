@@ -74,7 +74,7 @@ func newScripted(t *testing.T) *scripted {
 			t.Error(err)
 		}
 	})
-	s.Deals = New(store, n, queue.New(store, queue.Options{}), box, Options{RPC: srv.URL, Providers: []string{"f01003", "f01004"}})
+	s.Deals = New(store, n, queue.New(store, queue.Options{}), box, Options{RPC: srv.URL, Providers: []ProviderConfig{{Address: "f01003"}, {Address: "f01004"}}})
 	return s
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -98,17 +97,11 @@ func (d *Deals) Providers(ctx context.Context) ([]Provider, error) {
 	return out, err
 }
 
-// providers are the configured addresses, in the form f0… and each once; what
-// is no address stays as it is, and fails when it is asked.
+// providers are the configured addresses.
 func (d *Deals) providers() []string {
 	var out []string
-	for _, s := range d.opt.Providers {
-		if a, err := address.NewFromString(s); err == nil {
-			s = a.String()
-		}
-		if s != "" && !slices.Contains(out, s) {
-			out = append(out, s)
-		}
+	for _, p := range d.opt.Providers {
+		out = append(out, p.Address)
 	}
 	return out
 }

@@ -33,7 +33,7 @@ func TestSmallestPieceUnknown(t *testing.T) {
 		!strings.Contains(err.Error(), addrs[1]+" asks 50000000 attoFIL per GiB and epoch, the limit is 1") {
 		t.Errorf("SmallestPiece = %v, want the reason of each provider", err)
 	}
-	w := newWorld(t, deals.Options{Providers: addrs})
+	w := newWorld(t, deals.Options{Providers: configs(t, addrs...)})
 	if _, err := w.deals.SmallestPiece(t.Context(), 1); err == nil {
 		t.Error("SmallestPiece answers without a chain")
 	}

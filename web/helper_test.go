@@ -71,7 +71,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { s.node.Close() })
 	s.queue = queue.New(s.store, queue.Options{})
 	s.accounts = accounts.New(s.store, box)
-	d := deals.New(s.store, s.node, s.queue, box, deals.Options{Providers: []string{"f01000"}})
+	d := deals.New(s.store, s.node, s.queue, box, deals.Options{Providers: []deals.ProviderConfig{{Address: "f01000"}}})
 	s.buckets = buckets.New(s.store, s.node, s.queue, buckets.Options{Dealer: s.dealer,
 		Policy: buckets.Policy{Threshold: 1 << 20, MaxAge: time.Hour, Publish: true}})
 	stats := reqstat.New(nil)

@@ -144,7 +144,11 @@ func (a *app) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.deals = deals.New(a.store, a.node, a.queue, a.box, a.dealOptions())
+	opt, err := a.dealOptions()
+	if err != nil {
+		return err
+	}
+	a.deals = deals.New(a.store, a.node, a.queue, a.box, opt)
 	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
 		Dealer:       a.dealer(),
 		Policy:       a.policy(),
@@ -201,14 +205,22 @@ func (a *app) policy() buckets.Policy {
 		Publish: c.DefaultPublish, MaxPiece: int64(c.MaxPiece), Aged: buckets.Aged(c.Aged)}
 }
 
-func (a *app) dealOptions() deals.Options {
+func (a *app) dealOptions() (deals.Options, error) {
 	c := a.cfg
+	list := c.Providers
+	if a.sandbox != nil {
+		list = append(a.sandbox.Providers(), list...)
+	}
+	providers, err := deals.ParseProviders(list)
+	if err != nil {
+		return deals.Options{}, fmt.Errorf("--provider: %w", err)
+	}
 	opt := deals.Options{
 		RPC:       c.RPC,
 		RPCToken:  c.RPCToken.reveal(),
 		Poll:      c.RPCPoll,
 		PieceURL:  c.apiURL(),
-		Providers: c.Providers,
+		Providers: providers,
 		MaxPrice:  c.MaxPrice,
 		MinPiece:  int64(c.MinPiece),
 		Changed: func(zone uint64) {
@@ -221,12 +233,11 @@ func (a *app) dealOptions() deals.Options {
 	}
 	if a.sandbox != nil {
 		opt.RPC = a.sandbox.RPC()
-		opt.Providers = a.sandbox.Providers()
 		if opt.Poll == 0 {
 			opt.Poll = c.SandboxEpoch
 		}
 	}
-	return opt
+	return opt, nil
 }
 
 func (a *app) openSandbox(ctx context.Context) (*sandbox.Network, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
+	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -105,7 +106,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.RPC, "rpc", "", "JSON-RPC URL of a Filecoin node; empty: no deals are made")
 	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc; better given as WHYPFS_RPC_TOKEN")
 	fs.DurationVar(&c.RPCPoll, "rpc-poll", 0, "how often the chain head is asked for; 0: 15s, in the sandbox the epoch")
-	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider (f0…) to choose from; repeatable")
+	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline, each but the address optional; repeatable")
 	c.MinPiece = 1 << 20
 	fs.Var(&c.MinPiece, "min-piece", "smallest piece, padded: an aged zone that is smaller is filled up with zeros to it")
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
@@ -249,6 +250,9 @@ func (c *config) check() error {
 	}
 	if (c.RootAccessKey == "") != c.RootSecretKey.empty() {
 		bad("--root-access-key and --root-secret-key go together")
+	}
+	if _, err := deals.ParseProviders(c.Providers); err != nil {
+		bad("--provider: %w", err)
 	}
 	if c.Sandbox && c.RPC != "" {
 		bad("--sandbox brings a chain of its own: leave out --rpc")

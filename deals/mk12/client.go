@@ -3,9 +3,9 @@ package mk12
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -30,17 +30,13 @@ const (
 	answerLimit  = 1 << 20
 )
 
-// ErrReached is part of errors that came after a provider may have read our request.
-var ErrReached = errors.New("provider was reached")
-
 // Streams opens streams to peers. A *node.Node does.
 type Streams interface {
 	OpenStream(ctx context.Context, peer string, addrs []string, protocols ...string) (node.Stream, error)
 }
 
-// A Directory says how a provider is reached: its peer id, and multiaddrs. Its
-// errors are returned as they are.
-type Directory func(ctx context.Context, provider string) (peer string, addrs []string, err error)
+// A Directory says how a provider is reached. Its errors are returned as they are.
+type Directory func(ctx context.Context, provider string) (Route, error)
 
 // A Signer signs as the client of the deals that are asked after.
 type Signer interface {
@@ -52,50 +48,13 @@ type Client struct {
 	streams Streams
 	find    Directory
 	signer  Signer
-	known   contacts
+	web     *http.Client
+	known   routes
 }
 
 // New returns a client that reaches providers where find says, and signs with signer.
 func New(streams Streams, find Directory, signer Signer) *Client {
-	return &Client{streams: streams, find: find, signer: signer}
-}
-
-// talk opens a stream to a provider, writes a request and reads the answer.
-func (c *Client) talk(ctx context.Context, provider string, limit time.Duration, write func(io.Writer) error, read func(io.Reader) error, protocols ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	to, err := c.contact(ctx, provider)
-	if err != nil {
-		return err
-	}
-	s, err := c.streams.OpenStream(ctx, to.peer, to.addrs, protocols...)
-	if err != nil {
-		c.known.forget(provider) // it may have moved
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { s.Reset() })
-	defer stop()
-	if err := exchange(s, write, read); err != nil {
-		s.Reset()
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return fmt.Errorf("%w: %w", ErrReached, err)
-	}
-	s.Close()
-	return nil
-}
-
-func exchange(s node.Stream, write func(io.Writer) error, read func(io.Reader) error) error {
-	if write != nil {
-		if err := write(s); err != nil {
-			return err
-		}
-		if err := s.CloseWrite(); err != nil {
-			return err
-		}
-	}
-	return read(io.LimitReader(s, answerLimit))
+	return &Client{streams: streams, find: find, signer: signer, web: newWeb()}
 }
 
 // Ask asks a provider for its price and piece sizes.
@@ -104,18 +63,23 @@ func (c *Client) Ask(ctx context.Context, provider string) (a Ask, err error) {
 	if err != nil {
 		return a, fmt.Errorf("provider %q: %w", provider, err)
 	}
-	err = c.talk(ctx, provider, talkTimeout,
-		func(w io.Writer) error { return writeAskRequest(w, addr) },
-		func(r io.Reader) error {
+	err = c.talk(ctx, provider, question{
+		limit: talkTimeout, protocols: []string{protoAsk}, method: http.MethodGet, path: "ask",
+		write: func(w io.Writer) error { return writeAskRequest(w, addr) },
+		read: func(r io.Reader) error {
 			a, err = readAskResponse(r)
 			return err
-		}, protoAsk)
+		},
+	})
 	return a, err
 }
 
 // Propose sends a deal and returns the provider's answer.
 func (c *Client) Propose(ctx context.Context, provider string, p *boostly.DealParams) (resp boostly.DealResponse, err error) {
-	err = c.talk(ctx, provider, offerTimeout, p.MarshalCBOR, decode(&resp), protoPropose121, protoPropose120)
+	err = c.talk(ctx, provider, question{
+		limit: offerTimeout, protocols: []string{protoPropose121, protoPropose120}, method: http.MethodPost, path: "store",
+		write: p.MarshalCBOR, read: decode(&resp),
+	})
 	return resp, err
 }
 
@@ -126,7 +90,10 @@ func (c *Client) Status(ctx context.Context, provider string, id uuid.UUID) (res
 		return resp, err
 	}
 	req := boostly.DealStatusRequest{DealUUID: id, Signature: sig}
-	err = c.talk(ctx, provider, talkTimeout, req.MarshalCBOR, decode(&resp), protoStatus)
+	err = c.talk(ctx, provider, question{
+		limit: talkTimeout, protocols: []string{protoStatus}, method: http.MethodGet, path: "status",
+		write: req.MarshalCBOR, read: decode(&resp),
+	})
 	return resp, err
 }
 

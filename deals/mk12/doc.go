@@ -1,6 +1,7 @@
 // Package mk12 talks with storage providers in Filecoin's deal protocol 1.2,
 // as Boost and Curio speak it: asks, proposals, the status of deals, and where
-// pieces are served, each one question and its answer over a libp2p stream.
+// pieces are served, each one question and its answer, over a libp2p stream or,
+// where a provider has that as Curio does, over HTTP.
 //
 // A Client says what a provider said. It decides nothing, keeps nothing but
 // where providers were reached lately, and retries nothing: whether a deal is

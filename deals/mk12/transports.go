@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 
 	"github.com/multiformats/go-multiaddr"
 	cbg "github.com/whyrusleeping/cbor-gen"
@@ -14,14 +15,30 @@ import (
 
 // Transports asks a provider where it serves pieces over HTTP.
 func (c *Client) Transports(ctx context.Context, provider string) (urls []string, err error) {
-	err = c.talk(ctx, provider, talkTimeout, nil, func(r io.Reader) error {
+	err = c.talk(ctx, provider, question{limit: talkTimeout, protocols: []string{protoTransports}, read: func(r io.Reader) error {
 		urls, err = readTransports(r)
 		return err
-	}, protoTransports)
+	}})
 	if err == nil && len(urls) == 0 {
 		err = errors.New("provider serves nothing over HTTP")
 	}
 	return urls, err
+}
+
+// MarketURLs are the URLs at which the multiaddrs of a provider may lead to a
+// market over HTTP: those that say http or https and, since Curio serves
+// websockets and its market under one name, those that say wss.
+func MarketURLs(addrs []string) (urls []string) {
+	for _, s := range addrs {
+		a, err := multiaddr.NewMultiaddr(s)
+		if err != nil {
+			continue
+		}
+		if u, ok := httpURL(a.Bytes()); ok && !slices.Contains(urls, u) {
+			urls = append(urls, u)
+		}
+	}
+	return urls
 }
 
 // readTransports reads {Protocols: [{Name, Addresses: [multiaddr]}]} and
@@ -85,9 +102,7 @@ func httpURL(b []byte) (string, bool) {
 			host = c.Value()
 		case multiaddr.P_TCP:
 			port = c.Value()
-		case multiaddr.P_TLS:
-			scheme = "https"
-		case multiaddr.P_HTTPS:
+		case multiaddr.P_TLS, multiaddr.P_HTTPS, multiaddr.P_WSS:
 			scheme = "https"
 		case multiaddr.P_HTTP:
 			if scheme == "" {
