@@ -12,8 +12,8 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-// PieceHandler serves GET and HEAD /piece/{pieceCID} with Range to holders of a
-// running deal's bearer token.
+// PieceHandler serves GET and HEAD /piece/{pieceCID} with Range to holders of the
+// bearer token of a deal that is not published yet.
 func (d *Deals) PieceHandler() http.Handler { return d.pieces.Handler(d.mayRead) }
 
 // newToken makes a bearer token.
@@ -27,7 +27,7 @@ func newToken() string {
 func tokenSeal(id string) string { return "deals/token/" + id }
 
 // mayRead says whether an Authorization header holds the token of a deal of
-// the piece that is still on its way to active.
+// the piece whose provider still has to pull it: a deal is published only after that.
 func (d *Deals) mayRead(ctx context.Context, piece, authorization string) (bool, error) {
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
@@ -40,7 +40,7 @@ func (d *Deals) mayRead(ctx context.Context, piece, authorization string) (bool,
 			if err != nil {
 				return err
 			}
-			if row.State.Pending() && subtle.ConstantTimeCompare(row.TokenHash, sum[:]) == 1 {
+			if (row.State == DealProposed || row.State == DealAccepted) && subtle.ConstantTimeCompare(row.TokenHash, sum[:]) == 1 {
 				ok = true
 			}
 		}

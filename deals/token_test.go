@@ -74,21 +74,23 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// A deal's token dies with its way to active, and is in no row that is shown.
+// A deal's token dies when the deal is published, long before it is active,
+// and is in no row that is shown.
 func TestTokenEnds(t *testing.T) {
 	m := newMarket(t, 1, deals.Options{})
 	tokens := &stolenTokens{next: m.deals.PieceHandler()}
 	var h http.Handler = tokens
 	m.handler.Store(&h)
+	m.fail(m.net.Providers()[0], "no-seal")
 	_, pieces := m.zone(1, 1, 1<<20)
-	m.until("an active deal", 20*time.Second, m.active(1))
+	m.until("a published deal", 20*time.Second, func() bool { return m.count(1, deals.DealPublished) == 1 })
 	token := tokens.first()
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/piece/"+pieces[0].CID, nil)
 	r.Header.Set("Authorization", token)
 	w := httptest.NewRecorder()
 	m.deals.PieceHandler().ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized {
-		t.Errorf("token of an active deal: status %d, want 401", w.Code)
+		t.Errorf("token of a published deal: status %d, want 401", w.Code)
 	}
 	shown, err := json.Marshal(m.list(1))
 	if err != nil {
