@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/big"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -15,19 +14,15 @@ import (
 	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/deals/retrieve"
 	"github.com/whypfs/whypfs/deals/wallet"
-	"github.com/whypfs/whypfs/internal/keylock"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/queue"
 )
 
-var (
-	ErrNoDeal = errors.New("no such deal")
-	// ErrNoReplica says that no provider could give verified bytes back; it is wrapped with each one's reason.
-	ErrNoReplica = errors.New("no provider returned the data")
-)
+var ErrNoDeal = errors.New("no such deal")
 
 // Options of Deals. Store-independent settings come as values from cmd.
 type Options struct {
@@ -85,13 +80,11 @@ type Deals struct {
 	wallet   *wallet.Wallet
 	pieces   *piece.Pieces
 	mk12     *mk12.Client
+	retrieve *retrieve.Retriever
 	chain    *chain.Client // nil: none is configured
 	maxPrice *big.Int      // nil: Options.MaxPrice is no number
-	web      *http.Client
 
-	restoring keylock.Lock // by content
-	sources   sources
-	asks      asks
+	asks asks
 
 	mu   sync.Mutex
 	self address.Address // guarded by mu; the wallet's id address, once the chain gave it one
@@ -101,9 +94,10 @@ type Deals struct {
 func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Options) *Deals {
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
-		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box), web: newWebClient()}
+		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box)}
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, d.wallet)
+	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Log: opt.Log, Metrics: opt.Metrics})
 	if opt.RPC != "" {
 		d.chain = chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: opt.RPC, Token: opt.RPCToken}}})
 	}

@@ -3,7 +3,7 @@
 //
 // It is built of rooms, which know nothing of deals: piece lays the contents of
 // a zone out as pieces and makes their bytes, mk12 talks with providers, chain
-// asks the chain, wallet holds the key. What stays here is what is decided:
+// asks the chain, wallet holds the key, and retrieve brings blocks back. What stays here is what is decided:
 // which provider is asked, what is signed, what a deal is worth.
 //
 // A deal is one replica of one piece with one provider. It moves from proposed

@@ -6,12 +6,10 @@ import (
 
 // metrics counts what this package does. Labels are states, phases and results.
 type metrics struct {
-	moves         *prometheus.CounterVec
-	failures      *prometheus.CounterVec
-	proposals     *prometheus.CounterVec
-	restored      *prometheus.CounterVec
-	restoredBytes prometheus.Counter
-	head          prometheus.Gauge
+	moves     *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	proposals *prometheus.CounterVec
+	head      prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -19,16 +17,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return prometheus.CounterOpts{Namespace: "whypfs", Subsystem: "deals", Name: name, Help: help}
 	}
 	m := &metrics{
-		moves:         prometheus.NewCounterVec(counter("moves_total", "Deals that reached a state."), []string{"state"}),
-		failures:      prometheus.NewCounterVec(counter("failures_total", "Failed attempts, by phase."), []string{"phase"}),
-		proposals:     prometheus.NewCounterVec(counter("proposals_total", "Proposals sent, by result."), []string{"result"}),
-		restored:      prometheus.NewCounterVec(counter("restores_total", "Contents brought back, by result."), []string{"result"}),
-		restoredBytes: prometheus.NewCounter(counter("restored_bytes_total", "Block bytes brought back from providers.")),
+		moves:     prometheus.NewCounterVec(counter("moves_total", "Deals that reached a state."), []string{"state"}),
+		failures:  prometheus.NewCounterVec(counter("failures_total", "Failed attempts, by phase."), []string{"phase"}),
+		proposals: prometheus.NewCounterVec(counter("proposals_total", "Proposals sent, by result."), []string{"result"}),
 		head: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "whypfs", Subsystem: "deals",
 			Name: "head_epoch", Help: "Newest epoch of the chain."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.moves, m.failures, m.proposals, m.restored, m.restoredBytes, m.head)
+		reg.MustRegister(m.moves, m.failures, m.proposals, m.head)
 	}
 	return m
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/deals/retrieve"
 )
 
 // loseBlocks empties the node, as a new machine with old metadata would find it.
@@ -104,8 +105,8 @@ func TestRestoreFails(t *testing.T) {
 	}
 	mem := req.Members[0]
 	err := m.deals.Restore(ctx, 1, mem.Content, mem.Root)
-	if !errors.Is(err, deals.ErrNoReplica) {
-		t.Fatalf("restore from bad replicas: %v, want %v", err, deals.ErrNoReplica)
+	if !errors.Is(err, retrieve.ErrNoReplica) {
+		t.Fatalf("restore from bad replicas: %v, want %v", err, retrieve.ErrNoReplica)
 	}
 	for _, d := range m.list(1) {
 		if d.State == deals.DealActive && !strings.Contains(err.Error(), d.Provider+": ") {
@@ -120,8 +121,8 @@ func TestRestoreFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if _, err := io.Copy(io.Discard, r); !errors.Is(err, deals.ErrNoReplica) {
-		t.Errorf("reading the piece: %v, want %v", err, deals.ErrNoReplica)
+	if _, err := io.Copy(io.Discard, r); !errors.Is(err, retrieve.ErrNoReplica) {
+		t.Errorf("reading the piece: %v, want %v", err, retrieve.ErrNoReplica)
 	}
 	if err := m.deals.Restore(ctx, 1, 77, cid.MustParse("bafkqaaa")); !errors.Is(err, piece.ErrNoPiece) {
 		t.Errorf("restore of a stranger: %v, want %v", err, piece.ErrNoPiece)

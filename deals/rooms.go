@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals/piece"
 )
 
@@ -40,4 +41,16 @@ func (d *Deals) OpenPiece(ctx context.Context, pieceCID string) (io.ReadSeekClos
 // whose bytes cannot be found through its own: where names it.
 func (d *Deals) CheckLayouts(ctx context.Context, fn func(where, what string)) error {
 	return d.pieces.Check(ctx, fn)
+}
+
+// Restore puts the blocks of a content back into the node, every block verified
+// against its CID. Blocks that are here already are not asked for. If it fails,
+// those that came before stay.
+func (d *Deals) Restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
+	return d.retrieve.Restore(ctx, zone, content, root)
+}
+
+// fetchBlock reads a block that is gone here from a replica. It is a piece.Fetcher.
+func (d *Deals) fetchBlock(ctx context.Context, pieceCID string, block cid.Cid, off int64, size int) ([]byte, error) {
+	return d.retrieve.Block(ctx, pieceCID, block, off, size)
 }

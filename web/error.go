@@ -9,6 +9,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/retrieve"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
@@ -80,7 +81,7 @@ var known = []struct {
 	{node.ErrFull, pageFull},
 	{kv.ErrFull, pageFull},
 	{node.ErrNotFound, pageError{status: 503, title: "The data is not on this node at the moment", advice: "It could not be brought back from a storage provider yet. Try again in a minute.", retry: "30"}},
-	{deals.ErrNoReplica, pageError{status: 503, title: "No storage provider returned the data", advice: "Try again in a minute; the deals of the object's zone say how its providers are.", retry: "30"}},
+	{retrieve.ErrNoReplica, pageError{status: 503, title: "No storage provider returned the data", advice: "Try again in a minute; the deals of the object's zone say how its providers are.", retry: "30"}},
 	{node.ErrDamaged, pageError{status: 503, title: "The data is damaged on this node", advice: "It is brought back from a storage provider when one has it. Try again later, and tell an admin.", retry: "60"}},
 	{accounts.ErrPassword, errLogin},
 	{context.Canceled, pageError{status: 400, title: "The upload broke off", advice: "Nothing of it was stored. Try again."}},

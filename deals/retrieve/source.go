@@ -1,15 +1,11 @@
-package deals
+package retrieve
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/whypfs/whypfs/kv"
 )
 
 const (
@@ -48,45 +44,35 @@ func (s *sources) edit(provider string, edit func(*source)) {
 }
 
 // bases returns the base URLs at which a provider serves.
-func (d *Deals) bases(ctx context.Context, provider string) ([]string, error) {
-	if src := d.sources.get(provider); time.Now().Before(src.until) {
+func (r *Retriever) bases(ctx context.Context, provider string) ([]string, error) {
+	if src := r.sources.get(provider); time.Now().Before(src.until) {
 		return src.urls, nil
 	}
-	urls, err := d.mk12.Transports(ctx, provider)
+	urls, err := r.from.Transports(ctx, provider)
 	if err != nil {
 		return nil, err
 	}
-	d.sources.edit(provider, func(s *source) { s.urls, s.until = urls, time.Now().Add(sourceTTL) })
+	r.sources.edit(provider, func(s *source) { s.urls, s.until = urls, time.Now().Add(sourceTTL) })
 	return urls, nil
 }
 
-// replicas lists who should be able to give a piece back: those that did not
-// fail lately first, and among them active deals, then those that have pulled
-// it, then those whose deal came to its end.
-func (d *Deals) replicas(ctx context.Context, piece string) ([]string, error) {
-	rank := map[DealState]int{DealActive: 1, DealPublished: 2, DealAccepted: 3, DealExpired: 4}
-	best := make(map[string]int) // by provider
-	err := d.store.View(ctx, func(tx kv.Tx) error {
-		clear(best)
-		for row, err := range scanDeals(tx, 0, piece) {
-			if err != nil {
-				return err
-			}
-			if n := rank[row.State]; n > 0 && (best[row.Provider] == 0 || n < best[row.Provider]) {
-				best[row.Provider] = n
-			}
-		}
-		return nil
-	})
-	var out []string
-	for p := range best {
-		if time.Since(d.sources.get(p).bad) < sourceBad {
-			best[p] += len(rank)
-		}
-		out = append(out, p)
+// replicas lists who should be able to give a piece back: those that failed
+// lately last.
+func (r *Retriever) replicas(ctx context.Context, piece string) ([]string, error) {
+	list, err := r.from.Holders(ctx, piece)
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(out, func(a, b string) int { return cmp.Or(best[a]-best[b], cmp.Compare(a, b)) })
-	return out, err
+	var bad []string
+	good := list[:0:0]
+	for _, p := range list {
+		if time.Since(r.sources.get(p).bad) < sourceBad {
+			bad = append(bad, p)
+		} else {
+			good = append(good, p)
+		}
+	}
+	return append(good, bad...), nil
 }
 
 // errLocal says that data came, and could not be kept here.
@@ -94,11 +80,8 @@ var errLocal = errors.New("store restored blocks")
 
 // eachReplica tries the providers of a piece, given the base URL of each, until
 // try succeeds with one.
-func (d *Deals) eachReplica(ctx context.Context, piece string, try func(base string) error) error {
-	if d.chain == nil {
-		return fmt.Errorf("%w: %s", ErrNoReplica, noChain)
-	}
-	list, err := d.replicas(ctx, piece)
+func (r *Retriever) eachReplica(ctx context.Context, piece string, try func(base string) error) error {
+	list, err := r.replicas(ctx, piece)
 	if err != nil {
 		return err
 	}
@@ -107,10 +90,10 @@ func (d *Deals) eachReplica(ctx context.Context, piece string, try func(base str
 	}
 	var reasons []error
 	for _, provider := range list {
-		urls, err := d.bases(ctx, provider)
+		urls, err := r.bases(ctx, provider)
 		if err == nil {
 			if err = firstOf(urls, try); err == nil {
-				d.sources.edit(provider, func(s *source) { s.bad = time.Time{} })
+				r.sources.edit(provider, func(s *source) { s.bad = time.Time{} })
 				return nil
 			}
 		}
@@ -120,8 +103,8 @@ func (d *Deals) eachReplica(ctx context.Context, piece string, try func(base str
 		if errors.Is(err, errLocal) {
 			return err
 		}
-		d.log.WarnContext(ctx, "replica cannot be read", "miner", provider, "cid", piece, "err", err)
-		d.sources.edit(provider, func(s *source) { s.bad, s.until = time.Now(), time.Time{} })
+		r.log.WarnContext(ctx, "replica cannot be read", "miner", provider, "cid", piece, "err", err)
+		r.sources.edit(provider, func(s *source) { s.bad, s.until = time.Now(), time.Time{} })
 		reasons = append(reasons, fmt.Errorf("%s: %w", provider, err))
 	}
 	return fmt.Errorf("%w: %w", ErrNoReplica, errors.Join(reasons...))

@@ -1,4 +1,4 @@
-package deals
+package retrieve
 
 import (
 	"bufio"
@@ -27,45 +27,45 @@ const (
 // zone's pieces, back into the node, every block verified against its CID.
 // Blocks that are here already are not asked for. If it fails, those that came
 // before stay.
-func (d *Deals) Restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
-	unlock, err := d.restoring.Lock(ctx, content)
+func (r *Retriever) Restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
+	unlock, err := r.restoring.Lock(ctx, content)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	lease := d.node.Lease()
+	lease := r.node.Lease()
 	defer lease.Release()
-	err = d.restore(ctx, zone, content, root)
+	err = r.restore(ctx, zone, content, root)
 	result := "ok"
 	if err != nil {
 		result, err = "failed", fmt.Errorf("restore content %d of zone %d: %w", content, zone, err)
 	}
-	d.met.restored.WithLabelValues(result).Inc()
+	r.met.restored.WithLabelValues(result).Inc()
 	return err
 }
 
-func (d *Deals) restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
-	pieces, err := d.pieces.OfZone(ctx, zone)
+func (r *Retriever) restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
+	pieces, err := r.pieces.OfZone(ctx, zone)
 	if err != nil {
 		return err
 	}
-	r := &restorer{d: d, root: root}
+	run := &restorer{all: r, root: root}
 	for _, p := range pieces {
-		r.limit += p.PaddedSize
+		run.limit += p.PaddedSize
 	}
-	err = d.pieces.Places(ctx, zone, content, func(p piece.Place) error { return r.block(ctx, p) })
+	err = r.pieces.Places(ctx, zone, content, func(p piece.Place) error { return run.block(ctx, p) })
 	if err != nil {
 		return err
 	}
-	if err := r.fetch(ctx); err != nil {
+	if err := run.fetch(ctx); err != nil {
 		return err
 	}
-	return r.put(ctx)
+	return run.put(ctx)
 }
 
 // A restorer collects missing blocks that stand together and fetches them at once.
 type restorer struct {
-	d     *Deals
+	all   *Retriever
 	root  cid.Cid
 	limit int64 // a DAG is not larger than the pieces it stands in
 
@@ -80,7 +80,7 @@ func (r *restorer) block(ctx context.Context, w piece.Place) error {
 	if w.Cid.Prefix().MhType == multihash.IDENTITY {
 		return nil
 	}
-	if _, ok := r.d.node.HasBlock(ctx, w.Cid); ok {
+	if _, ok := r.all.node.HasBlock(ctx, w.Cid); ok {
 		return nil
 	}
 	if n := len(r.window); n > 0 {
@@ -103,11 +103,11 @@ func (r *restorer) fetch(ctx context.Context) error {
 		return nil
 	}
 	from := r.window[0].Piece
-	err := r.d.eachReplica(ctx, from, func(base string) error { return r.fetchFrom(ctx, base) })
+	err := r.all.eachReplica(ctx, from, func(base string) error { return r.fetchFrom(ctx, base) })
 	if err == nil || !errors.Is(err, ErrNoReplica) {
 		return err
 	}
-	if again := r.d.eachReplica(ctx, from, func(base string) error { return r.fetchCAR(ctx, base) }); again == nil {
+	if again := r.all.eachReplica(ctx, from, func(base string) error { return r.fetchCAR(ctx, base) }); again == nil {
 		return nil
 	}
 	return err
@@ -115,7 +115,7 @@ func (r *restorer) fetch(ctx context.Context) error {
 
 func (r *restorer) fetchFrom(ctx context.Context, base string) error {
 	first, last := r.window[0], r.window[len(r.window)-1]
-	b, err := r.d.openRange(ctx, base, first.Piece, first.Off, last.End()-first.Off)
+	b, err := r.all.openRange(ctx, base, first.Piece, first.Off, last.End()-first.Off)
 	if err != nil {
 		return err
 	}
@@ -158,10 +158,10 @@ func (r *restorer) put(ctx context.Context) error {
 		return nil
 	}
 	// Who asked knows whether any of it is public now; packed it was earlier.
-	if err := r.d.node.PutBlocks(ctx, r.ready, true); err != nil {
+	if err := r.all.node.PutBlocks(ctx, r.ready, true); err != nil {
 		return fmt.Errorf("%w: %w", errLocal, err)
 	}
-	r.d.met.restoredBytes.Add(float64(r.size))
+	r.all.met.restoredBytes.Add(float64(r.size))
 	r.ready, r.size = nil, 0
 	return nil
 }
@@ -170,7 +170,7 @@ func (r *restorer) put(ctx context.Context) error {
 // provider's trustless gateway serves even if it keeps no whole pieces.
 func (r *restorer) fetchCAR(ctx context.Context, base string) error {
 	h := http.Header{"Accept": {"application/vnd.ipld.car"}}
-	b, err := r.d.get(ctx, base+"/ipfs/"+r.root.String()+"?format=car&dag-scope=all", h)
+	b, err := r.all.get(ctx, base+"/ipfs/"+r.root.String()+"?format=car&dag-scope=all", h)
 	if err != nil {
 		return err
 	}

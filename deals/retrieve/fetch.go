@@ -1,4 +1,4 @@
-package deals
+package retrieve
 
 import (
 	"context"
@@ -46,9 +46,9 @@ func onlyToTLS(req *http.Request, via []*http.Request) error {
 }
 
 // openRange asks base for length bytes of a piece from off on.
-func (d *Deals) openRange(ctx context.Context, base, piece string, off, length int64) (io.ReadCloser, error) {
+func (r *Retriever) openRange(ctx context.Context, base, piece string, off, length int64) (io.ReadCloser, error) {
 	h := http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", off, off+length-1)}}
-	resp, err := d.get(ctx, base+"/piece/"+piece, h)
+	resp, err := r.get(ctx, base+"/piece/"+piece, h)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-func (d *Deals) get(ctx context.Context, target string, h http.Header) (*body, error) {
+func (r *Retriever) get(ctx context.Context, target string, h http.Header) (*body, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
@@ -114,7 +114,7 @@ func (d *Deals) get(ctx context.Context, target string, h http.Header) (*body, e
 		return nil, err
 	}
 	req.Header = h
-	resp, err := d.web.Do(req)
+	resp, err := r.web.Do(req)
 	if err != nil {
 		cancel()
 		var ue *url.Error
@@ -144,16 +144,16 @@ func checkBlock(c cid.Cid, data []byte) error {
 	return nil
 }
 
-// fetchBlock reads one block, at off in a piece, from a provider. It is a piece.Fetcher.
-func (d *Deals) fetchBlock(ctx context.Context, pieceCID string, block cid.Cid, off int64, size int) ([]byte, error) {
+// Block reads one block, at off in a piece, from a provider. It is a piece.Fetcher.
+func (r *Retriever) Block(ctx context.Context, pieceCID string, block cid.Cid, off int64, size int) ([]byte, error) {
 	data := make([]byte, size)
-	err := d.eachReplica(ctx, pieceCID, func(base string) error {
-		r, err := d.openRange(ctx, base, pieceCID, off, int64(size))
+	err := r.eachReplica(ctx, pieceCID, func(base string) error {
+		in, err := r.openRange(ctx, base, pieceCID, off, int64(size))
 		if err != nil {
 			return err
 		}
-		defer r.Close()
-		if _, err := io.ReadFull(r, data); err != nil {
+		defer in.Close()
+		if _, err := io.ReadFull(in, data); err != nil {
 			return err
 		}
 		return checkBlock(block, data)

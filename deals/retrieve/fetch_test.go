@@ -1,4 +1,4 @@
-package deals
+package retrieve
 
 import (
 	"context"
@@ -25,9 +25,9 @@ func TestRedirects(t *testing.T) {
 		http.Redirect(w, r, inner.URL+"/admin/stop", http.StatusFound)
 	}))
 	defer outer.Close()
-	d := &Deals{web: newWebClient()}
-	if r, err := d.openRange(t.Context(), outer.URL, "piece", 0, 10); err == nil {
-		r.Close()
+	r := &Retriever{web: newWebClient()}
+	if b, err := r.openRange(t.Context(), outer.URL, "piece", 0, 10); err == nil {
+		b.Close()
 		t.Error("a redirect is taken for an answer")
 	}
 	if asked.Load() > 0 {
@@ -130,11 +130,11 @@ func TestEndlessCAR(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	d := &Deals{web: newWebClient()}
+	r := &Retriever{web: newWebClient()}
 	root := rawCID(t, []byte("wanted"))
-	r := &restorer{d: d, root: root, limit: 1 << 20,
+	run := &restorer{all: r, root: root, limit: 1 << 20,
 		window: []piece.Place{{Cid: root, Size: 6}}}
-	if err := r.fetchCAR(t.Context(), srv.URL); err == nil || errors.Is(err, io.EOF) && len(r.window) == 0 {
+	if err := run.fetchCAR(t.Context(), srv.URL); err == nil || errors.Is(err, io.EOF) && len(run.window) == 0 {
 		t.Errorf("endless CAR: %v", err)
 	}
 	if n := sent.Load(); n > 32<<20 {
