@@ -63,8 +63,13 @@ func (b *Buckets) step(ctx context.Context, z zoneRow) (more bool, wait, err err
 	case ZoneSealed:
 		return true, nil, b.pack(ctx, z)
 	case ZonePacked:
-		if err := b.dealer.Deal(ctx, z.Zone); err != nil {
-			return false, nil, fmt.Errorf("deal: %w", err)
+		// A dead zone gets no deals, as each is paid for.
+		if dead, err := b.allDeleted(ctx, z.ID); err != nil {
+			return false, nil, err
+		} else if !dead {
+			if err := b.dealer.Deal(ctx, z.Zone); err != nil {
+				return false, nil, fmt.Errorf("deal: %w", err)
+			}
 		}
 		return true, nil, b.moveZone(ctx, z, ZoneDealing, func(z *zoneRow) { z.Reason = "waiting for deals" })
 	case ZoneDealing:
@@ -125,14 +130,15 @@ func (b *Buckets) pack(ctx context.Context, z zoneRow) error {
 	})
 }
 
-// watch waits until every wanted deal is active.
+// watch waits until every wanted deal is active. Of a zone in which everything
+// was deleted none is wanted; it is done when no provider fetches its pieces.
 func (b *Buckets) watch(ctx context.Context, z zoneRow) (more bool, wait, err error) {
-	p, err := b.dealer.Progress(ctx, z.Zone)
+	p, dead, err := b.progress(ctx, z)
 	if err != nil {
-		return false, nil, fmt.Errorf("progress: %w", err)
+		return false, nil, err
 	}
-	reason := dealsReason(p)
-	if p.Wanted > 0 && p.Active >= p.Wanted {
+	reason := dealsReason(p, dead)
+	if dead && p.Pending == 0 || !dead && p.Wanted > 0 && p.Active >= p.Wanted {
 		return true, nil, b.moveZone(ctx, z, ZoneComplete, func(z *zoneRow) { z.Reason = reason })
 	}
 	return false, queue.Later(time.Now().Add(lookAgain), reason), b.explain(ctx, z, reason)
@@ -141,19 +147,42 @@ func (b *Buckets) watch(ctx context.Context, z zoneRow) (more bool, wait, err er
 // watchComplete keeps the reason of a complete zone true. Replacing deals that
 // ended is the dealer's business, which says so through DealsChanged.
 func (b *Buckets) watchComplete(ctx context.Context, z zoneRow) error {
-	p, err := b.dealer.Progress(ctx, z.Zone)
+	p, dead, err := b.progress(ctx, z)
 	if err != nil {
-		return fmt.Errorf("progress: %w", err)
+		return err
 	}
-	return b.explain(ctx, z, dealsReason(p))
+	return b.explain(ctx, z, dealsReason(p, dead))
 }
 
-func dealsReason(p Progress) string {
+// progress is how far the deals of a zone are, and whether everything in it was deleted.
+func (b *Buckets) progress(ctx context.Context, z zoneRow) (p Progress, dead bool, err error) {
+	if p, err = b.dealer.Progress(ctx, z.Zone); err != nil {
+		return p, false, fmt.Errorf("progress: %w", err)
+	}
+	dead, err = b.allDeleted(ctx, z.ID)
+	return p, dead, err
+}
+
+func dealsReason(p Progress, dead bool) string {
+	if dead {
+		return deadReason(p.Active + p.Ending)
+	}
 	s := fmt.Sprintf("%d of %d deals are active", p.Active, p.Wanted)
+	if p.Ending > 0 {
+		s += fmt.Sprintf(", and %d run out, as everything in their pieces was deleted", p.Ending)
+	}
 	if p.Reason != "" && p.Active < p.Wanted {
 		s += ": " + p.Reason
 	}
 	return s
+}
+
+// deadReason is that of a zone in which everything was deleted.
+func deadReason(active int) string {
+	if active == 0 {
+		return "everything in it was deleted, and no deal is active"
+	}
+	return fmt.Sprintf("everything in it was deleted: %d active deals run out, and none is made", active)
 }
 
 // releaseDeleted drops the references of members that were deleted while

@@ -24,6 +24,9 @@ type Dealer interface {
 
 // Progress of a zone's deals.
 type Progress struct {
-	Wanted, Active int
-	Reason         string
+	Wanted  int // replicas, but for those of pieces in which everything was deleted
+	Active  int // of them
+	Pending int // deals under way, wanted or not: their providers still fetch the pieces
+	Ending  int // active deals that are not wanted, and run out
+	Reason  string
 }

@@ -71,7 +71,8 @@
 // A content of a complete zone can be offloaded while every wanted deal is
 // active: its blocks go, and a read brings them back from a provider. The job
 // gc forgets a zone three months after its last step if all its members are
-// deleted; its deals run out. A zone that a live content is in is never
+// deleted. Its deals run out: for a piece in which everything was deleted the
+// dealer makes none, renews none and replaces none (LiveContents). A zone that a live content is in is never
 // forgotten, as restoring needs its pieces. Uploads in progress stay until they
 // are completed, aborted, end with their bucket, or are abandoned: gc aborts
 // those to which nothing has come for Options.UploadExpiry.

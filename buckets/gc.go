@@ -25,16 +25,19 @@ const (
 // in stays for ever, because an offloaded or damaged content comes back from
 // its pieces. One zone that cannot be forgotten does not keep the others.
 func (b *Buckets) GC(ctx context.Context) error {
-	var candidates []zoneRow
+	var candidates, dealt []zoneRow
 	now := time.Now()
 	err := b.view(ctx, func(tx kv.Tx) error {
-		candidates = nil
+		candidates, dealt = nil, nil
 		for z, err := range zoneRows(tx) {
 			if err != nil {
 				return err
 			}
-			if z.State != ZoneOpen && now.Sub(z.Changed) > retention {
+			switch {
+			case z.State != ZoneOpen && now.Sub(z.Changed) > retention:
 				candidates = append(candidates, z)
+			case z.State == ZoneComplete && z.Reason != deadReason(0):
+				dealt = append(dealt, z)
 			}
 		}
 		return nil
@@ -44,6 +47,9 @@ func (b *Buckets) GC(ctx context.Context) error {
 		if err := b.forgetZone(ctx, z); err != nil {
 			errs = append(errs, fmt.Errorf("zone %d: %w", z.ID, err))
 		}
+	}
+	for _, z := range dealt {
+		errs = append(errs, b.wakeDead(ctx, z))
 	}
 	errs = append(errs, b.forgetDone(ctx, now.Add(-doneRetention)))
 	if b.expiry > 0 {
@@ -100,30 +106,6 @@ func (b *Buckets) forgetZone(ctx context.Context, z zoneRow) error {
 		})
 		if err != nil || !left {
 			return err
-		}
-	}
-}
-
-// allDeleted says whether no member of the zone is named by an object. Once
-// true of a zone past open it stays true.
-func (b *Buckets) allDeleted(ctx context.Context, zone uint64) (bool, error) {
-	for after := uint64(0); ; {
-		var list []Content
-		err := b.view(ctx, func(tx kv.Tx) (err error) {
-			list, err = members(tx, zone, after, gcBatch)
-			return err
-		})
-		if err != nil {
-			return false, err
-		}
-		for _, c := range list {
-			if !c.Deleted {
-				return false, nil
-			}
-			after = c.ID
-		}
-		if len(list) < gcBatch {
-			return true, nil
 		}
 	}
 }

@@ -35,6 +35,9 @@ type Options struct {
 	MinPiece  int64            // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
 	Duration  int64            // epochs a deal lasts; default 1494720 (Estuary's 519 days)
 	StartLead int64            // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
+	// Live calls yield with the contents of a zone that are not deleted, until it
+	// returns false. nil: every piece is needed for ever.
+	Live func(ctx context.Context, zone uint64, yield func(content uint64) bool) error
 	// Changed is called after the deals of a zone moved. It must not block.
 	Changed func(zone uint64)
 	Log     *slog.Logger

@@ -270,12 +270,20 @@ func (d *Deals) renew(ctx context.Context, row dealRow, head int64) error {
 	if row.State != DealActive || row.Expiring || row.EndEpoch-head > early {
 		return nil
 	}
-	err := d.store.Update(ctx, func(tx kv.Tx) error {
+	needed, err := d.needed(ctx, row.Zone, row.Piece)
+	if err != nil {
+		return err
+	}
+	reason := fmt.Sprintf("ends at epoch %d, being renewed", row.EndEpoch)
+	if !needed {
+		reason = fmt.Sprintf("ends at epoch %d, and is not renewed: everything in its piece was deleted", row.EndEpoch)
+	}
+	err = d.store.Update(ctx, func(tx kv.Tx) error {
 		fresh, err := getDeal(tx, row.UUID)
 		if err != nil {
 			return err
 		}
-		fresh.Expiring, fresh.Reason = true, fmt.Sprintf("ends at epoch %d, being renewed", row.EndEpoch)
+		fresh.Expiring, fresh.Reason = true, reason
 		if err := putDeal(tx, fresh); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package deals
 
 import (
 	"context"
+	"errors"
 
 	"github.com/whypfs/whypfs/kv"
 )
@@ -23,7 +24,7 @@ func (d *Deals) Forget(ctx context.Context, zone uint64) error {
 			}
 		}
 		for _, c := range pieces {
-			if err := dropRefusals(tx, c); err != nil {
+			if err := errors.Join(dropRefusals(tx, c), tx.Delete(keyNeedless(c))); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 // "newest first" are stored as their complement, because scans only ascend.
 const prefix = "deal"
 
+func keyNeedless(pieceCID string) []byte    { return kv.Key(prefix, "needless", pieceCID) }
 func keyDeal(uuid string) []byte            { return kv.Key(prefix, "deal", uuid) }
 func keyLastID() []byte                     { return kv.Key(prefix, "lastid") }
 func keyByID(id uint64) []byte              { return kv.Key(prefix, "byid", math.MaxUint64-id) }

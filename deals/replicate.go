@@ -51,6 +51,9 @@ func (d *Deals) Start(ctx context.Context, zone uint64) error {
 // replicate is the job that keeps a piece with enough providers. It ends when
 // enough deals are active or under way; a deal that ends starts it again.
 func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
+	if done, err := d.giveUpNeedless(ctx, pieceCID); err != nil || done {
+		return notGone(err)
+	}
 	if d.chain == nil {
 		if err := d.explainPiece(ctx, pieceCID, noChain); err != nil {
 			return notGone(err)

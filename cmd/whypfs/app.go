@@ -223,6 +223,9 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Providers: providers,
 		MaxPrice:  c.MaxPrice,
 		MinPiece:  int64(c.MinPiece),
+		Live: func(ctx context.Context, zone uint64, yield func(uint64) bool) error {
+			return a.buckets.LiveContents(ctx, zone, yield)
+		},
 		Changed: func(zone uint64) {
 			if err := a.buckets.DealsChanged(context.Background(), zone); err != nil {
 				a.log.Error("tell the zone that its deals moved", "zone", zone, "err", err)

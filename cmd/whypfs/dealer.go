@@ -33,8 +33,8 @@ func (x dealer) SmallestPiece(ctx context.Context, providers int) (int64, error)
 func (x dealer) Deal(ctx context.Context, z buckets.Zone) error { return x.d.Start(ctx, z.ID) }
 
 func (x dealer) Progress(ctx context.Context, z buckets.Zone) (buckets.Progress, error) {
-	wanted, active, reason, err := x.d.Progress(ctx, z.ID)
-	return buckets.Progress{Wanted: wanted, Active: active, Reason: reason}, err
+	s, err := x.d.Standing(ctx, z.ID)
+	return buckets.Progress{Wanted: s.Wanted, Active: s.Active, Pending: s.Pending, Ending: s.Ending, Reason: s.Reason}, err
 }
 
 func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
