@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"deals/chain":    {},
 	"deals/wallet":   {},
 	"deals/mk12":     {},
-	"deals/piece":    {},
+	"deals/piece":    {"deals/proof"},
 	"deals/proof":    {"deals/chain"},
 	"deals/retrieve": {"deals/piece"},
 }

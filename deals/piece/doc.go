@@ -15,6 +15,9 @@
 // stand, so that they can be brought back out of a replica; a block that is
 // gone here while its piece is read comes from there through a Fetcher.
 //
+// Prove shows that a content is in its pieces without hashing them again: the
+// roots of a shard's chunks are kept when it is packed.
+//
 // Nothing here knows of deals: who may read a piece is for a Guard to say, and
 // the Reason in a piece is kept for those who make its deals. No block is ever
 // removed.

@@ -45,7 +45,7 @@ func (p *Pieces) Forget(ctx context.Context, zone uint64, also func(tx kv.Tx, pi
 
 // dropLayout removes the rows that say what stands where in a zone's pieces.
 func (p *Pieces) dropLayout(ctx context.Context, zone uint64) error {
-	for _, kind := range []string{"layout", "span", "prefix", "shard"} {
+	for _, kind := range []string{"layout", "span", "prefix", "shard", "chunks"} {
 		for more := true; more; {
 			err := p.store.Update(ctx, func(tx kv.Tx) error {
 				err := dropRange(tx, dropBatch, prefix, kind, zone)

@@ -39,6 +39,7 @@ type Pieces struct {
 	met   *metrics
 
 	packing keylock.Lock // by zone
+	hashing keylock.Lock // by zone: shards whose chunks are not kept
 }
 
 // New returns the pieces in store, whose blocks are in n.

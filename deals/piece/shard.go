@@ -95,10 +95,11 @@ func (p *packer) closeShard(ctx context.Context) error {
 		return err
 	}
 	sr := &shardReader{pieces: p.all, zone: p.req.Zone, ord: p.ord, row: row, prefix: head, block: -1}
-	sum, err := sr.commit(ctx)
+	sum, chunks, err := sr.commit(ctx)
 	if err != nil {
 		return err
 	}
+	p.row(keyChunks(p.req.Zone, p.ord), encodeChunks(chunks))
 	row.CID, row.Padded = sum.CID.String(), sum.Padded
 	value, err := json.Marshal(row)
 	if err != nil {
@@ -111,9 +112,10 @@ func (p *packer) closeShard(ctx context.Context) error {
 	return nil
 }
 
-// commit computes the shard's commitment. Reading checks each block's hash and
+// commit computes the shard's commitment, and the roots of its chunks, which
+// proofs are made of. Reading checks each block's hash and
 // is as much work as hashing the tree, so the two go side by side.
-func (s *shardReader) commit(ctx context.Context) (commp.Sum, error) {
+func (s *shardReader) commit(ctx context.Context) (sum commp.Sum, chunks []commp.Node, err error) {
 	parts := make(chan []byte, 8)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -127,7 +129,7 @@ func (s *shardReader) commit(ctx context.Context) (commp.Sum, error) {
 			}
 		})
 	})
-	w := new(commp.Writer)
+	w := &commp.Writer{Keep: true}
 	g.Go(func() error {
 		for b := range parts {
 			if _, err := w.Write(b); err != nil {
@@ -137,9 +139,10 @@ func (s *shardReader) commit(ctx context.Context) (commp.Sum, error) {
 		return nil
 	})
 	if err := g.Wait(); err != nil {
-		return commp.Sum{}, err
+		return sum, nil, err
 	}
-	return w.Sum()
+	sum, err = w.Sum()
+	return sum, w.Chunks(), err
 }
 
 // row keeps a row for the next flush.

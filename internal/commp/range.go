@@ -10,9 +10,11 @@ import (
 )
 
 // Node is a node of the tree.
-type Node = [nodeSize]byte
+type Node = [NodeSize]byte
 
 const (
+	// NodeSize is the number of bytes in a node.
+	NodeSize = nodeSize
 	// Quad is the number of bytes that padding takes at a time: they become
 	// four nodes, and no bit of them gets into another's.
 	Quad = quadIn
