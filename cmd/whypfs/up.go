@@ -19,6 +19,7 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/estuaryapi"
+	"github.com/whypfs/whypfs/internal/cork"
 	"github.com/whypfs/whypfs/internal/reqstat"
 	"github.com/whypfs/whypfs/internal/stall"
 	"github.com/whypfs/whypfs/kv"
@@ -139,6 +140,7 @@ func listen(cfg *config) (p ports, err error) {
 			return
 		}
 		*addr = l.Addr().String()
+		l = cork.Listener(l)
 		if certs != nil {
 			l = tls.NewListener(l, certs)
 		}
@@ -213,7 +215,8 @@ const stallLimit = 90 * time.Second
 // serveHTTP serves l until ctx ends, then lets running requests end for a while.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	srv := &http.Server{
-		Handler:           stall.Handler(h, stallLimit),
+		Handler:           cork.Handler(stall.Handler(h, stallLimit)),
+		ConnContext:       cork.Context,
 		ReadHeaderTimeout: 20 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
