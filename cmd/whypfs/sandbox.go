@@ -132,18 +132,6 @@ func (c *cli) sandboxRPCCommand() *cobra.Command {
 	return group("rpc", "JSON-RPC endpoints of the sandbox's chain", fail, ls, modesCommand(sandbox.RPCModes()))
 }
 
-func (c *cli) sandboxProviderCommand() *cobra.Command {
-	fail := &cobra.Command{
-		Use:   "fail NAME MODE",
-		Short: "make a storage provider misbehave; mode none heals it",
-		Args:  nArgs(2),
-		RunE: c.onSandbox(func(_ context.Context, n *sandbox.Network, _ io.Writer, args []string) error {
-			return n.Fail(args[0], args[1])
-		}),
-	}
-	return group("provider", "storage providers of the sandbox", fail, modesCommand(sandbox.Modes()))
-}
-
 // modesCommand lists ways to misbehave.
 func modesCommand(modes map[string]string) *cobra.Command {
 	return &cobra.Command{

@@ -17,14 +17,8 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// The ask of every provider: Boost's and Curio's default prices, and pieces
-// from 1 MiB up, where real providers start at 16 GiB.
-const (
-	askPrice    = 50_000_000 // attoFIL per GiB and epoch
-	minPiece    = abi.PaddedPieceSize(1 << 20)
-	maxPiece    = abi.PaddedPieceSize(sectorSize)
-	maxMultiple = 2 // of the least provider collateral
-)
+// maxMultiple of the least provider collateral is the most.
+const maxMultiple = 2
 
 // rejection is the reason a client is given.
 type rejection string
@@ -56,7 +50,7 @@ func (p *provider) accept(c *chain, dp *boostly.DealParams) error {
 		return rejectf("failed validation: %s", err)
 	}
 	if p.dialect == boost {
-		if err := checkAsk(&cdp.Proposal); err != nil {
+		if err := p.rec.Ask.checkProposal(&cdp.Proposal); err != nil {
 			return rejectf("failed validation: %s", err)
 		}
 	}
@@ -66,8 +60,10 @@ func (p *provider) accept(c *chain, dp *boostly.DealParams) error {
 	if err := p.filter(dp); err != nil {
 		return err
 	}
-	if err := checkTransfer(dp); err != nil {
-		return err
+	if !dp.IsOffline {
+		if err := checkTransfer(dp); err != nil {
+			return err
+		}
 	}
 	proposal, err := cdp.Proposal.Cid()
 	if err != nil {
@@ -92,6 +88,10 @@ func (p *provider) accept(c *chain, dp *boostly.DealParams) error {
 	p.saveDeal(d)
 	if pullsIn(p.rec.Mode) {
 		p.startPull(d)
+	}
+	if p.rec.Mode == modeAcceptVanish {
+		p.rec.Mode, p.rec.Since = modeVanish, c.height()
+		p.save()
 	}
 	return nil
 }
@@ -165,34 +165,15 @@ func checkFunds(c *chain, prop *market.DealProposal) error {
 	return nil
 }
 
-func checkAsk(prop *market.DealProposal) error {
-	price := big.Div(big.Mul(big.NewInt(askPrice), big.NewIntUnsigned(uint64(prop.PieceSize))), big.NewInt(1<<30))
-	switch {
-	case prop.StoragePricePerEpoch.LessThan(price):
-		return fmt.Errorf("storage price per epoch less than asking price: %s < %s", prop.StoragePricePerEpoch, price)
-	case prop.PieceSize < minPiece:
-		return fmt.Errorf("piece size less than minimum required size: %d < %d", prop.PieceSize, minPiece)
-	case prop.PieceSize > maxPiece:
-		return fmt.Errorf("piece size more than maximum allowed size: %d > %d", prop.PieceSize, maxPiece)
-	}
-	return nil
-}
-
 // filter is the provider's own policy.
 func (p *provider) filter(dp *boostly.DealParams) error {
-	if dp.IsOffline {
-		return rejection("offline deals are not allowed on this provider")
-	}
-	if p.dialect == boost {
-		if p.rec.Mode == modeRefuse {
-			return rejection("miner is not accepting online storage deals")
+	prop := &dp.ClientDealProposal.Proposal
+	if refuse := modes[p.rec.Mode].refuse; refuse != nil {
+		if why := refuse(p.dialect, dp); why != "" {
+			return rejection(why)
 		}
-		return nil
 	}
-	if p.rec.Mode == modeRefuse {
-		return rejection("client not allowed by provider")
-	}
-	if checkAsk(&dp.ClientDealProposal.Proposal) != nil {
+	if p.dialect == curio && p.rec.Ask.checkProposal(prop) != nil {
 		// Curio hides what is wrong with the price or the size.
 		return rejection("internal server error: failed to apply filters")
 	}

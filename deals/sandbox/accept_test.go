@@ -68,8 +68,6 @@ func rejectCases(p *piece) []rejectCase {
 			boost: "failed validation: client available funds in escrow 100000000000000000000 not enough to meet storage cost for deal 100000028800000000000"},
 		{name: "verified", change: func(dp *boostly.DealParams) { prop(dp).VerifiedDeal = true },
 			boost: "failed validation: client is not a verified client"},
-		{name: "offline", change: func(dp *boostly.DealParams) { dp.IsOffline = true },
-			boost: "offline deals are not allowed on this provider"},
 		{name: "libp2p transfer", change: func(dp *boostly.DealParams) { dp.Transfer.Type = "libp2p" },
 			boost: "libp2p URLs are not supported by this provider"},
 		{name: "graphsync transfer", change: func(dp *boostly.DealParams) { dp.Transfer.Type = "graphsync" },
@@ -200,6 +198,24 @@ func TestOverHTTP(t *testing.T) {
 		t.Errorf("status = %+v", st)
 	}
 	n.waitStep(dp.DealUUID, "transferred")
+	for name, c := range map[string]struct {
+		kind, body string
+		want       int
+	}{
+		"another content type": {"application/json", "{}", http.StatusBadRequest},
+		"no CBOR":              {"application/cbor", "{}", http.StatusBadRequest},
+		"another provider":     {"application/cbor", "\xa1\x65Miner\x43\x00\xe8\x07", http.StatusInternalServerError},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.provider("f01001").HTTP+"/market/mk12/ask", strings.NewReader(c.body))
+		must(t, err)
+		req.Header.Set("Content-Type", c.kind)
+		res, err := http.DefaultClient.Do(req)
+		must(t, err)
+		must(t, res.Body.Close())
+		if res.StatusCode != c.want || res.ContentLength != 0 {
+			t.Errorf("%s: %d with %d bytes, want %d and none", name, res.StatusCode, res.ContentLength, c.want)
+		}
+	}
 }
 
 func TestStatusOfStranger(t *testing.T) {

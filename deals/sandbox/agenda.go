@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -93,14 +92,23 @@ func (p *provider) publish(ready []*providerDeal) {
 		in.Deals = append(in.Deals, d.Params.V.ClientDealProposal)
 	}
 	err := func() error {
+		if p.rec.Mode == modePublishInvalid {
+			if err := p.spoilPublish(&in); err != nil {
+				return err
+			}
+		}
 		raw, err := marshalCBOR(&in)
 		if err != nil {
 			return err
 		}
+		gas := int64(blockGasLimit / 10)
+		if p.rec.Mode == modePublishFails {
+			gas = gasOnChain(len(raw) + 500) // enough to be taken, not to run
+		}
 		worker := c.accounts[workerOf(p.id)]
 		signed, err := sign(p.rec.WorkerKey, message{
 			To: builtin.StorageMarketActorAddr, From: worker.Key, Nonce: c.nextNonce(worker), Value: big.Zero(),
-			GasLimit: 100_000_000, GasFeeCap: big.NewInt(2 * baseFee), GasPremium: big.NewInt(baseFee),
+			GasLimit: gas, GasFeeCap: big.NewInt(2 * baseFee), GasPremium: big.NewInt(baseFee),
 			Method: methodPublishStorageDeals, Params: raw,
 		})
 		if err != nil {
@@ -121,6 +129,30 @@ func (p *provider) publish(ready []*providerDeal) {
 			p.failDeal(d, "failed to publish deal: "+err.Error())
 		}
 	}
+}
+
+// spoilPublish breaks the signatures of all deals in a message, and adds a deal
+// of the provider with itself, so that the message has one that is valid.
+func (p *provider) spoilPublish(in *market.PublishStorageDealsParams) error {
+	own := in.Deals[0]
+	for i := range in.Deals {
+		sig := &in.Deals[i].ClientSignature
+		sig.Data = append([]byte{^sig.Data[0]}, sig.Data[1:]...)
+	}
+	own.Proposal.Client = p.n.chain.accounts[workerOf(p.id)].Key
+	own.Proposal.StoragePricePerEpoch, own.Proposal.ClientCollateral = big.Zero(), big.Zero()
+	own.Proposal.VerifiedDeal = false
+	raw, err := marshalCBOR(&own.Proposal)
+	if err != nil {
+		return err
+	}
+	sig, err := signBytes(p.rec.WorkerKey, raw)
+	if err != nil {
+		return err
+	}
+	own.ClientSignature = *sig
+	in.Deals = append(in.Deals, own)
+	return nil
 }
 
 // confirm reads the receipt of a publish message, as a client would.
@@ -201,7 +233,7 @@ func (p *provider) watch(d *providerDeal) {
 		p.move(d, stepExpired, 0)
 		return
 	}
-	if err := c.terminate(d.ChainID); err != nil {
+	if err := c.terminate(d.ChainID, p.rec.Mode == modeTerminate); err != nil {
 		d.Error = err.Error()
 	}
 	p.move(d, stepSlashed, 0)
@@ -224,32 +256,4 @@ func (p *provider) discard() {
 		p.n.store.remove(r.row())
 		p.n.work.Go(func() { p.erase(id) })
 	}
-}
-
-// resume starts the transfers that the provider's mode allows and stops those
-// it does not.
-func (p *provider) resume() {
-	for _, d := range slices.SortedFunc(maps.Values(p.deals), func(a, b *providerDeal) int { return cmp.Compare(a.UUID.String(), b.UUID.String()) }) {
-		if d.Step != stepAccepted {
-			continue
-		}
-		if pullsIn(p.rec.Mode) {
-			p.startPull(d)
-		} else if cancel := p.pulls[d.UUID]; cancel != nil {
-			cancel()
-		}
-	}
-}
-
-// startPull begins the transfer of a deal unless it runs already.
-func (p *provider) startPull(d *providerDeal) {
-	if p.pulls[d.UUID] != nil || p.n.closed {
-		return
-	}
-	ctx, cancel := p.n.fork()
-	p.pulls[d.UUID] = cancel
-	p.n.work.Go(func() {
-		defer cancel()
-		p.pull(ctx, d)
-	})
 }

@@ -55,6 +55,8 @@ func (d *providerDeal) proposal() *market.DealProposal {
 	return &d.Params.V.ClientDealProposal.Proposal
 }
 
+func (d *providerDeal) offline() bool { return d.Params.V.IsOffline }
+
 func (d *providerDeal) ended() bool {
 	return d.Step == stepExpired || d.Step == stepSlashed || d.Step == stepFailed
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
 	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multiaddr"
 )
 
 type rpcMethod func(e *endpoint, ctx context.Context, p params) (any, error)
@@ -141,13 +140,13 @@ func (e *endpoint) rpcMinerInfo(_ context.Context, p params) (any, error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		ma, err := multiaddr.NewMultiaddr(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", pr.rec.P2PPort))
+		addrs, err := pr.chainAddrs()
 		if err != nil {
 			return nil, err
 		}
 		return minerInfo{
 			Owner: owner, Worker: worker, NewWorker: worker, ControlAddresses: []address.Address{},
-			WorkerChangeEpoch: -1, PeerId: pr.peer.String(), Multiaddrs: [][]byte{ma.Bytes()},
+			WorkerChangeEpoch: -1, PeerId: pr.peer.String(), Multiaddrs: addrs,
 			WindowPoStProofType: abi.RegisteredPoStProof_StackedDrgWindow32GiBV1_1, SectorSize: sectorSize,
 			WindowPoStPartitionSectors: 2349, ConsensusFaultElapsed: -1, Beneficiary: owner,
 		}, nil

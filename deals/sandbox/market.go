@@ -199,8 +199,9 @@ func (c *chain) activate(id abi.DealID, number abi.SectorNumber) error {
 }
 
 // terminate ends an active deal before its time: the client pays for the time
-// it was stored and the provider loses its collateral.
-func (c *chain) terminate(id abi.DealID) error {
+// it was stored and the provider loses its collateral. The market forgets it
+// after a day, or at once.
+func (c *chain) terminate(id abi.DealID, atOnce bool) error {
 	d := c.deals[id]
 	if d == nil || d.Start < 0 || d.Slashed >= 0 {
 		return fmt.Errorf("terminate deal %d: %w", id, errNoChainDeal)
@@ -209,6 +210,10 @@ func (c *chain) terminate(id abi.DealID) error {
 	d.Slashed = c.height()
 	c.release(d, true)
 	c.dropSector(d)
+	if atOnce {
+		c.dropDeal(d)
+		return nil
+	}
 	c.saveDeal(d)
 	return nil
 }

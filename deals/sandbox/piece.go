@@ -15,77 +15,6 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// pull takes an accepted deal to transferred, or to failed. It is the one
-// place of a provider that works without Network.mu.
-func (p *provider) pull(ctx context.Context, d *providerDeal) {
-	err := p.fetchPiece(ctx, d)
-	p.n.mu.Lock()
-	defer p.n.mu.Unlock()
-	delete(p.pulls, d.UUID)
-	if p.n.broken != nil || p.n.closed || d.Step != stepAccepted {
-		return
-	}
-	switch {
-	case err == nil:
-		d.received.Store(int64(d.Params.V.Transfer.Size))
-		p.move(d, stepTransferred, p.n.chain.height()+publishDelay)
-	case ctx.Err() != nil:
-		// A fault stopped it; it may have been healed in the meantime.
-		if pullsIn(p.rec.Mode) {
-			p.startPull(d)
-		}
-	default:
-		p.failDeal(d, err.Error())
-	}
-	if err := p.n.commit(); err != nil {
-		p.n.log.Error("sandbox state", "miner", p.addr.String(), "err", err)
-	}
-}
-
-// fetchPiece makes sure that the deal's piece is stored, verified and indexed.
-func (p *provider) fetchPiece(ctx context.Context, d *providerDeal) error {
-	piece := d.proposal().PieceCID
-	mode, stored := p.look(piece)
-	if stored == nil {
-		if err := p.n.pulls.Acquire(ctx, 1); err != nil {
-			return err
-		}
-		defer p.n.pulls.Release(1)
-		t, err := newTransfer(p.n.client, d, mode == modeReset)
-		if err != nil {
-			return fmt.Errorf("data-transfer failed: %w", err)
-		}
-		path := filepath.Join(p.incoming(), d.UUID.String())
-		defer func() { _ = os.Remove(path) }() // gone already when all went well
-		if err := t.run(ctx, path); err != nil {
-			return fmt.Errorf("data-transfer failed: %w", err)
-		}
-		if err := p.verifyPiece(ctx, d, path); err != nil {
-			return err
-		}
-		if stored, err = p.keep(d, path); err != nil {
-			return err
-		}
-	} else if mode == modeWrongComm {
-		return commMismatch(piece)
-	}
-	if stored.Indexed {
-		return nil
-	}
-	if err := p.indexPiece(ctx, stored); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		// Real providers keep a piece they cannot index: it is still served whole.
-		p.n.log.Warn("sandbox piece is not indexed", "miner", p.addr.String(), "piece", piece.String(), "err", err)
-	}
-	return p.n.update(func(*chain) error {
-		stored.Indexed = true
-		p.n.store.put(stored.row(), stored)
-		return nil
-	})
-}
-
 func (p *provider) look(piece cid.Cid) (mode string, stored *pieceRecord) {
 	p.n.mu.Lock()
 	defer p.n.mu.Unlock()
@@ -157,10 +86,14 @@ func (p *provider) pieceFile(piece cid.Cid) string { return filepath.Join(p.stor
 // one lock, so that discarding an older copy cannot take the new one.
 func (p *provider) keep(d *providerDeal, path string) (*pieceRecord, error) {
 	r := &pieceRecord{
-		Piece: d.proposal().PieceCID, Provider: p.id,
-		Size: int64(d.Params.V.Transfer.Size), Padded: d.proposal().PieceSize,
+		Piece: d.proposal().PieceCID, Provider: p.id, Padded: d.proposal().PieceSize,
 	}
-	err := p.n.update(func(*chain) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	r.Size = info.Size()
+	err = p.n.update(func(*chain) error {
 		if err := os.Rename(path, p.pieceFile(r.Piece)); err != nil {
 			return err
 		}

@@ -53,6 +53,9 @@ type providerRecord struct {
 	HTTPPort   int
 	Mode       string
 	Since      abi.ChainEpoch // of the mode
+	Ask        Ask
+	AskSeq     uint64
+	AutoImport bool // fetches offline deals by the link in them
 	NextSector abi.SectorNumber
 }
 
@@ -171,7 +174,8 @@ func (n *Network) createProvider(id uint64) (*providerRecord, error) {
 		n.chain.keep(a)
 		n.chain.saveAccount(a)
 	}
-	r := &providerRecord{ID: id, PeerKey: peerKey, WorkerKey: workerKey, Mode: modeNone, NextSector: 1}
+	r := &providerRecord{ID: id, PeerKey: peerKey, WorkerKey: workerKey, Mode: modeNone, NextSector: 1,
+		Ask: n.opt.Ask, AskSeq: 1, AutoImport: n.opt.AutoImport}
 	n.store.put("provider/"+strconv.FormatUint(id, 10), r)
 	return r, nil
 }
@@ -213,6 +217,9 @@ func (n *Network) newProvider(rec providerRecord, i int) (*provider, error) {
 	pid, err := peer.IDFromPrivateKey(key)
 	if err != nil {
 		return nil, err
+	}
+	if rec.Ask == (Ask{}) {
+		rec.Ask = n.opt.Ask
 	}
 	p := &provider{
 		n: n, id: rec.ID, addr: addr, peer: pid, key: key, rec: rec, dialect: boost,

@@ -55,13 +55,22 @@ func newPullClient(roots *x509.CertPool) *http.Client {
 type transfer struct {
 	client *http.Client
 	req    boostly.HttpRequest
-	size   int64
-	cut    bool // break every range a few times
+	size   int64 // negative: as long as the server says
+	most   int64 // of a size that the server says
+	cut    bool  // break every range a few times
 	got    *atomic.Int64
 }
 
 func newTransfer(client *http.Client, d *providerDeal, cut bool) (*transfer, error) {
 	t := &transfer{client: client, size: int64(d.Params.V.Transfer.Size), cut: cut, got: &d.received}
+	if d.offline() { // its size may be missing, and its link anywhere
+		var ok bool
+		t.size, t.most = -1, int64(d.proposal().PieceSize.Unpadded())
+		if t.req, ok = linkOf(d); !ok {
+			return nil, errNoLink
+		}
+		return t, nil
+	}
 	if err := json.Unmarshal(d.Params.V.Transfer.Params, &t.req); err != nil {
 		return nil, err
 	}
@@ -100,7 +109,10 @@ func (t *transfer) head(ctx context.Context) error {
 	if err := checkCode(res, http.StatusOK); err != nil {
 		return err
 	}
-	if res.ContentLength >= 0 && res.ContentLength != t.size {
+	if t.size < 0 && res.ContentLength > 0 && res.ContentLength <= t.most {
+		t.size = res.ContentLength
+	}
+	if t.size < 0 || res.ContentLength >= 0 && res.ContentLength != t.size {
 		return permanentError{fmt.Errorf("deal size %d but server has %d bytes", t.size, res.ContentLength)}
 	}
 	return nil

@@ -38,6 +38,7 @@ func TestRPCFaults(t *testing.T) {
 		"rate-limit": `status 429, retry after "1"`, "garbage": "no JSON", "cut": "unexpected EOF", "huge": "no JSON",
 	} {
 		must(t, n.FailRPC(0, mode))
+		http.DefaultClient.CloseIdleConnections()
 		if _, err := callAt[head](n, bad, "ChainHead"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", mode, err, want)
 		}

@@ -26,11 +26,19 @@ var (
 
 // Options of a sandbox; the zero value works.
 type Options struct {
-	Dir       string        // state and sectors; required
-	Providers int           // default 8
-	Endpoints int           // JSON-RPC servers of the chain; default 1
-	Owners    int           // of new providers, which take turns; default: each has its own
-	Epoch     time.Duration // wall time of one epoch; default 250 ms
+	Dir       string // state and sectors; required
+	Providers int    // default 8
+	Endpoints int    // JSON-RPC servers of the chain; default 1
+	Owners    int    // of new providers, which take turns; default: each has its own
+	Ask       Ask    // of new providers; default: usual prices, pieces from 1 MiB
+	// AutoImport has new providers fetch the data of offline deals by the link
+	// they find in the label or the transfer's params.
+	AutoImport bool
+	// ShareVerified has a provider take a piece that another one has pulled and
+	// verified from that one's disk, as a file of both. It shortens a simulation:
+	// each piece is pulled and hashed once, not by every provider.
+	ShareVerified bool
+	Epoch         time.Duration // wall time of one epoch; default 250 ms
 	// RootCAs are trusted when providers pull pieces over HTTPS; nil: the system's.
 	RootCAs *x509.CertPool
 	Log     *slog.Logger
@@ -52,12 +60,13 @@ type Network struct {
 	providers []*provider
 	endpoints []*endpoint
 
-	mu      sync.Mutex // guards everything below and the state of providers
-	chain   *chain
-	broken  error // a commit failed: memory is ahead of the disk
-	closed  bool
-	waiting chan struct{} // closed at the next change
-	past    []*mined      // what Reorg can undo, oldest first
+	mu       sync.Mutex // guards everything below and the state of providers
+	chain    *chain
+	broken   error // a commit failed: memory is ahead of the disk
+	closed   bool
+	waiting  chan struct{}            // closed at the next change
+	fetching map[string]chan struct{} // pieces being fetched to be shared; closed at the end
+	past     []*mined                 // what Reorg can undo, oldest first
 }
 
 // Open starts the chain and the providers, going on from the state in Dir.
@@ -67,6 +76,12 @@ func Open(ctx context.Context, opt Options) (*Network, error) {
 	}
 	if opt.Providers <= 0 {
 		opt.Providers = 8
+	}
+	if opt.Ask == (Ask{}) {
+		opt.Ask = defaultAsk
+	}
+	if err := opt.Ask.check(); err != nil {
+		return nil, err
 	}
 	if opt.Epoch <= 0 {
 		opt.Epoch = 250 * time.Millisecond
@@ -82,7 +97,7 @@ func Open(ctx context.Context, opt Options) (*Network, error) {
 		return nil, err
 	}
 	n := &Network{
-		opt: opt, log: opt.Log, store: s, waiting: make(chan struct{}),
+		opt: opt, log: opt.Log, store: s, waiting: make(chan struct{}), fetching: map[string]chan struct{}{},
 		pulls:  semaphore.NewWeighted(int64(2 + runtime.NumCPU())),
 		hashes: semaphore.NewWeighted(int64(runtime.NumCPU())),
 		client: newPullClient(opt.RootCAs),

@@ -27,9 +27,9 @@ func (p *provider) routes() http.Handler {
 	mux.HandleFunc("GET /piece/{cid}", p.servePiece)
 	mux.HandleFunc("GET /ipfs/{cid}", p.serveIPFS)
 	if p.dialect == curio {
-		mux.HandleFunc("POST /market/mk12/store", p.overHTTP(p.answerDeal))
-		mux.HandleFunc("GET /market/mk12/status", p.overHTTP(p.answerStatus))
-		mux.HandleFunc("GET /market/mk12/ask", p.overHTTP(p.answerAsk))
+		mux.HandleFunc("POST /market/mk12/store", p.overHTTP(maxRequest, p.answerDeal))
+		mux.HandleFunc("GET /market/mk12/status", p.overHTTP(maxQuery, p.answerStatus))
+		mux.HandleFunc("GET /market/mk12/ask", p.overHTTP(maxQuery, p.answerAskOverHTTP))
 	}
 	return mux
 }
@@ -52,29 +52,14 @@ func (p *provider) servePiece(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.Close()
-	var content io.ReadSeeker = f
-	if mode == modeCorrupt {
-		content = &corrupted{f}
+	content, out, ok := spoilPiece(w, r, mode, f, stored.Size)
+	if !ok {
+		return
 	}
 	w.Header().Set("ETag", `"`+id.String()+`"`)
 	w.Header().Set("Cache-Control", "public, max-age=29030400, immutable")
 	w.Header().Set("Content-Type", "application/piece")
-	http.ServeContent(w, r, "", time.Time{}, content)
-}
-
-// corrupted flips every bit it reads.
-type corrupted struct{ io.ReadSeeker }
-
-func (c *corrupted) Read(b []byte) (int, error) {
-	n, err := c.ReadSeeker.Read(b)
-	flip(b[:n])
-	return n, err
-}
-
-func flip(b []byte) {
-	for i := range b {
-		b[i] = ^b[i]
-	}
+	http.ServeContent(out, r, "", time.Time{}, content)
 }
 
 // serveIPFS is a trustless gateway for whole DAGs: one raw block, or a CAR of
@@ -101,6 +86,11 @@ func (p *provider) serveIPFS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	mode, _ := p.look(cid.Undef)
+	if mode == modeNoRetrieval {
+		refuseRetrieval(w)
+		return
+	}
+	out := paced(w, r, mode)
 	h := w.Header()
 	h.Set("Cache-Control", "public, max-age=29030400, immutable")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -108,7 +98,7 @@ func (p *provider) serveIPFS(w http.ResponseWriter, r *http.Request) {
 	if raw {
 		h.Set("Content-Type", "application/vnd.ipld.raw")
 		h.Set("ETag", `"`+root.String()+`.raw"`)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(spoil(b.RawData(), mode)))
+		http.ServeContent(out, r, "", time.Time{}, bytes.NewReader(spoil(b.RawData(), mode)))
 		return
 	}
 	h.Set("Content-Type", "application/vnd.ipld.car; version=1; order=dfs; dups=n")
@@ -117,18 +107,10 @@ func (p *provider) serveIPFS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	blockOnly := r.URL.Query().Get("dag-scope") == "block"
-	if err := p.writeCAR(w, b, mode, blockOnly); err != nil {
+	if err := p.writeCAR(out, b, mode, blockOnly); err != nil {
 		p.n.log.DebugContext(r.Context(), "sandbox car", "miner", p.addr.String(), "cid", root.String(), "err", err)
 		panic(http.ErrAbortHandler) // the client must see a cut body
 	}
-}
-
-func spoil(data []byte, mode string) []byte {
-	if mode == modeCorrupt {
-		data = bytes.Clone(data)
-		flip(data)
-	}
-	return data
 }
 
 // block reads and verifies one block.

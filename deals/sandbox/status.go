@@ -30,14 +30,21 @@ func (p *provider) status(req *boostly.DealStatusRequest) boostly.DealStatusResp
 		}
 	}
 	res.DealStatus = &boostly.DealStatus{Error: d.Error, Proposal: *d.proposal(), SignedProposalCid: d.Signed}
-	if p.rec.Mode == modeLie && d.Step != stepActive {
+	res.IsOffline = d.offline()
+	switch {
+	case p.rec.Mode == modeLie && d.Step != stepActive, p.rec.Mode == modeLieID:
 		p.lie(d, &res)
-		return res
-	}
-	if p.dialect == boost {
+	case p.dialect == boost:
 		p.boostStatus(d, &res)
-	} else {
+	default:
 		p.curioStatus(d, &res)
+	}
+	if p.rec.Mode == modeLieFailed {
+		st := res.DealStatus
+		st.Error, st.PublishCid, st.ChainDealID = "failed to publish deal: not enough funds", nil, 0
+		if p.dialect == boost {
+			st.Status, st.SealingStatus = "Complete", "" // as Boost calls a failed deal
+		}
 	}
 	return res
 }

@@ -1,11 +1,14 @@
 package sandbox
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/filecoin-shipyard/boostly"
+	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
@@ -19,7 +22,8 @@ const (
 	protocolTransports = protocol.ID("/fil/retrieval/transports/1.0.0")
 
 	streamDeadline = 10 * time.Second
-	maxRequest     = 4 << 20 // Curio's limit
+	maxRequest     = 4 << 20 // Curio's limit of a proposal,
+	maxQuery       = 1 << 20 // and of the rest
 )
 
 // answerFunc reads a request and returns the encoded answer.
@@ -51,6 +55,22 @@ func (p *provider) answerAsk(r io.Reader) ([]byte, error) {
 	return p.signedAsk(miner)
 }
 
+// errNotOurs is for questions about another provider.
+var errNotOurs = errors.New("not this provider's")
+
+// answerAskOverHTTP: over libp2p there is an answer without an ask to a
+// question about another provider, over HTTP there is none.
+func (p *provider) answerAskOverHTTP(r io.Reader) ([]byte, error) {
+	miner, err := decodeAskRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	if miner != p.addr {
+		return nil, errNotOurs
+	}
+	return p.signedAsk(miner)
+}
+
 // serveStreams answers the deal protocols on a host.
 func (p *provider) serveStreams(h host.Host) {
 	h.SetStreamHandler(protocolDeal121, p.stream(p.answerDeal))
@@ -73,6 +93,16 @@ func (p *provider) stream(answer answerFunc) network.StreamHandler {
 			if _, err := s.Write(out); err != nil {
 				return err
 			}
+			if err := s.CloseWrite(); err != nil {
+				return err
+			}
+			toEnd := func() { // until the client has closed its side, too
+				_, _ = io.Copy(io.Discard, s)
+				_ = s.Close()
+			}
+			if p.leave(toEnd) {
+				return nil
+			}
 			return s.Close()
 		}()
 		if err != nil {
@@ -82,21 +112,44 @@ func (p *provider) stream(answer answerFunc) network.StreamHandler {
 	}
 }
 
-// overHTTP serves the same exchange as Curio does under /market/mk12.
-func (p *provider) overHTTP(answer answerFunc) http.HandlerFunc {
+// overHTTP serves the same exchange as Curio does under /market/mk12: the body
+// of the request is CBOR, also of a GET, as is the answer; errors have no body.
+func (p *provider) overHTTP(limit int64, answer answerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Content-Type") != "application/cbor" {
-			http.Error(w, "content type must be application/cbor", http.StatusBadRequest)
+			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		out, err := answer(http.MaxBytesReader(w, r.Body, maxRequest))
-		if err != nil {
-			http.Error(w, "bad request", http.StatusBadRequest)
+		out, err := answer(http.MaxBytesReader(w, r.Body, limit))
+		switch {
+		case errors.Is(err, errNotOurs):
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		case err != nil:
+			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		w.Header().Set("Content-Type", "application/cbor")
-		if _, err := w.Write(out); err != nil {
+		w.Header().Set("Content-Length", strconv.Itoa(len(out)))
+		_, err = w.Write(out)
+		if err := errors.Join(err, http.NewResponseController(w).Flush()); err != nil {
 			p.n.log.Debug("write answer", "miner", p.addr.String(), "err", err)
 		}
+		p.leave(func() {})
 	}
+}
+
+// leave takes the provider off the network if it has just vanished, once its
+// last answer is read, and says whether it does.
+func (p *provider) leave(read func()) bool {
+	if mode, _ := p.look(cid.Undef); mode != modeVanish {
+		return false
+	}
+	p.n.work.Go(func() {
+		read()
+		if err := p.open(); err != nil && !errors.Is(err, ErrClosed) {
+			p.n.log.Error("sandbox provider cannot leave", "miner", p.addr.String(), "err", err)
+		}
+	})
+	return true
 }

@@ -171,3 +171,14 @@ func (d *dataServer) url(p *piece) string {
 	d.pieces[p.cid.String()] = p
 	return d.URL + "/piece/" + p.cid.String()
 }
+
+// open lets everybody in.
+func (d *dataServer) open(t *testing.T) {
+	t.Helper()
+	d.wrap(func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Set("Authorization", "Bearer "+token)
+			h.ServeHTTP(w, r)
+		})
+	})
+}

@@ -19,7 +19,9 @@ import (
 
 // ask is a provider's StorageAsk.
 type ask struct {
+	Ask
 	miner             address.Address
+	seq               uint64
 	timestamp, expiry abi.ChainEpoch
 }
 
@@ -29,19 +31,19 @@ func (a *ask) encode() ([]byte, error) {
 	e.text("Miner")
 	e.addr(a.miner)
 	e.text("Price")
-	e.amount(big.NewInt(askPrice))
+	e.amount(big.NewInt(a.Price))
 	e.text("SeqNo")
-	e.uint(1)
+	e.uint(a.seq)
 	e.text("Expiry")
 	e.epoch(a.expiry)
 	e.text("Timestamp")
 	e.epoch(a.timestamp)
 	e.text("MaxPieceSize")
-	e.uint(uint64(maxPiece))
+	e.uint(uint64(a.MaxPiece))
 	e.text("MinPieceSize")
-	e.uint(uint64(minPiece))
+	e.uint(uint64(a.MinPiece))
 	e.text("VerifiedPrice")
-	e.amount(big.NewInt(askPrice / 10))
+	e.amount(big.NewInt(a.VerifiedPrice))
 	return e.finish(), e.err
 }
 
@@ -119,11 +121,15 @@ func (p *provider) signedAsk(miner address.Address) ([]byte, error) {
 	if miner != p.addr {
 		return encodeAskResponse(nil, nil)
 	}
-	height, err := view(p.n, func(c *chain) (abi.ChainEpoch, error) { return c.height(), nil })
+	now, err := view(p.n, func(c *chain) (*ask, error) {
+		return &ask{
+			Ask: p.rec.Ask, miner: p.addr, seq: p.rec.AskSeq, timestamp: c.height(), expiry: c.height() + 1_000_000,
+		}, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	raw, err := (&ask{miner: p.addr, timestamp: height, expiry: height + 1_000_000}).encode()
+	raw, err := now.encode()
 	if err != nil {
 		return nil, err
 	}
@@ -155,4 +161,22 @@ func (p *provider) ports() (p2p, web multiaddr.Multiaddr, err error) {
 	}
 	web, err = multiaddr.NewMultiaddr(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/http", b))
 	return p2p, web, err
+}
+
+// chainAddrs are the addresses a provider has on chain: where it speaks libp2p
+// and, if it takes deals over HTTP too, its web server. It needs Network.mu.
+func (p *provider) chainAddrs() ([][]byte, error) {
+	addrs := []string{fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", p.rec.P2PPort)}
+	if p.dialect == curio {
+		addrs = append(addrs, fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/http", p.rec.HTTPPort))
+	}
+	out := make([][]byte, len(addrs))
+	for i, a := range addrs {
+		ma, err := multiaddr.NewMultiaddr(a)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = ma.Bytes()
+	}
+	return out, nil
 }
