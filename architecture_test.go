@@ -34,12 +34,13 @@ var layers = map[string]int{
 // direction of thought, from what deals are made of to deals, which may import
 // all of them.
 var rooms = map[string][]string{
-	"deals/chain":    {},
-	"deals/wallet":   {},
-	"deals/mk12":     {},
-	"deals/piece":    {"deals/proof"},
-	"deals/proof":    {"deals/chain"},
-	"deals/retrieve": {"deals/piece"},
+	"deals/chain":     {},
+	"deals/wallet":    {},
+	"deals/mk12":      {},
+	"deals/filclient": {"deals/chain", "deals/mk12"},
+	"deals/piece":     {"deals/proof"},
+	"deals/proof":     {"deals/chain"},
+	"deals/retrieve":  {"deals/piece"},
 }
 
 // foreign dependencies that only one package may know, because it wraps them.

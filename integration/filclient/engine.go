@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/application-research/filclient"
@@ -55,7 +56,7 @@ func open(ctx context.Context, opt options) (*engine, error) {
 	}
 	chain, hangUp, err := lotus.NewGatewayRPCV1(ctx, opt.RPC, header)
 	if err != nil {
-		return nil, fmt.Errorf("chain: %w", err)
+		return nil, errors.New("the URL of the chain is not valid") // it may hold an API key
 	}
 	h, err := newHost()
 	if err != nil {
@@ -91,13 +92,17 @@ func (e *engine) close() {
 	e.hangUp()
 }
 
-// chainFault gives errors of calls to the chain their code: answers that it
-// gave, refusals too, are other's.
+// chainFault gives errors of calls to the chain their code. What the chain
+// answered, a refusal too, keeps the other one.
 func chainFault(code string, err error) error {
 	var noAnswer *jsonrpc.ErrClient
 	var noConn *jsonrpc.RPCConnectionError
 	if errors.As(err, &noAnswer) || errors.As(err, &noConn) {
 		code = codeChain
+		// url.Error names the URL, and with it an API key in its path.
+		if ue := (*url.Error)(nil); errors.As(err, &ue) {
+			err = ue.Err
+		}
 	}
 	return fail(code, err)
 }

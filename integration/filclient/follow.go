@@ -22,14 +22,12 @@ type statusParams struct {
 
 // statusResult is what a provider said of a deal. filclient passes on no more.
 type statusResult struct {
-	Known    bool                 `json:"known"`
-	Message  string               `json:"message,omitempty"` // of a provider that does not know the deal, or has given it up
-	Failed   bool                 `json:"failed"`            // it has given it up
-	State    string               `json:"state,omitempty"`   // go-fil-markets' name; StorageDealUnknown: in words that filclient does not know
-	Publish  *cid.Cid             `json:"publish,omitempty"`
-	ChainID  abi.DealID           `json:"chain_id,omitempty"`
-	Proposal *market.DealProposal `json:"proposal,omitempty"`
-	Signed   *cid.Cid             `json:"signed,omitempty"`
+	Known   bool       `json:"known"`
+	Message string     `json:"message,omitempty"` // of a provider that does not know the deal, or has given it up
+	Failed  bool       `json:"failed"`            // it has given it up
+	State   string     `json:"state,omitempty"`   // go-fil-markets' name; StorageDealUnknown: in words that filclient does not know
+	Publish *cid.Cid   `json:"publish,omitempty"`
+	ChainID abi.DealID `json:"chain_id,omitempty"`
 }
 
 // What filclient's errors begin with after the provider answered that it has no
@@ -52,8 +50,7 @@ func (e *engine) status(ctx context.Context, p statusParams) (any, error) {
 	}
 	return statusResult{
 		Known: true, Failed: st.State == storagemarket.StorageDealError, Message: st.Message,
-		State:   storagemarket.DealStates[st.State],
-		Publish: st.PublishCid, ChainID: st.DealID, Proposal: st.Proposal, Signed: st.ProposalCid,
+		State: storagemarket.DealStates[st.State], Publish: st.PublishCid, ChainID: st.DealID,
 	}, nil
 }
 

@@ -90,7 +90,8 @@ func startLine(t *testing.T, opt options) string {
 
 func TestServe(t *testing.T) {
 	k := newTalk(t)
-	_, a := k.ask(startLine(t, knownOptions(t)))
+	opt := knownOptions(t)
+	_, a := k.ask(startLine(t, opt))
 	var s started
 	if err := json.Unmarshal(a.Result, &s); err != nil || a.ID != 1 || s.Address != knownAddress || s.Peer == "" {
 		t.Fatalf("start = %+v, want address %s", a, knownAddress)
@@ -110,6 +111,8 @@ func TestServe(t *testing.T) {
 	} {
 		if _, a := k.ask(line); a.ID != 7 || a.Error == nil || a.Error.Code != code {
 			t.Errorf("%s: %+v, want the error %q", line, a, code)
+		} else if strings.Contains(a.Error.Message, opt.RPC) { // there may be an API key in it
+			t.Errorf("%s: the answer tells the URL of the chain: %s", line, a.Error.Message)
 		}
 	}
 	k.in.Close()
@@ -130,7 +133,7 @@ func TestStartTellsNoKey(t *testing.T) {
 		"another verb":  strings.Replace(startLine(t, good), `"start"`, `"ask"`, 1),
 		"a short key":   startLine(t, short),
 		"no key at all": startLine(t, options{RPC: good.RPC}),
-		"no URL":        startLine(t, options{Key: good.Key, RPC: "nowhere"}),
+		"no URL":        startLine(t, options{Key: good.Key, RPC: "nowhere/" + knownKey}),
 		"a key of text": `{"id":1,"method":"start","params":{"key":"` + knownKey + `!"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
