@@ -12,11 +12,78 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/proof"
+	"github.com/whypfs/whypfs/internal/durable"
 )
 
 func (c *cli) proofCommand() *cobra.Command {
-	return group("proof", "proofs that objects are in deals", c.proofVerifyCommand())
+	return group("proof", "proofs that objects are in deals", c.proofGetCommand(), c.proofVerifyCommand())
+}
+
+func (c *cli) proofGetCommand() *cobra.Command {
+	var versionID, file string
+	cmd := &cobra.Command{Use: "get BUCKET/KEY", Short: "print the proof that an object is in deals", Args: nArgs(1)}
+	cmd.Flags().StringVar(&versionID, "version", "", "a version of the object; default: the current one")
+	cmd.Flags().StringVarP(&file, "output", "o", "", "`FILE` it is written to; default: the standard output")
+	get := c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+		p, err := a.prove(ctx, args[0], versionID)
+		if err != nil {
+			return err
+		}
+		return p.Encode(out)
+	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		// The file is made by who asks, where he is; a node that answers only prints.
+		if file == "" || c.live != nil {
+			return get(cmd, args)
+		}
+		var b bytes.Buffer
+		cmd.SetOut(&b)
+		if err := get(cmd, args); err != nil {
+			return err
+		}
+		return durable.WriteFile(file, b.Bytes(), 0o644)
+	}
+	return cmd
+}
+
+// prove makes the proof of a version of an object, "" the current one, that is
+// called BUCKET/KEY.
+func (a *app) prove(ctx context.Context, name, version string) (*proof.Proof, error) {
+	bucket, key, ok := strings.Cut(name, "/")
+	if !ok || key == "" {
+		return nil, usageError{fmt.Errorf("%q is not BUCKET/KEY", name)}
+	}
+	b, err := a.buckets.Bucket(ctx, bucket)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", bucket, err)
+	}
+	o, err := a.buckets.Head(ctx, b, key, version)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	content, err := a.buckets.Content(ctx, o.Content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p, err := a.deals.Prove(ctx, content.Zone, content.ID, content.CID, content.Size)
+	if errors.Is(err, piece.ErrNoPiece) {
+		return nil, fmt.Errorf("%s is in no piece yet, of which there could be a proof: %s", name, a.waitsFor(ctx, content.Zone))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p.Object.Bucket, p.Object.Key, p.Object.Version = bucket, key, version
+	return p, nil
+}
+
+// waitsFor says for a person what a zone waits for.
+func (a *app) waitsFor(ctx context.Context, zone uint64) string {
+	if z, err := a.buckets.Zone(ctx, zone); err == nil && z.Reason != "" {
+		return z.Reason
+	}
+	return "it is about to join the bucket's open zone"
 }
 
 // proofVerifyCommand needs no data and no node, and asks none even if there is one.

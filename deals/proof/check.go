@@ -109,8 +109,8 @@ func (p *Proof) checkPieces() error {
 		if err := checkCommitment(pc.CID, pc.Padded); err != nil {
 			return malformed("piece %d: %v", i, err)
 		}
-		if len(pc.Deals) > maxDeals {
-			return malformed("piece %d: %d deals, %d are allowed", i, len(pc.Deals), maxDeals)
+		if len(pc.Deals) > MaxDeals {
+			return malformed("piece %d: %d deals, %d are allowed", i, len(pc.Deals), MaxDeals)
 		}
 		seen := make(map[uint64]bool)
 		for _, d := range pc.Deals {

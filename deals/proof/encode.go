@@ -21,8 +21,8 @@ const (
 	MaxBytes = 256 << 20
 	// MaxSpans bounds the runs of blocks, of which each takes up to 2 KiB.
 	MaxSpans = 1 << 16
-	// maxDeals bounds the deals of a piece.
-	maxDeals = 1024
+	// MaxDeals bounds the deals that are named for a piece.
+	MaxDeals = 1024
 	// maxFile bounds the size of a file, so that no sum of sizes overflows.
 	maxFile = 1 << 53
 	maxText = 4096 // of a name
