@@ -14,7 +14,7 @@ import (
 // authenticate finds out who calls. It reads no byte of the body, so that a
 // client that waits for 100 Continue learns a refusal first.
 func (s *server) authenticate(c *call) error {
-	auth, err := sigv4.Verify(c.r, s.keys(c), sigv4.Options{Region: s.region})
+	auth, err := sigv4.Verify(c.r, s.keys(c), s.signing())
 	if err != nil {
 		return err
 	}
@@ -23,6 +23,11 @@ func (s *server) authenticate(c *call) error {
 		c.h = hoisted(c.r)
 	}
 	return nil
+}
+
+// signing is what requests must be signed for.
+func (s *server) signing() sigv4.Options {
+	return sigv4.Options{Region: s.region, Cache: &s.signers}
 }
 
 // keys finds the secret of an access key, and makes its user the caller. A

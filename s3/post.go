@@ -39,7 +39,7 @@ func (s *server) openForm(c *call) error {
 	}
 	// Policies are written for the key that results.
 	f.fields["key"] = strings.ReplaceAll(f.fields["key"], "${filename}", f.filename())
-	if c.auth, err = sigv4.VerifyPost(c.r.Context(), f.fields, s.keys(c), sigv4.Options{Region: s.region}); err != nil {
+	if c.auth, err = sigv4.VerifyPost(c.r.Context(), f.fields, s.keys(c), s.signing()); err != nil {
 		return err
 	}
 	if err := f.followsPolicy(c.name, c.auth.Anonymous); err != nil {

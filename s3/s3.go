@@ -11,6 +11,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/cors"
+	"github.com/whypfs/whypfs/internal/sigv4"
 )
 
 // Options of the S3 API; the zero value works.
@@ -54,7 +55,7 @@ func New(b *buckets.Buckets, a *accounts.Accounts, opt Options) http.Handler {
 	return s
 }
 
-// server is the handler; all its fields are set by New and never change.
+// server is the handler; New sets its fields, which never change or guard themselves.
 type server struct {
 	buckets  *buckets.Buckets
 	accounts *accounts.Accounts
@@ -65,6 +66,7 @@ type server struct {
 	metrics  *metrics
 	router   *mux.Router
 	cors     *parsed[*cors.Configuration]
+	signers  sigv4.KeyCache
 
 	ownership string // of new buckets that name none
 	rulebook  rulebook

@@ -76,7 +76,7 @@ func verifyPostV4(ctx context.Context, fields map[string]string, keys Keys, opt 
 	if err != nil {
 		return nil, err
 	}
-	if !same(newSigner(secret, c).sign(fields["policy"]), c.signature) {
+	if !same(newSigner(secret, c, opt.Cache).sign(fields["policy"]), c.signature) {
 		e := mismatch()
 		e.StringToSign = fields["policy"]
 		return nil, e

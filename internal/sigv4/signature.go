@@ -19,12 +19,8 @@ type signer struct {
 	scope string
 }
 
-func newSigner(secret string, c *claim) *signer {
-	key := []byte("AWS4" + secret)
-	for _, s := range []string{c.date, c.region, c.service, terminator} {
-		key = mac(key, s)
-	}
-	return &signer{key: key, time: c.time.Format(timeFormat), scope: c.scope()}
+func newSigner(secret string, c *claim, keys *KeyCache) *signer {
+	return &signer{key: keys.of(secret, c), time: c.time.Format(timeFormat), scope: c.scope()}
 }
 
 func mac(key []byte, s string) []byte {

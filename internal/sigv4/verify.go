@@ -16,6 +16,7 @@ type Options struct {
 	Region  string           // the region requests must be signed for; "" accepts any
 	Service string           // default s3
 	Now     func() time.Time // default time.Now
+	Cache   *KeyCache        // of signing keys; nil: each request derives its own
 }
 
 func (o Options) withDefaults() Options {
@@ -138,7 +139,7 @@ func verify(r *http.Request, t *target, c *claim, p payload, payloads []string, 
 	if err != nil {
 		return nil, err
 	}
-	s := newSigner(secret, c)
+	s := newSigner(secret, c, opt.Cache)
 	forms := canonicalRequests(r, t, c, payloads)
 	for _, form := range forms {
 		if same(s.sign(s.stringToSign(algorithm, hexSHA256(form))), c.signature) {
