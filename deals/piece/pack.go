@@ -51,11 +51,18 @@ type place struct {
 	size  uint32
 }
 
+// keptBlocks is how many blocks of a zone are walked once only; each takes some
+// 70 bytes meanwhile, besides the 40 that every block takes while its zone is packed.
+const keptBlocks = 1 << 19
+
 // A packer turns one zone into shards and pieces.
 type packer struct {
 	all   *Pieces
 	req   PackRequest
 	limit int64 // padded size of the largest piece
+
+	walked [][]entry // blocks of the first contents, from measure
+	kept   int       // blocks in it
 
 	remaining int64           // bytes of sections and links not yet in a shard
 	seen      map[key20]place // a block is stored once per zone
@@ -65,9 +72,11 @@ type packer struct {
 	shard  *shardBuilder // nil between shards
 	ord    uint64        // number of the shard being built, or of the next one
 	taken  int64         // padded bytes of the piece being built
-	shards []Shard       // of the piece being built
+	shards []Shard       // of the piece being built; the last may lack its CID
 	first  uint64        // number of its first shard
 	pieces []pieceRow
+
+	hashing *hashing // nil: none
 }
 
 // key20 names a block in memory; 160 bits keep forged collisions out of reach.
@@ -102,11 +111,14 @@ func (p *packer) run(ctx context.Context) error {
 	if len(p.req.Members) == 0 {
 		return errors.New("zone has no contents")
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer p.stop()
+	defer cancel()
 	if err := p.measure(ctx); err != nil {
 		return err
 	}
-	for _, m := range p.req.Members {
-		if err := p.content(ctx, m); err != nil {
+	for i, m := range p.req.Members {
+		if err := p.content(ctx, i, m); err != nil {
 			return fmt.Errorf("content %d: %w", m.Content, err)
 		}
 	}
@@ -122,19 +134,42 @@ func (p *packer) run(ctx context.Context) error {
 // measure adds up what is to be packed, so that the sizes of shards can be chosen.
 func (p *packer) measure(ctx context.Context) error {
 	for _, m := range p.req.Members {
+		var blocks []entry
 		err := p.all.node.Walk(ctx, m.Root, func(c cid.Cid, size int) error {
 			if k := newKey20(c); !p.has(k) {
 				p.seen[k] = place{}
 				p.remaining += car.SectionSize(c, size)
+			}
+			if p.kept < p.all.keep {
+				p.kept++
+				blocks = append(blocks, entry{cid: c, size: size})
 			}
 			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("content %d: %w", m.Content, err)
 		}
+		if p.kept < p.all.keep {
+			p.walked = append(p.walked, blocks)
+		}
 		p.remaining += linkSize(rootLink(m))
 	}
 	clear(p.seen)
+	return nil
+}
+
+// walk calls fn for the blocks of the i-th content, as measure found them. DAGs
+// do not change: what was not kept is walked again.
+func (p *packer) walk(ctx context.Context, i int, fn func(c cid.Cid, size int) error) error {
+	if i >= len(p.walked) {
+		return p.all.node.Walk(ctx, p.req.Members[i].Root, fn)
+	}
+	for _, e := range p.walked[i] {
+		if err := fn(e.cid, e.size); err != nil {
+			return err
+		}
+	}
+	p.walked[i] = nil
 	return nil
 }
 
@@ -148,7 +183,7 @@ func rootLink(m Member) link {
 }
 
 // content lays out the blocks of one content and records where they stand.
-func (p *packer) content(ctx context.Context, m Member) error {
+func (p *packer) content(ctx context.Context, i int, m Member) error {
 	var (
 		spans []span
 		n     uint64
@@ -158,7 +193,7 @@ func (p *packer) content(ctx context.Context, m Member) error {
 		spans, n = spans[:0], n+1
 	}
 	empty := true
-	err := p.all.node.Walk(ctx, m.Root, func(c cid.Cid, size int) error {
+	err := p.walk(ctx, i, func(c cid.Cid, size int) error {
 		empty = false
 		k := newKey20(c)
 		at, ok := p.seen[k]
@@ -277,6 +312,9 @@ func (p *packer) openShard(m Member, need int64) error {
 
 // closePiece makes a piece of the shards closed so far.
 func (p *packer) closePiece() error {
+	if err := p.settle(); err != nil {
+		return err
+	}
 	if len(p.shards) == 0 {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +41,8 @@ type Pieces struct {
 
 	packing keylock.Lock // by zone
 	hashing keylock.Lock // by zone: shards whose chunks are not kept
+	parts   sync.Pool    // of *part
+	keep    int          // blocks; see keptBlocks
 }
 
 // New returns the pieces in store, whose blocks are in n.
@@ -47,7 +50,7 @@ func New(store kv.Store, n *node.Node, opt Options) *Pieces {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pieces{store: store, node: n, opt: opt, log: opt.Log, met: newMetrics(opt.Metrics)}
+	return &Pieces{store: store, node: n, opt: opt, log: opt.Log, met: newMetrics(opt.Metrics), keep: keptBlocks}
 }
 
 // Piece returns one piece, or ErrNoPiece.

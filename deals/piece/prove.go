@@ -133,7 +133,7 @@ func (m *prover) node(ctx context.Context, root cid.Cid, shard *provenShard, e e
 	if e.cid != root && e.cid.Type() != cid.DagProtobuf {
 		return false, fmt.Errorf("%s: %w", e.cid, proof.ErrNotFile)
 	}
-	data, err := shard.read(ctx, e, off+int64(len(car.SectionHead(e.cid, e.size))))
+	data, err := shard.read(ctx, e, off+int64(len(car.SectionHead(e.cid, e.size))), nil)
 	if err != nil {
 		return false, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sort"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/node"
 )
@@ -124,8 +125,9 @@ type shardReader struct {
 	piece     *pieceRow // whose replicas may stand in for missing blocks; nil while packing
 
 	ch    *chunk
-	data  []byte // of the block at data's index in ch
-	block int    // -1: none
+	block int // index in ch of the block whose bytes data has; -1: none
+	data  []byte
+	mem   []byte // for data
 }
 
 func (p *Pieces) openShard(ctx context.Context, zone, ord uint64) (*shardReader, error) {
@@ -136,7 +138,8 @@ func (p *Pieces) openShard(ctx context.Context, zone, ord uint64) (*shardReader,
 	return &shardReader{pieces: p, zone: zone, ord: ord, row: row, prefix: prefix, block: -1}, nil
 }
 
-// at returns some bytes from off on, at least one. They must not be changed.
+// at returns some bytes from off on, at least one. They must not be changed, and
+// are there until the next call.
 func (s *shardReader) at(ctx context.Context, off int64) ([]byte, error) {
 	if off < int64(len(s.prefix)) {
 		return s.prefix[off:], nil
@@ -156,7 +159,11 @@ func (s *shardReader) at(ctx context.Context, off int64) ([]byte, error) {
 		return head[in:], nil
 	}
 	if s.block != i {
-		data, err := s.read(ctx, e, s.ch.starts[i]+int64(len(head)))
+		if s.mem == nil {
+			s.mem = make([]byte, largeLeaf+node.ReadRoom)
+		}
+		s.block = -1 // what it had is overwritten
+		data, err := s.read(ctx, e, s.ch.starts[i]+int64(len(head)), s.mem)
 		if err != nil {
 			return nil, err
 		}
@@ -165,11 +172,13 @@ func (s *shardReader) at(ctx context.Context, off int64) ([]byte, error) {
 	return s.data[in-int64(len(head)):], nil
 }
 
-// read returns the bytes of a block that stands at off in the shard.
-func (s *shardReader) read(ctx context.Context, e entry, off int64) ([]byte, error) {
-	data, err := s.pieces.node.Block(ctx, e.cid)
-	if fetch := s.pieces.opt.Fetch; fetch != nil && s.piece != nil && (errors.Is(err, node.ErrNotFound) || errors.Is(err, node.ErrDamaged)) {
-		data, err = fetch(ctx, s.piece.CID, e.cid, s.piece.Shards[s.ord-s.piece.First].Offset+off, e.size)
+// read returns the bytes of a block that stands at off in the shard. They are
+// anywhere in buf, if that has node.ReadRoom more than they need.
+func (s *shardReader) read(ctx context.Context, e entry, off int64, buf []byte) (data []byte, err error) {
+	if s.piece == nil {
+		data, err = s.pieces.node.ReadBlock(ctx, e.cid, buf)
+	} else {
+		data, err = s.serve(ctx, e, off, buf)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("shard %d of zone %d: %w", s.ord, s.zone, err)
@@ -180,18 +189,17 @@ func (s *shardReader) read(ctx context.Context, e entry, off int64) ([]byte, err
 	return data, nil
 }
 
-// each calls fn with the bytes of the shard, in the parts it is made of. fn may
-// keep them: every block is read into memory of its own.
-func (s *shardReader) each(ctx context.Context, size int64, fn func([]byte) error) error {
-	for off := int64(0); off < size; {
-		b, err := s.at(ctx, off)
-		if err != nil {
-			return err
-		}
-		if err := fn(b); err != nil {
-			return err
-		}
-		off += int64(len(b))
+// serve reads a block of a piece that exists. A large leaf is checked as when a
+// file is read (docs/design/0006): its hash was when it was packed, and whoever
+// gets the piece hashes all of it.
+func (s *shardReader) serve(ctx context.Context, e entry, off int64, buf []byte) ([]byte, error) {
+	read := s.pieces.node.ReadBlock
+	if e.size >= aloneSize && e.cid.Type() == cid.Raw {
+		read = s.pieces.node.StoredBlock
 	}
-	return nil
+	data, err := read(ctx, e.cid, buf)
+	if fetch := s.pieces.opt.Fetch; fetch != nil && (errors.Is(err, node.ErrNotFound) || errors.Is(err, node.ErrDamaged)) {
+		return fetch(ctx, s.piece.CID, e.cid, s.piece.Shards[s.ord-s.piece.First].Offset+off, e.size)
+	}
+	return data, err
 }

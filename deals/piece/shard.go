@@ -9,7 +9,6 @@ import (
 	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/internal/commp"
 	"github.com/whypfs/whypfs/kv"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -68,8 +67,8 @@ func (b *shardBuilder) prefix(zone, ord uint64) (root cid.Cid, head []byte, err 
 	return root, append(head, dir...), nil
 }
 
-// closeShard writes the layout of the shard being built, and then hashes it
-// through the reader that will serve it.
+// closeShard writes the layout of the shard being built, and has it hashed
+// through the reader that will serve it, while the next one is built.
 func (p *packer) closeShard(ctx context.Context) error {
 	b := p.shard
 	if b == nil {
@@ -80,6 +79,7 @@ func (p *packer) closeShard(ctx context.Context) error {
 		return err
 	}
 	row := shardRow{Root: root.String(), Prefix: int64(len(head)), Size: int64(len(head)) + b.body}
+	row.Padded = commp.PaddedSize(row.Size)
 	off := row.Prefix
 	for rest := b.entries; len(rest) > 0; {
 		n := min(layoutRow, len(rest))
@@ -91,54 +91,80 @@ func (p *packer) closeShard(ctx context.Context) error {
 		rest = rest[n:]
 	}
 	p.row(keyPrefix(p.req.Zone, p.ord), head)
+	if err := p.settle(); err != nil {
+		return err
+	}
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
 	sr := &shardReader{pieces: p.all, zone: p.req.Zone, ord: p.ord, row: row, prefix: head, block: -1}
-	sum, chunks, err := sr.commit(ctx)
-	if err != nil {
-		return err
-	}
-	p.row(keyChunks(p.req.Zone, p.ord), encodeChunks(chunks))
-	row.CID, row.Padded = sum.CID.String(), sum.Padded
-	value, err := json.Marshal(row)
-	if err != nil {
-		return err
-	}
-	p.row(keyShard(p.req.Zone, p.ord), value)
-	p.shards = append(p.shards, Shard{CID: row.CID, Root: row.Root, Size: row.Size, Padded: row.Padded})
+	p.hash(ctx, sr)
+	p.shards = append(p.shards, Shard{Root: row.Root, Size: row.Size, Padded: row.Padded})
 	p.taken = align(p.taken, row.Padded) + row.Padded
 	p.shard, p.ord = nil, p.ord+1
 	return nil
 }
 
-// commit computes the shard's commitment, and the roots of its chunks, which
-// proofs are made of. Reading checks each block's hash and
-// is as much work as hashing the tree, so the two go side by side.
-func (s *shardReader) commit(ctx context.Context) (sum commp.Sum, chunks []commp.Node, err error) {
-	parts := make(chan []byte, 8)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(parts)
-		return s.each(ctx, s.row.Size, func(b []byte) error {
-			select {
-			case parts <- b:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	})
-	w := &commp.Writer{Keep: true}
-	g.Go(func() error {
-		for b := range parts {
-			if _, err := w.Write(b); err != nil {
-				return err
-			}
-		}
+// A hashing is the shard that is hashed beside the walk.
+type hashing struct {
+	shard  *shardReader
+	sum    commp.Sum
+	chunks []commp.Node
+	err    error
+	done   chan struct{}
+}
+
+// hash begins to hash a shard, the only one at this time.
+func (p *packer) hash(ctx context.Context, sr *shardReader) {
+	h := &hashing{shard: sr, done: make(chan struct{})}
+	p.hashing = h
+	go func() {
+		defer close(h.done)
+		h.sum, h.chunks, h.err = sr.commit(ctx)
+	}()
+}
+
+// settle waits for the shard that is being hashed, if one is, and keeps its row.
+func (p *packer) settle() error {
+	h := p.hashing
+	if h == nil {
 		return nil
+	}
+	<-h.done
+	p.hashing = nil
+	if h.err != nil {
+		return h.err
+	}
+	row := h.shard.row
+	row.CID = h.sum.CID.String()
+	value, err := json.Marshal(row)
+	if err != nil {
+		return err
+	}
+	p.row(keyShard(p.req.Zone, h.shard.ord), value)
+	p.row(keyChunks(p.req.Zone, h.shard.ord), encodeChunks(h.chunks))
+	p.shards[len(p.shards)-1].CID = row.CID // the last that was closed
+	return nil
+}
+
+// stop waits for the shard that is being hashed and not wanted any more.
+func (p *packer) stop() {
+	if p.hashing != nil {
+		<-p.hashing.done
+	}
+}
+
+// commit computes the shard's commitment, and the roots of its chunks, which
+// proofs are made of. Readers, who check each block's hash, and the tree's
+// hashing run side by side.
+func (s *shardReader) commit(ctx context.Context) (sum commp.Sum, chunks []commp.Node, err error) {
+	w := commp.NewParallel(0)
+	w.Keep = true
+	err = s.each(ctx, 0, s.row.Size, packReaders(), func(b []byte) error {
+		_, err := w.Write(b)
+		return err
 	})
-	if err := g.Wait(); err != nil {
+	if err != nil {
 		return sum, nil, err
 	}
 	sum, err = w.Sum()
