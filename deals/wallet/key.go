@@ -35,6 +35,9 @@ func ParseKey(raw []byte) (*Key, error) {
 	return &Key{key: key, addr: addr}, nil
 }
 
+// Secret is what ParseKey takes. Whoever has it has what the address owns.
+func (k *Key) Secret() []byte { return k.key.Serialize() }
+
 // Address is the key's f1 address.
 func (k *Key) Address() address.Address { return k.addr }
 
