@@ -43,6 +43,7 @@ type Deal struct {
 	StartEpoch int64
 	EndEpoch   int64
 	Proposal   string // CID of the signed proposal
+	Offline    bool   // its provider does not pull: someone imports the piece there
 	Created    time.Time
 	Changed    time.Time
 	ActiveAt   time.Time

@@ -99,7 +99,7 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	case st.Error != "" && !published:
 		return d.end(ctx, row, failed(phaseTransfer, "provider gave up: "+short(st.Error)))
 	default:
-		row.Reason = progress(row.Provider, st.Status, &status)
+		row.Reason = progress(row, st.Status, &status)
 	}
 	row, id, err := d.locate(ctx, row, st)
 	switch {
@@ -156,11 +156,11 @@ func (d *Deals) doubt(ctx context.Context, row dealRow, head int64, phase, reaso
 
 // progress words what Boost ("Accepted", "Transferred", "Published", …) and
 // Curio ("Processing", "Sealing", …) say about a deal.
-func progress(provider, st string, s *boostly.DealStatusResponse) string {
-	text := "waiting for " + provider + " to publish the deal"
+func progress(row dealRow, st string, s *boostly.DealStatusResponse) string {
+	text := "waiting for " + row.Provider + " to publish the deal"
 	if st == "Accepted" || st == "Processing" {
-		text = "waiting for " + provider + " to pull the data and publish the deal"
-		if s.TransferSize > 0 && s.NBytesReceived < s.TransferSize {
+		text = waitsForData(row)
+		if !row.Offline && s.TransferSize > 0 && s.NBytesReceived < s.TransferSize {
 			text += fmt.Sprintf(", %d %% pulled", s.NBytesReceived*100/s.TransferSize)
 		}
 	} else if st != "" {

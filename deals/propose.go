@@ -28,6 +28,10 @@ import (
 // maxTries is how often a provider is talked to in vain before its deal is given up.
 const maxTries = 3
 
+// offlineLead is what people get at least to carry a piece to a provider and
+// import it before its deal starts: a week, in epochs.
+const offlineLead = 7 * 2880
+
 // send takes a stored deal to its provider.
 func (d *Deals) send(ctx context.Context, row dealRow) error {
 	p, err := d.pieces.Piece(ctx, row.Piece)
@@ -89,11 +93,19 @@ func (d *Deals) markSent(ctx context.Context, row dealRow) (dealRow, error) {
 }
 
 func (d *Deals) accepted(ctx context.Context, row dealRow) error {
-	row, err := d.advance(ctx, row, DealAccepted, "waiting for "+row.Provider+" to pull the data and publish the deal", nil)
+	row, err := d.advance(ctx, row, DealAccepted, waitsForData(row), nil)
 	if err != nil {
 		return notMoved(err)
 	}
 	return d.waitFor(row)
+}
+
+// waitsForData is the reason of a deal that a provider has taken, and nothing more.
+func waitsForData(row dealRow) string {
+	if row.Offline {
+		return "waiting for " + row.Provider + " to import the piece: `whypfs deal export " + row.UUID + "` tells it how"
+	}
+	return "waiting for " + row.Provider + " to pull the data and publish the deal"
 }
 
 // askFirst asks a provider that may have got the proposal whether it knows the
@@ -180,7 +192,11 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p piece.Piece) (dealRo
 	if err != nil {
 		return row, err
 	}
-	proposal, err := d.proposal(ctx, row.Provider, p, head, price)
+	start := head + d.opt.StartLead
+	if row.Offline {
+		start = max(start, head+offlineLead)
+	}
+	proposal, err := d.proposal(ctx, row.Provider, p, start, price)
 	if err != nil {
 		return row, err
 	}
@@ -241,7 +257,7 @@ func (d *Deals) terms(ctx context.Context, provider string, p piece.Piece) (big.
 }
 
 // proposal fills in a deal.
-func (d *Deals) proposal(ctx context.Context, provider string, p piece.Piece, head int64, price big.Int) (market.DealProposal, error) {
+func (d *Deals) proposal(ctx context.Context, provider string, p piece.Piece, startEpoch int64, price big.Int) (market.DealProposal, error) {
 	var none market.DealProposal
 	k, err := d.wallet.Key(ctx)
 	if err != nil {
@@ -263,7 +279,7 @@ func (d *Deals) proposal(ctx context.Context, provider string, p piece.Piece, he
 	if err != nil {
 		return none, err
 	}
-	start := abi.ChainEpoch(head + d.opt.StartLead)
+	start := abi.ChainEpoch(startEpoch)
 	return market.DealProposal{
 		PieceCID: pieceCID, PieceSize: abi.PaddedPieceSize(p.PaddedSize), Client: k.Address(), Provider: miner, Label: label,
 		StartEpoch: start, EndEpoch: start + abi.ChainEpoch(d.opt.Duration), StoragePricePerEpoch: price,
@@ -315,10 +331,15 @@ func (d *Deals) dealParams(ctx context.Context, row dealRow, p piece.Piece) (*bo
 	if err != nil {
 		return nil, err
 	}
+	transfer := boostly.Transfer{Type: "http", ClientID: row.UUID, Params: params, Size: uint64(p.Size)}
+	if row.Offline {
+		// Boost's own client leaves all but the size empty. The link is for
+		// providers whose tools import by themselves.
+		transfer.Type = ""
+	}
 	return &boostly.DealParams{
 		DealUUID: uuid.MustParse(row.UUID), ClientDealProposal: signed, DealDataRoot: root,
-		Transfer:         boostly.Transfer{Type: "http", ClientID: row.UUID, Params: params, Size: uint64(p.Size)},
-		SkipIPNIAnnounce: p.Private,
+		IsOffline: row.Offline, Transfer: transfer, SkipIPNIAnnounce: p.Private,
 	}, nil
 }
 

@@ -142,7 +142,8 @@ func (d *Deals) propose(tx kv.Tx, p piece.Piece, provider string, now time.Time)
 	token := newToken()
 	sum := sha256.Sum256([]byte(token))
 	row := dealRow{
-		Deal:  Deal{UUID: id, Piece: p.CID, Zone: p.Zone, Provider: provider, Created: now},
+		Deal: Deal{UUID: id, Piece: p.CID, Zone: p.Zone, Provider: provider, Created: now,
+			Offline: d.providerConfig(provider).Engine == EngineOffline},
 		Token: d.box.Seal([]byte(token), tokenSeal(id)), TokenHash: sum[:],
 	}
 	enter(&row, DealProposed, "about to ask "+provider, now)

@@ -32,7 +32,40 @@ func (c *cli) dealCommand() *cobra.Command {
 			return printJSON(out, d)
 		}),
 	}
-	return group("deal", "deals with storage providers", ls, show, c.providerListCommand(), c.walletCommand())
+	return group("deal", "deals with storage providers", ls, show, c.dealExportCommand(), c.providerListCommand(), c.walletCommand())
+}
+
+func (c *cli) dealExportCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "export UUID",
+		Short: "tell how a provider imports the piece of an offline deal; the output opens the piece: send it to nobody else",
+		Args:  nArgs(1),
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+			x, err := a.deals.Export(ctx, args[0])
+			if err != nil {
+				return fmt.Errorf("deal %s: %w", args[0], err)
+			}
+			if asJSON {
+				return printJSON(out, x)
+			}
+			_, err = fmt.Fprintf(out, `For storage provider %s:
+  deal          %s
+  proposal      %s
+  piece         %s, padded size %d
+  payload root  %s
+  starts at     epoch %d: it must be proven in a sector by then
+
+  curl -fC - -H 'Authorization: Bearer %s' -o %[4]s.car %[9]s   # %d bytes
+
+Boost:  boostd import-data %[2]s %[4]s.car
+Curio:  add a PieceLocator that serves this file, or the URL with its header
+`, x.Provider, x.UUID, x.Proposal, x.Piece, x.PaddedSize, x.Root, x.StartEpoch, x.Token, x.URL, x.Size)
+			return err
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }
 
 func (c *cli) walletCommand() *cobra.Command {
