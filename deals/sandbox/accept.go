@@ -90,8 +90,7 @@ func (p *provider) accept(c *chain, dp *boostly.DealParams) error {
 		p.startPull(d)
 	}
 	if p.rec.Mode == modeAcceptVanish {
-		p.rec.Mode, p.rec.Since = modeVanish, c.height()
-		p.save()
+		p.setMode(modeVanish)
 	}
 	return nil
 }

@@ -3,13 +3,13 @@ package sandbox
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin"
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
+	"github.com/google/uuid"
 )
 
 // What a provider does on chain, epoch by epoch. Everything here runs with
@@ -17,11 +17,26 @@ import (
 
 // nextDue is the first epoch after the head in which the provider acts.
 func (p *provider) nextDue() abi.ChainEpoch {
-	due := never
-	for _, d := range p.deals {
-		due = min(due, p.dealDue(d))
+	if p.untidy {
+		return p.n.chain.height() + 1
 	}
-	return max(due, p.n.chain.height()+1)
+	return max(p.due.next(p.dueOf), p.n.chain.height()+1)
+}
+
+func (p *provider) dueOf(id uuid.UUID) abi.ChainEpoch {
+	if d := p.deals[id]; d != nil {
+		return p.dealDue(d)
+	}
+	return never
+}
+
+// plan notes when every deal is due: after the start and after every change of
+// the mode.
+func (p *provider) plan() {
+	p.due = dueList[uuid.UUID]{}
+	for id, d := range p.deals {
+		p.due.note(p.dealDue(d), id)
+	}
 }
 
 func (p *provider) dealDue(d *providerDeal) abi.ChainEpoch {
@@ -44,7 +59,7 @@ func (p *provider) dealDue(d *providerDeal) abi.ChainEpoch {
 		return d.proposal().EndEpoch
 	default:
 		if d.ended() {
-			return never
+			return d.Ended + dealsKept
 		}
 	}
 	return min(due, d.proposal().StartEpoch+1)
@@ -53,13 +68,15 @@ func (p *provider) dealDue(d *providerDeal) abi.ChainEpoch {
 // act does what is due at the head.
 func (p *provider) act() {
 	height := p.n.chain.height()
-	deals := slices.SortedFunc(maps.Values(p.deals), func(a, b *providerDeal) int { return bytes.Compare(a.UUID[:], b.UUID[:]) })
+	ids := p.due.take(height, p.dueOf)
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	var ready []*providerDeal
-	for _, d := range deals {
-		if d.ended() || p.dealDue(d) > height {
-			continue
-		}
+	for _, id := range ids {
+		d := p.deals[id]
 		switch {
+		case d.ended():
+			delete(p.deals, id)
+			p.n.store.remove(d.row())
 		case d.Step == stepActive:
 			p.watch(d)
 		case d.Step == stepPublishing:
@@ -73,7 +90,13 @@ func (p *provider) act() {
 		}
 	}
 	p.publish(ready)
-	p.discard()
+	for _, id := range ids { // what was not done now is still due
+		p.due.note(p.dueOf(id), id)
+	}
+	if p.untidy {
+		p.untidy = false
+		p.discard()
+	}
 }
 
 // maxPublish is how many deals go into one message; the others wait for the

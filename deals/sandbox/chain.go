@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -23,8 +22,9 @@ const (
 	baseFee      = 100  // attoFIL
 	// heightLease is how many idle epochs may pass between two writes. A crash
 	// skips at most so many heights; it never repeats one.
-	heightLease = 16
-	never       = abi.ChainEpoch(math.MaxInt64)
+	heightLease  = 16
+	messagesKept = abi.ChainEpoch(60 * builtin.EpochsInDay) // after they ran
+	never        = abi.ChainEpoch(math.MaxInt64)
 )
 
 var errActorNotFound = errors.New("actor not found")
@@ -68,6 +68,8 @@ type chain struct {
 	messages map[cid.Cid]*messageRecord
 	pool     []*messageRecord
 	sectors  map[sectorKey]*sector
+	due      dueList[abi.DealID]
+	forgot   abi.ChainEpoch // when old messages were dropped last
 }
 
 func openChain(s *store) (*chain, error) {
@@ -88,7 +90,10 @@ func openChain(s *store) (*chain, error) {
 	err = errors.Join(
 		load(s, "head", func(h *chainHead) { c.head, found = *h, true }),
 		load(s, "account/", func(a *account) { c.keep(a) }),
-		load(s, "deal/", func(d *chainDeal) { c.deals[d.ID], c.pending[d.CID] = d, d.ID }),
+		load(s, "deal/", func(d *chainDeal) {
+			c.deals[d.ID], c.pending[d.CID] = d, d.ID
+			c.due.note(d.due(), d.ID)
+		}),
 		load(s, "sector/", func(x *sector) { c.sectors[sectorKey{x.Provider, x.Number}] = x }),
 		load(s, "message/", func(m *messageRecord) { c.remember(m) }),
 	)
@@ -200,6 +205,21 @@ func (c *chain) remember(m *messageRecord) {
 	}
 }
 
+// forgetMessages drops what ran long ago, about once a day: no node keeps the
+// messages of a chain for ever, and a simulated year has many.
+func (c *chain) forgetMessages() {
+	if c.height() < c.forgot+builtin.EpochsInDay {
+		return
+	}
+	c.forgot = c.height()
+	for id, m := range c.messages {
+		if m.Receipt != nil && m.Height < c.height()-messagesKept {
+			delete(c.messages, id)
+			c.store.remove(m.row())
+		}
+	}
+}
+
 func (c *chain) unpool(m *messageRecord) {
 	c.pool = slices.DeleteFunc(c.pool, func(x *messageRecord) bool { return x == m })
 }
@@ -215,6 +235,7 @@ func (c *chain) mine(height abi.ChainEpoch) error {
 	c.head.Tipset = ts
 	c.runPool()
 	c.cron()
+	c.forgetMessages()
 	if height >= c.head.Lease || c.store.changed() {
 		c.saveHead()
 	}
@@ -228,12 +249,5 @@ func (c *chain) nextDue() abi.ChainEpoch {
 	for _, m := range c.pool {
 		due = min(due, m.NotBefore)
 	}
-	for _, d := range c.deals {
-		due = min(due, d.due())
-	}
-	return max(due, c.height()+1)
-}
-
-func (c *chain) sortedDeals() []*chainDeal {
-	return slices.SortedFunc(maps.Values(c.deals), func(a, b *chainDeal) int { return cmp.Compare(a.ID, b.ID) })
+	return max(min(due, c.due.next(c.dealDue)), c.height()+1)
 }

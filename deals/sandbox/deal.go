@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin"
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
@@ -30,6 +31,8 @@ const (
 const (
 	publishDelay = abi.ChainEpoch(2) // gathers deals for one message
 	sealDelay    = abi.ChainEpoch(4)
+	// dealsKept is how long a provider can tell of a deal that has ended.
+	dealsKept = abi.ChainEpoch(90 * builtin.EpochsInDay)
 )
 
 // providerDeal is a deal as its provider sees it.
@@ -46,6 +49,7 @@ type providerDeal struct {
 	ChainID  abi.DealID
 	Sector   abi.SectorNumber
 	Active   abi.ChainEpoch
+	Ended    abi.ChainEpoch
 	Error    string
 
 	received atomic.Int64 // bytes of the transfer under way
@@ -61,13 +65,19 @@ func (d *providerDeal) ended() bool {
 	return d.Step == stepExpired || d.Step == stepSlashed || d.Step == stepFailed
 }
 
+func (d *providerDeal) row() string { return fmt.Sprintf("pdeal/%d/%s", d.Provider, d.UUID) }
+
 func (p *provider) saveDeal(d *providerDeal) {
-	p.n.store.put(fmt.Sprintf("pdeal/%d/%s", p.id, d.UUID), d)
+	p.n.store.put(d.row(), d)
+	p.due.note(p.dealDue(d), d.UUID)
 }
 
 // move takes a deal to its next step.
 func (p *provider) move(d *providerDeal, to step, next abi.ChainEpoch) {
 	d.Step, d.Next = to, next
+	if d.ended() {
+		d.Ended, p.untidy = p.n.chain.height(), true
+	}
 	p.saveDeal(d)
 	p.n.log.Info("sandbox deal moves", "miner", p.addr.String(), "deal", d.UUID.String(), "step", string(to))
 }

@@ -164,11 +164,11 @@ func TestEscrow(t *testing.T) {
 	n.waitStep(dp.DealUUID, "active")
 	check("client, active", money(n.client.String()), balance{client0.Escrow, prop.ClientBalanceRequirement()})
 	check("provider, active", money(prov), balance{prov0.Escrow, prop.ProviderCollateral})
-	// Half way: what was stored is paid, at the last daily settlement.
+	// Half way: what was stored is paid, at the last monthly settlement.
 	n.advance(int64(prop.StartEpoch) + 100*2880 - n.Height())
 	st := call[marketDeal](n, "StateMarketStorageDeal", 1, nil).State
 	paid := big.Mul(prop.StoragePricePerEpoch, big.NewInt(st.LastUpdatedEpoch-int64(prop.StartEpoch)))
-	if st.LastUpdatedEpoch <= n.Height()-2880 || paid.IsZero() {
+	if st.LastUpdatedEpoch <= n.Height()-30*2880 || paid.IsZero() {
 		t.Fatalf("settled at %d, head is %d", st.LastUpdatedEpoch, n.Height())
 	}
 	check("client, half way", money(n.client.String()),

@@ -158,9 +158,8 @@ func (n *Network) Fail(provider, mode string) error {
 	if _, ok := modes[mode]; !ok {
 		return fmt.Errorf("%q: %w", mode, ErrNoMode)
 	}
-	err = n.update(func(c *chain) error {
-		p.rec.Mode, p.rec.Since = mode, c.height()
-		p.save()
+	err = n.update(func(*chain) error {
+		p.setMode(mode)
 		p.resume()
 		return nil
 	})
@@ -169,6 +168,13 @@ func (n *Network) Fail(provider, mode string) error {
 	}
 	n.log.Info("sandbox provider changes", "miner", provider, "mode", mode)
 	return p.open()
+}
+
+// setMode needs Network.mu.
+func (p *provider) setMode(mode string) {
+	p.rec.Mode, p.rec.Since = mode, p.n.chain.height()
+	p.save()
+	p.plan()
 }
 
 // pullsIn says whether a provider in this mode fetches data at all.

@@ -87,6 +87,7 @@ func (p *provider) download(ctx context.Context, d *providerDeal, path string) e
 	mode, _ := p.look(cid.Undef)
 	t, err := newTransfer(p.n.client, d, mode == modeReset)
 	if err == nil {
+		t.noSync = p.n.opt.NoSync
 		err = t.run(ctx, path)
 	}
 	if err != nil {

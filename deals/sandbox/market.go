@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-bitfield"
@@ -19,6 +20,10 @@ import (
 // slashedKept is how long a terminated deal can still be read with its slash
 // epoch before the market forgets it.
 const slashedKept = abi.ChainEpoch(builtin.EpochsInDay)
+
+// settlePeriod is how often providers settle what clients owe them, all on the
+// same day.
+const settlePeriod = abi.ChainEpoch(30 * builtin.EpochsInDay)
 
 var (
 	errNoChainDeal = errors.New("no such deal on chain")
@@ -48,16 +53,30 @@ func (d *chainDeal) due() abi.ChainEpoch {
 	case d.Start < 0:
 		return p.StartEpoch + 1
 	default:
-		return min(p.EndEpoch, max(d.Start, d.Updated)+builtin.EpochsInDay)
+		last := max(d.Start, d.Updated)
+		return min(p.EndEpoch, last-last%settlePeriod+settlePeriod)
 	}
 }
 
-func (c *chain) saveDeal(d *chainDeal) { c.store.put(fmt.Sprintf("deal/%d", d.ID), d) }
+func (d *chainDeal) row() string { return fmt.Sprintf("deal/%d", d.ID) }
+
+func (c *chain) saveDeal(d *chainDeal) {
+	c.store.put(d.row(), d)
+	c.due.note(d.due(), d.ID)
+}
+
+// dealDue is when a deal is due, never if there is none.
+func (c *chain) dealDue(id abi.DealID) abi.ChainEpoch {
+	if d := c.deals[id]; d != nil {
+		return d.due()
+	}
+	return never
+}
 
 func (c *chain) dropDeal(d *chainDeal) {
 	delete(c.deals, d.ID)
 	delete(c.pending, d.CID)
-	c.store.remove(fmt.Sprintf("deal/%d", d.ID))
+	c.store.remove(d.row())
 }
 
 // publish adds a deal to the market or says why it is not valid.
@@ -258,10 +277,10 @@ func (c *chain) parties(d *chainDeal) (client, provider *account) {
 
 // cron does what the market does by itself at the head's epoch.
 func (c *chain) cron() {
-	for _, d := range c.sortedDeals() {
-		if d.due() > c.height() {
-			continue
-		}
+	ids := c.due.take(c.height(), c.dealDue)
+	slices.Sort(ids)
+	for _, id := range ids {
+		d := c.deals[id]
 		switch {
 		case d.Slashed >= 0:
 			c.dropDeal(d)

@@ -97,8 +97,10 @@ func (p *provider) keep(d *providerDeal, path string) (*pieceRecord, error) {
 		if err := os.Rename(path, p.pieceFile(r.Piece)); err != nil {
 			return err
 		}
-		if err := syncDir(p.stored()); err != nil {
-			return err
+		if !p.n.opt.NoSync {
+			if err := syncDir(p.stored()); err != nil {
+				return err
+			}
 		}
 		p.pieces[r.Piece] = r
 		p.n.store.put(r.row(), r)

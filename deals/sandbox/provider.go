@@ -75,6 +75,8 @@ type provider struct {
 	deals  map[uuid.UUID]*providerDeal
 	pieces map[cid.Cid]*pieceRecord
 	pulls  map[uuid.UUID]context.CancelFunc
+	due    dueList[uuid.UUID]
+	untidy bool // deals have ended
 
 	serving sync.Mutex // guards host and web
 	host    host.Host
@@ -141,6 +143,8 @@ func (n *Network) openProviders() error {
 		}),
 	)
 	for _, p := range n.providers {
+		p.plan()
+		p.untidy = true // a crash may have come before the pieces of ended deals went
 		err = errors.Join(err, p.sweep())
 	}
 	return err

@@ -56,6 +56,7 @@ type transfer struct {
 	client *http.Client
 	req    boostly.HttpRequest
 	size   int64 // negative: as long as the server says
+	noSync bool
 	most   int64 // of a size that the server says
 	cut    bool  // break every range a few times
 	got    *atomic.Int64
@@ -77,7 +78,7 @@ func newTransfer(client *http.Client, d *providerDeal, cut bool) (*transfer, err
 	return t, nil
 }
 
-// run leaves the complete, synced file at path.
+// run leaves the complete file at path, synced unless it need not be.
 func (t *transfer) run(ctx context.Context, path string) error {
 	t.got.Store(0)
 	if err := t.retry(ctx, func(ctx context.Context) (bool, error) { return false, t.head(ctx) }); err != nil {
@@ -91,7 +92,7 @@ func (t *transfer) run(ctx context.Context, path string) error {
 	if errors.Is(err, errNoRanges) {
 		err = t.ranges(ctx, f, 1)
 	}
-	if err == nil {
+	if err == nil && !t.noSync {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())

@@ -38,7 +38,10 @@ type Options struct {
 	// verified from that one's disk, as a file of both. It shortens a simulation:
 	// each piece is pulled and hashed once, not by every provider.
 	ShareVerified bool
-	Epoch         time.Duration // wall time of one epoch; default 250 ms
+	// NoSync leaves it to the operating system when state reaches the disk: a
+	// kill loses nothing, a power cut may lose the network.
+	NoSync bool
+	Epoch  time.Duration // wall time of one epoch; default 250 ms
 	// RootCAs are trusted when providers pull pieces over HTTPS; nil: the system's.
 	RootCAs *x509.CertPool
 	Log     *slog.Logger
@@ -92,7 +95,7 @@ func Open(ctx context.Context, opt Options) (*Network, error) {
 	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	s, err := openStore(opt.Dir)
+	s, err := openStore(opt.Dir, opt.NoSync)
 	if err != nil {
 		return nil, err
 	}

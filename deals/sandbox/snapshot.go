@@ -114,6 +114,20 @@ func (s State) DealCount(step string) int {
 	return n
 }
 
+// Replicas is how many deals of each piece are active on chain, by piece CID.
+func (n *Network) Replicas() map[string]int {
+	out, _ := view(n, func(c *chain) (map[string]int, error) {
+		out := map[string]int{}
+		for _, d := range c.deals {
+			if d.Start >= 0 && d.Slashed < 0 {
+				out[d.Proposal.V.PieceCID.String()]++
+			}
+		}
+		return out, nil
+	})
+	return out
+}
+
 // Height is the chain's epoch.
 func (n *Network) Height() int64 {
 	h, _ := view(n, func(c *chain) (abi.ChainEpoch, error) { return c.height(), nil })

@@ -37,9 +37,9 @@ type store struct {
 
 var stateBucket = []byte("state")
 
-func openStore(dir string) (*store, error) {
+func openStore(dir string, noSync bool) (*store, error) {
 	db, err := bbolt.Open(filepath.Join(dir, "sandbox.db"), 0o600, &bbolt.Options{
-		Timeout: 5 * time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		Timeout: 5 * time.Second, NoFreelistSync: true, NoSync: noSync, FreelistType: bbolt.FreelistMapType,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open sandbox state: %w", err)

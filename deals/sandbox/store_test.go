@@ -39,7 +39,7 @@ func TestBrokenStore(t *testing.T) {
 
 // TestCommit: a row that cannot be encoded keeps all others from the disk.
 func TestCommit(t *testing.T) {
-	s, err := openStore(t.TempDir())
+	s, err := openStore(t.TempDir(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,6 +126,7 @@ type dataServer struct {
 	*httptest.Server
 	mu     sync.Mutex // guards what follows
 	pieces map[string]*piece
+	served atomic.Int64                    // GETs with a right token
 	fault  func(http.Handler) http.Handler // stands in between; may be nil
 }
 
@@ -155,6 +157,9 @@ func (d *dataServer) serve(w http.ResponseWriter, r *http.Request) {
 	case p == nil:
 		http.NotFound(w, r)
 	default:
+		if r.Method == http.MethodGet {
+			d.served.Add(1)
+		}
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.data))
 	}
 }
