@@ -142,7 +142,7 @@ func (c *checker) buckets() error {
 func (c *checker) objects() error {
 	var bucket, key string
 	return c.each(tabObject, func(value []byte) error {
-		o, err := decodeObject(value)
+		o, err := decodeObject(bucket, key, value)
 		if err != nil {
 			return err
 		}

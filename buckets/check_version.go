@@ -6,7 +6,7 @@ func (c *checker) versions() error {
 	var bucket, key string
 	var inverted uint64
 	return c.each(tabVersion, func(value []byte) error {
-		o, err := decodeObject(value)
+		o, err := decodeObject(bucket, key, value)
 		if err != nil {
 			return err
 		}

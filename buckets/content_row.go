@@ -12,9 +12,10 @@ import (
 // Contents and objects are written with each upload and read by the thousand,
 // so their rows have no names of fields. Rows from before are JSON, and are read
 // as such.
-
-// compact is the version of rows without names.
-const compact = 1
+const (
+	compact = 1 // the version of rows without names
+	keyed   = 2 // … and without what their keys say
+)
 
 // isJSON says whether a row is of the older kind.
 func isJSON(value []byte) bool { return len(value) > 0 && value[0] == '{' }

@@ -34,7 +34,7 @@ func (b *Buckets) Age(ctx context.Context, bucket, key string, by time.Duration)
 			if err != nil {
 				return err
 			}
-			o, err := decodeObject(row.Value)
+			o, err := decodeObject(bucket, key, row.Value)
 			if err != nil {
 				return err
 			}

@@ -195,7 +195,8 @@ func (b *Buckets) Touched(ctx context.Context) (n int, err error) {
 // EditObject and EditBucket change what a row says.
 
 func EditObject(edit func(*Object)) func([]byte) []byte {
-	return editRow(decodeObject, encodeObject, edit)
+	decode := func(value []byte) (Object, error) { return decodeObject("", "", value) } // which the row has in its key
+	return editRow(decode, encodeObject, edit)
 }
 
 func EditBucket(edit func(*Bucket)) func([]byte) []byte {

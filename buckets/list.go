@@ -72,7 +72,7 @@ func (p *Page) fill(tx kv.Tx, bucket Bucket, q Query, from, to []byte) error {
 				next = pastPrefix(tabObject, bucket.UUID, common)
 				break
 			}
-			o, err := decodeObject(row.Value)
+			o, err := decodeObject(bucket.UUID, key, row.Value)
 			if err != nil {
 				return err
 			}

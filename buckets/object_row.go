@@ -66,7 +66,7 @@ func objectAt(tx kv.Tx, bucket, key string) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	o, err := decodeObject(raw)
+	o, err := decodeObject(bucket, key, raw)
 	o.Latest = true
 	return o, err
 }
@@ -82,6 +82,11 @@ const (
 	objectSums
 	objectClass
 	objectRare
+	// The CID is that of one block, or of a file's root, and has a SHA-256: only
+	// the hash is written.
+	objectOfBlock
+	objectOfFile
+	objectMadeByID // the content's id tells when it was made
 )
 
 // rareObject is what few objects have. It is JSON in their rows.
@@ -92,37 +97,46 @@ type rareObject struct {
 	Retention Retention   `json:",omitzero"`
 }
 
+// encodeObject makes the value of an object's row, or that of an archived
+// version. What the row's key says is not said again: a page of a listing reads
+// a thousand rows, and compactions move each of them ten times.
 func encodeObject(o Object) []byte {
 	rare := rareObject{Runs: newObjectRow(o).Runs, Tags: o.Tags, Grants: o.Grants, Retention: o.Retention}
 	hasRare := rare.Runs != nil || rare.Tags != nil || rare.Grants != nil || rare.Retention != Retention{}
 	md5, err := hex.DecodeString(o.ETag)
 	isMD5 := err == nil && len(md5) == 16 && hex.EncodeToString(md5) == o.ETag
+	root, ofBlock, ofFile := shortRoot(o.CID)
 	bits := bit(objectJoined, o.Joined) | bit(objectVersioned, o.Versioned) | bit(objectMarker, o.Marker) |
 		bit(objectHold, o.Hold) | bit(objectCAR, o.CAR) | bit(objectETagMD5, isMD5) |
-		bit(objectSums, len(o.Checksums) > 0 || o.ChecksumType != "") | bit(objectClass, o.Class != "") | bit(objectRare, hasRare)
-	w := rowcode.NewWriter(compact)
+		bit(objectSums, len(o.Checksums) > 0 || o.ChecksumType != "") | bit(objectClass, o.Class != "") | bit(objectRare, hasRare) |
+		bit(objectOfBlock, ofBlock) | bit(objectOfFile, ofFile) | bit(objectMadeByID, o.Modified == idTime(o.Content))
+	w := rowcode.NewWriter(keyed)
 	w.Uint(bits)
-	writeUUID(w, o.Bucket)
-	w.String(o.Key)
 	w.Uint(o.Owner)
 	w.Uint(o.Content)
-	w.String(o.CID.KeyString())
+	if ofBlock || ofFile {
+		w.Raw(root)
+	} else {
+		w.String(root)
+	}
 	w.Int(o.Size)
 	if isMD5 {
-		w.Blob(md5)
+		w.Raw(string(md5))
 	} else {
 		w.String(o.ETag)
 	}
-	w.Time(o.Modified)
+	if bits&objectMadeByID == 0 {
+		w.Time(o.Modified)
+	}
 	w.Uint(o.Version)
-	w.Map(o.Headers)
-	w.Map(o.Meta)
+	w.WordMap(words, o.Headers)
+	w.WordMap(words, o.Meta)
 	if bits&objectSums != 0 {
-		w.Map(o.Checksums)
-		w.String(o.ChecksumType)
+		w.WordMap(words, o.Checksums)
+		w.Word(words, o.ChecksumType)
 	}
 	if bits&objectClass != 0 {
-		w.String(o.Class)
+		w.Word(words, o.Class)
 	}
 	if hasRare {
 		raw, err := json.Marshal(rare)
@@ -134,23 +148,64 @@ func encodeObject(o Object) []byte {
 	return w.Bytes()
 }
 
-func decodeObject(value []byte) (Object, error) {
-	if isJSON(value) {
+// decodeObject reads the value of the row of a key in a bucket.
+func decodeObject(bucket, key string, value []byte) (o Object, err error) {
+	switch {
+	case isJSON(value):
 		var row objectRow
 		err := decode(value, &row)
 		return row.object(), err
+	case len(value) > 0 && value[0] == compact:
+		o, err = readCompactObject(rowcode.NewReader(value, compact))
+	default:
+		o, err = readObject(rowcode.NewReader(value, keyed))
+		o.Bucket, o.Key = bucket, key
 	}
-	o, err := readObject(rowcode.NewReader(value, compact))
 	if err != nil {
 		return Object{}, fmt.Errorf("decode object: %w", err)
 	}
 	return o, nil
 }
 
-func readObject(r *rowcode.Reader) (o Object, err error) {
-	bits := r.Uint()
+// setBits sets what bits alone say.
+func (o *Object) setBits(bits uint64) {
 	o.Joined, o.Versioned, o.Marker = bits&objectJoined != 0, bits&objectVersioned != 0, bits&objectMarker != 0
 	o.Hold, o.CAR = bits&objectHold != 0, bits&objectCAR != 0
+}
+
+func readObject(r *rowcode.Reader) (o Object, err error) {
+	bits := r.Uint()
+	o.setBits(bits)
+	o.Owner = r.Uint()
+	o.Content = r.Uint()
+	root := readRoot(r, bits&objectOfBlock != 0, bits&objectOfFile != 0)
+	o.Size = r.Int()
+	if bits&objectETagMD5 != 0 {
+		o.ETag = hex.EncodeToString([]byte(r.Take(16)))
+	} else {
+		o.ETag = r.String()
+	}
+	if o.Modified = idTime(o.Content); bits&objectMadeByID == 0 {
+		o.Modified = r.Time()
+	}
+	o.Version = r.Uint()
+	o.Headers = r.WordMap(words)
+	o.Meta = r.WordMap(words)
+	if bits&objectSums != 0 {
+		o.Checksums = r.WordMap(words)
+		o.ChecksumType = r.Word(words)
+	}
+	if bits&objectClass != 0 {
+		o.Class = r.Word(words)
+	}
+	return o, o.readRest(r, bits, root)
+}
+
+// readCompactObject reads a row that has bucket and key in its value, as rows
+// had before.
+func readCompactObject(r *rowcode.Reader) (o Object, err error) {
+	bits := r.Uint()
+	o.setBits(bits)
 	o.Bucket = readUUID(r)
 	o.Key = r.String()
 	o.Owner = r.Uint()
@@ -171,6 +226,11 @@ func readObject(r *rowcode.Reader) (o Object, err error) {
 	if bits&objectClass != 0 {
 		o.Class = r.String()
 	}
+	return o, o.readRest(r, bits, root)
+}
+
+// readRest reads what is last in a row of either shape, and judges it.
+func (o *Object) readRest(r *rowcode.Reader, bits uint64, root string) (err error) {
 	var rare rareObject
 	if bits&objectRare != 0 {
 		err = decode([]byte(r.String()), &rare)
@@ -178,10 +238,10 @@ func readObject(r *rowcode.Reader) (o Object, err error) {
 	o.Tags, o.Grants, o.Retention = rare.Tags, rare.Grants, rare.Retention
 	o.Parts = objectRow{Runs: rare.Runs}.object().Parts
 	if r.Err() != nil {
-		return o, r.Err()
+		return r.Err()
 	}
 	if err == nil {
 		o.CID, err = readCID(root)
 	}
-	return o, err
+	return err
 }

@@ -134,9 +134,9 @@ func mergeVersions(tx kv.Tx, bucket, prefix string, from versionBounds) iter.Seq
 		defer stopObject()
 		nextArchived, stopArchived := iter.Pull2(tx.Scan(from.archived, past.archived))
 		defer stopArchived()
-		o, haveObject, err := pulled(nextObject)
+		o, haveObject, err := pulled(bucket, nextObject)
 		o.Latest = true
-		a, haveArchived, errArchived := pulled(nextArchived)
+		a, haveArchived, errArchived := pulled(bucket, nextArchived, nil)
 		for {
 			if err = errors.Join(err, errArchived); err != nil {
 				yield(Object{}, err)
@@ -147,13 +147,13 @@ func mergeVersions(tx kv.Tx, bucket, prefix string, from versionBounds) iter.Seq
 				if !yield(o, nil) {
 					return
 				}
-				o, haveObject, err = pulled(nextObject)
+				o, haveObject, err = pulled(bucket, nextObject)
 				o.Latest = true
 			case haveArchived:
 				if !yield(a, nil) {
 					return
 				}
-				a, haveArchived, errArchived = pulled(nextArchived)
+				a, haveArchived, errArchived = pulled(bucket, nextArchived, nil)
 			default:
 				return
 			}
@@ -161,11 +161,16 @@ func mergeVersions(tx kv.Tx, bucket, prefix string, from versionBounds) iter.Seq
 	}
 }
 
-func pulled(next func() (kv.Row, error, bool)) (o Object, ok bool, err error) {
+// pulled reads the next row of a bucket, whose key has more parts behind the object's.
+func pulled(bucket string, next func() (kv.Row, error, bool), more ...any) (o Object, ok bool, err error) {
 	row, err, ok := next()
 	if !ok || err != nil {
 		return Object{}, false, err
 	}
-	o, err = decodeObject(row.Value)
+	var key string
+	if err = kv.Unkey(row.Key, append([]any{nil, nil, &key}, more...)...); err != nil {
+		return Object{}, false, err
+	}
+	o, err = decodeObject(bucket, key, row.Value)
 	return o, true, err
 }

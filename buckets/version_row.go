@@ -39,7 +39,7 @@ func archivedAt(tx kv.Tx, bucket, key string, place uint64) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	return decodeObject(raw)
+	return decodeObject(bucket, key, raw)
 }
 
 // archivedNull returns the null version if it is archived, or ErrNoVersion.
@@ -60,7 +60,7 @@ func newestArchived(tx kv.Tx, bucket, key string) (o Object, found bool, err err
 		if err != nil {
 			return Object{}, false, err
 		}
-		o, err := decodeObject(row.Value)
+		o, err := decodeObject(bucket, key, row.Value)
 		return o, err == nil, err
 	}
 	return Object{}, false, nil

@@ -40,6 +40,9 @@ func (w *Writer) Fixed(n uint64) { w.b = binary.BigEndian.AppendUint64(w.b, n) }
 // String writes a string.
 func (w *Writer) String(s string) { w.Uint(uint64(len(s))); w.b = append(w.b, s...) }
 
+// Raw writes a string whose length its reader knows.
+func (w *Writer) Raw(s string) { w.b = append(w.b, s...) }
+
 // Blob writes bytes.
 func (w *Writer) Blob(b []byte) { w.Uint(uint64(len(b))); w.b = append(w.b, b...) }
 
@@ -50,12 +53,14 @@ func (w *Writer) Time(t time.Time) {
 }
 
 // Map writes a map, the same one always in the same way.
-func (w *Writer) Map(m map[string]string) {
+func (w *Writer) Map(m map[string]string) { w.mapped(m, w.String) }
+
+func (w *Writer) mapped(m map[string]string, write func(string)) {
 	w.Uint(uint64(len(m)))
 	if len(m) < 2 {
 		for k, v := range m {
-			w.String(k)
-			w.String(v)
+			write(k)
+			write(v)
 		}
 		return
 	}
@@ -65,8 +70,8 @@ func (w *Writer) Map(m map[string]string) {
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		w.String(k)
-		w.String(m[k])
+		write(k)
+		write(m[k])
 	}
 }
 
@@ -157,7 +162,9 @@ func (r *Reader) Time() time.Time {
 }
 
 // Map reads what Writer.Map wrote; nil if it is empty.
-func (r *Reader) Map() map[string]string {
+func (r *Reader) Map() map[string]string { return r.mapped(r.String) }
+
+func (r *Reader) mapped(read func() string) map[string]string {
 	n := r.Uint()
 	if n == 0 || n > uint64(len(r.rest)) {
 		if n != 0 {
@@ -167,8 +174,8 @@ func (r *Reader) Map() map[string]string {
 	}
 	m := make(map[string]string, min(n, 16))
 	for range n {
-		k := r.String()
-		m[k] = r.String()
+		k := read()
+		m[k] = read()
 	}
 	if r.err != nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 )
 
 func TestRoundTrip(t *testing.T) {
+	words := rowcode.NewWords("a", "b")
 	at := time.Date(9999, 12, 31, 23, 59, 59, 123456789, time.UTC)
 	long := map[string]string{"b": "2", "a": "", "": "3"}
 	w := rowcode.NewWriter(1)
@@ -24,11 +25,17 @@ func TestRoundTrip(t *testing.T) {
 	w.Map(nil)
 	w.Map(map[string]string{"k": "v"})
 	w.Map(long)
+	w.Raw("raw")
+	w.Word(words, "b")
+	w.Word(words, "c")
+	w.Word(words, "")
+	w.WordMap(words, long)
 	whole := w.Bytes()
 
 	read := func(r *rowcode.Reader) bool {
 		return r.Uint() == math.MaxUint64 && r.Int() == math.MinInt64 && r.Fixed() == 7 && r.String() == "é" && r.String() == "" &&
-			r.Time().Equal(at) && r.Time().IsZero() && r.Map() == nil && r.Map()["k"] == "v" && maps.Equal(r.Map(), long)
+			r.Time().Equal(at) && r.Time().IsZero() && r.Map() == nil && r.Map()["k"] == "v" && maps.Equal(r.Map(), long) &&
+			r.Take(3) == "raw" && r.Word(words) == "b" && r.Word(words) == "c" && r.Word(words) == "" && maps.Equal(r.WordMap(words), long)
 	}
 	r := rowcode.NewReader(whole, 1)
 	if !read(r) || r.Err() != nil {
@@ -46,6 +53,10 @@ func TestRoundTrip(t *testing.T) {
 	r = rowcode.NewReader(append(whole, 0), 1)
 	if read(r); r.Err() == nil {
 		t.Error("a byte too many is taken")
+	}
+	r = rowcode.NewReader([]byte{1, 2*2 + 1}, 1) // the third word of two
+	if got := r.Word(words); got != "" || !errors.Is(r.Err(), rowcode.ErrWord) {
+		t.Errorf("a word that is in no list is %q, %v", got, r.Err())
 	}
 	if rowcode.NewReader(whole, 2).Err() == nil {
 		t.Error("another version is taken")
