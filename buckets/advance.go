@@ -199,7 +199,7 @@ func (b *Buckets) releaseDeleted(ctx context.Context, z zoneRow) error {
 			for _, c := range list {
 				next = c.ID
 				if c.Deleted {
-					if err := tx.Delete(keyContentRef(c.CID, c.ID)); err != nil {
+					if err := letGoRoot(tx, c); err != nil {
 						return err
 					}
 				}

@@ -211,7 +211,7 @@ func (c *checker) holds(content Content) error {
 	id := content.ID
 	if content.Zone == 0 {
 		c.must(!content.Deleted && !content.Offloaded, "content %d has no zone and is %+v", id, content)
-		return c.mustHave(true, keyContentRef(content.CID, id), "reference of content %d", id)
+		return c.mustHold(true, content)
 	}
 	z, err := zoneAt(c.tx, content.Zone)
 	gone, err := absent(err)
@@ -229,7 +229,13 @@ func (c *checker) holds(content Content) error {
 		return nil // on its way out
 	}
 	want := !content.Offloaded && (!content.Deleted || z.State != ZoneComplete)
-	return c.mustHave(want, keyContentRef(content.CID, id), "reference of content %d", id)
+	return c.mustHold(want, content)
+}
+
+func (c *checker) mustHold(want bool, content Content) error {
+	held, err := holdsRoot(c.tx, content.CID, content.ID)
+	c.must(held == want, "content %d holds its root: %v, want %v", content.ID, held, want)
+	return err
 }
 
 // owned, byCID, unassigned, members: no index row outlives its content.
@@ -282,7 +288,7 @@ func (c *checker) refs() error {
 			return nil
 		}
 		switch kind {
-		case "c":
+		case "c": // a row from before
 			var id uint64
 			if _, err := fmt.Sscan(holder, &id); err != nil {
 				c.must(false, "reference of content %q: %w", holder, err)

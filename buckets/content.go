@@ -166,8 +166,7 @@ func (b *Buckets) insertContent(tx kv.Tx, c Content) error {
 	return errors.Join(
 		putContent(tx, c),
 		tx.Put(keyOwned(c.Owner, c.ID), present),
-		tx.Put(keyCID(c.CID, c.ID), present),
-		tx.Put(keyContentRef(c.CID, c.ID), present),
+		holdRoot(tx, c),
 		tx.Put(keyNew(c.Bucket, c.ID), present),
 		b.queue.Add(tx, jobAssign, c.Bucket, time.Now().Add(b.gather)))
 }
@@ -190,7 +189,7 @@ func (b *Buckets) keepContent(tx kv.Tx, id uint64, cold bool) error {
 	}
 	return errors.Join(err,
 		putContent(tx, c),
-		tx.Put(keyContentRef(c.CID, id), present))
+		holdRoot(tx, c))
 }
 
 // releaseContent is called when no object names the content any more. Before
@@ -221,7 +220,7 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 		return err
 	}
 	if z.State == ZoneComplete {
-		if err := tx.Delete(keyContentRef(c.CID, c.ID)); err != nil {
+		if err := letGoRoot(tx, c); err != nil {
 			return err
 		}
 	}
@@ -233,6 +232,5 @@ func removeContent(tx kv.Tx, c Content) error {
 	return errors.Join(
 		tx.Delete(keyContent(c.ID)),
 		tx.Delete(keyOwned(c.Owner, c.ID)),
-		tx.Delete(keyCID(c.CID, c.ID)),
-		tx.Delete(keyContentRef(c.CID, c.ID)))
+		unlist(tx, c))
 }

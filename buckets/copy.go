@@ -61,7 +61,7 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 			return err
 		}
 		// Only a root that is referenced now cannot have been swept.
-		held, err := has(tx, keyContentRef(src.CID, src.Content))
+		held, err := holdsRoot(tx, src.CID, src.Content)
 		if err == nil && !held {
 			return node.ErrNotFound
 		}

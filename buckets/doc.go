@@ -150,8 +150,8 @@
 //	vnul/<uuid>/<key>                   place of the null version, if it is in ver
 //	con/<inverted content id>           Content
 //	own/<owner>/<inverted content id>   undeleted contents of an owner, newest first
-//	cid/<root>/<content id>             contents with that root
-//	ref/<root>/c/<content id>           the root is held by a content
+//	cid/<root>/<content id>             contents with that root, and whether they hold it
+//	ref/<root>/c/<content id>           the root is held by a content whose row in cid is from before
 //	ref/<root>/p/<upload id>/<number>   the root is held by a part
 //	ref/<root>/q/<pin id>               the root is held by a pin that is pinning
 //	new/<uuid>/<content id>             unassigned contents of a bucket

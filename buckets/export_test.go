@@ -85,7 +85,39 @@ func (f *Flights) Waiters(key string) int {
 	return 0
 }
 
-// FakeRefs holds n roots by contents that do not exist, or with n 0 takes all references away.
+// OldRefs has all contents hold their roots as it was done before.
+func (b *Buckets) OldRefs(ctx context.Context) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		old := map[string][]byte{}
+		for row, err := range tx.Scan(kv.Range(tabCID)) {
+			if err != nil {
+				return err
+			}
+			var id uint64
+			root, err := rootIn(row.Key, &id)
+			if err != nil {
+				return err
+			}
+			held, err := rowHolds(tx, row.Value, root, id)
+			if err != nil {
+				return err
+			}
+			old[string(row.Key)] = present
+			if held {
+				old[string(keyOldRef(root, id))] = present
+			}
+		}
+		for key, value := range old {
+			if err := tx.Put([]byte(key), value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// FakeRefs holds n roots by contents that do not exist, every other one as it
+// was done before, or with n 0 takes all references away.
 func (b *Buckets) FakeRefs(ctx context.Context, n int) error {
 	return b.update(ctx, func(tx kv.Tx) error {
 		for i := range n {
@@ -93,7 +125,11 @@ func (b *Buckets) FakeRefs(ctx context.Context, n int) error {
 			if err != nil {
 				return err
 			}
-			if err := tx.Put(keyContentRef(root, uint64(i)), present); err != nil {
+			key, value := keyCID(root, uint64(i)), holding
+			if i%2 == 1 {
+				key, value = keyOldRef(root, uint64(i)), present
+			}
+			if err := tx.Put(key, value); err != nil {
 				return err
 			}
 		}
@@ -101,11 +137,13 @@ func (b *Buckets) FakeRefs(ctx context.Context, n int) error {
 			return nil
 		}
 		var keys [][]byte
-		for row, err := range tx.Scan(kv.Range(tabRef)) {
-			if err != nil {
-				return err
+		for _, table := range []string{tabRef, tabCID} {
+			for row, err := range tx.Scan(kv.Range(table)) {
+				if err != nil {
+					return err
+				}
+				keys = append(keys, append([]byte(nil), row.Key...))
 			}
-			keys = append(keys, append([]byte(nil), row.Key...))
 		}
 		for _, key := range keys {
 			if err := tx.Delete(key); err != nil {

@@ -63,11 +63,7 @@ func keyOwned(owner, id uint64) []byte { return kv.Key(tabOwned, owner, ^id) }
 
 func keyCID(root cid.Cid, id uint64) []byte { return kv.Key(tabCID, rootKey(root), id) }
 
-// A root is held by contents and by the parts of uploads.
-func keyContentRef(root cid.Cid, id uint64) []byte {
-	return kv.Key(tabRef, rootKey(root), "c", strconv.FormatUint(id, 10))
-}
-
+// A root is held by contents (hold.go), the parts of uploads, and pins.
 func keyPartRef(root cid.Cid, upload string, n int) []byte {
 	return kv.Key(tabRef, rootKey(root), "p", upload+"/"+strconv.Itoa(n))
 }

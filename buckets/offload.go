@@ -72,7 +72,7 @@ func (b *Buckets) giveUp(tx kv.Tx, c Content, sweep time.Time) error {
 	b.announcer.changed(tx, c.CID)
 	return errors.Join(
 		putContent(tx, c),
-		tx.Delete(keyContentRef(c.CID, c.ID)),
+		letGoRoot(tx, c),
 		b.queue.Add(tx, jobSweep, singleton, sweep))
 }
 
@@ -181,7 +181,7 @@ func (b *Buckets) markLocal(ctx context.Context, root cid.Cid) error {
 			c.Offloaded = false
 			err := errors.Join(
 				putContent(tx, c),
-				tx.Put(keyContentRef(c.CID, c.ID), present))
+				holdRoot(tx, c))
 			if err == nil && c.Cold {
 				err = b.queue.Add(tx, jobRelease, contentJobID(c.ID), tomorrow)
 			}

@@ -3,6 +3,7 @@ package buckets
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/kv"
@@ -39,8 +40,42 @@ func (b *Buckets) Roots(ctx context.Context, yield func(cid.Cid) error) error {
 	return nil
 }
 
-// allRoots returns the distinct roots, jumping over the other references to each.
-func allRoots(tx kv.Tx) (roots []cid.Cid, err error) {
+// allRoots returns the distinct roots.
+func allRoots(tx kv.Tx) ([]cid.Cid, error) {
+	ofContents, err := contentRoots(tx)
+	if err != nil {
+		return nil, err
+	}
+	others, err := referencedRoots(tx)
+	if err != nil {
+		return nil, err
+	}
+	return mergeRoots(ofContents, others), nil
+}
+
+// contentRoots returns those that contents hold, in order.
+func contentRoots(tx kv.Tx) (roots []cid.Cid, err error) {
+	for row, err := range tx.Scan(kv.Range(tabCID)) {
+		if err != nil {
+			return nil, err
+		}
+		if string(row.Value) != string(holding) {
+			continue // a row from before has another in ref if it holds
+		}
+		root, err := rootIn(row.Key, nil)
+		if err != nil {
+			return nil, err
+		}
+		if len(roots) == 0 || root != roots[len(roots)-1] {
+			roots = append(roots, root)
+		}
+	}
+	return roots, nil
+}
+
+// referencedRoots returns those that have a reference, in order, jumping over
+// the other references to each.
+func referencedRoots(tx kv.Tx) (roots []cid.Cid, err error) {
 	from, to := kv.Range(tabRef)
 	for from != nil {
 		var next []byte
@@ -48,19 +83,45 @@ func allRoots(tx kv.Tx) (roots []cid.Cid, err error) {
 			if err != nil {
 				return nil, err
 			}
-			var raw []byte
-			if err := kv.Unkey(row.Key, nil, &raw, nil, nil); err != nil {
+			root, err := rootIn(row.Key, nil, nil)
+			if err != nil {
 				return nil, err
 			}
-			root, err := cid.Cast(raw)
-			if err != nil {
-				return nil, fmt.Errorf("reference %x: %w", row.Key, err)
-			}
 			roots = append(roots, root)
-			next = kv.After(tabRef, raw)
+			next = kv.After(tabRef, root.Bytes())
 			break
 		}
 		from = next
 	}
 	return roots, nil
+}
+
+// rootIn is the root that a key has behind its table, before the rest.
+func rootIn(key []byte, rest ...any) (cid.Cid, error) {
+	var raw []byte
+	if err := kv.Unkey(key, append([]any{nil, &raw}, rest...)...); err != nil {
+		return cid.Undef, err
+	}
+	root, err := cid.Cast(raw)
+	if err != nil {
+		return cid.Undef, fmt.Errorf("root in %x: %w", key, err)
+	}
+	return root, nil
+}
+
+// mergeRoots makes one list of two, which are in order.
+func mergeRoots(a, b []cid.Cid) []cid.Cid {
+	all := make([]cid.Cid, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		order := strings.Compare(a[0].KeyString(), b[0].KeyString())
+		if order <= 0 {
+			all, a = append(all, a[0]), a[1:]
+		} else {
+			all = append(all, b[0])
+		}
+		if order >= 0 {
+			b = b[1:]
+		}
+	}
+	return append(append(all, a...), b...)
 }

@@ -123,6 +123,7 @@ func TestRootsAgainstModel(t *testing.T) {
 			f.Offload(ctx, o.Content) // if its zone is complete
 			return "offload " + o.Key, nil
 		},
+		func() (string, error) { return "write rows as before", f.OldRefs(ctx) },
 	}
 	for i := range 400 {
 		what, err := ops[r.IntN(len(ops))]()
