@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // Tags start each part of a key. They are neither 0x00 nor 0xff, so that a key
@@ -78,28 +79,25 @@ func appendPart(key []byte, part any) []byte {
 	switch p := part.(type) {
 	case string:
 		key = append(key, tagString)
-		for i := range len(p) {
-			key = appendByte(key, p[i])
+		i := strings.IndexByte(p, 0)
+		for ; i >= 0; i = strings.IndexByte(p, 0) {
+			key = append(append(key, p[:i]...), escape, nul)
+			p = p[i+1:]
 		}
-		return append(key, escape, end)
+		return append(append(key, p...), escape, end)
 	case []byte:
 		key = append(key, tagBytes)
-		for _, c := range p {
-			key = appendByte(key, c)
+		i := bytes.IndexByte(p, 0)
+		for ; i >= 0; i = bytes.IndexByte(p, 0) {
+			key = append(append(key, p[:i]...), escape, nul)
+			p = p[i+1:]
 		}
-		return append(key, escape, end)
+		return append(append(key, p...), escape, end)
 	case uint64:
 		return binary.BigEndian.AppendUint64(append(key, tagUint), p)
 	default:
 		panic(fmt.Sprintf("kv: a key part cannot be a %T", part))
 	}
-}
-
-func appendByte(key []byte, c byte) []byte {
-	if c == 0 {
-		return append(key, escape, nul)
-	}
-	return append(key, c)
 }
 
 // successor returns the smallest key that does not start with prefix and is
@@ -149,7 +147,7 @@ func readPart(key []byte, target any) (rest []byte, err error) {
 			}
 		case *[]byte:
 			if tag == tagBytes {
-				*t = plain
+				*t = bytes.Clone(plain)
 				return rest, nil
 			}
 		}
@@ -159,25 +157,24 @@ func readPart(key []byte, target any) (rest []byte, err error) {
 	}
 }
 
-// readString undoes the escaping up to the end mark.
+// readString undoes the escaping up to the end mark. What it returns is part of
+// the key as long as there is nothing to undo.
 func readString(key []byte) (plain, rest []byte, err error) {
-	plain = []byte{}
-	for i := 0; i < len(key); i++ {
-		if key[i] != escape {
-			plain = append(plain, key[i])
-			continue
+	for {
+		i := bytes.IndexByte(key, escape)
+		if i < 0 || i+1 == len(key) {
+			return nil, nil, fmt.Errorf("no end: %w", ErrKey)
 		}
-		if i++; i == len(key) {
-			break
-		}
-		switch key[i] {
+		switch rest := key[i+2:]; key[i+1] {
 		case end:
-			return plain, key[i+1:], nil
+			if plain == nil {
+				return key[:i:i], rest, nil
+			}
+			return append(plain, key[:i]...), rest, nil
 		case nul:
-			plain = append(plain, 0)
+			plain, key = append(append(plain, key[:i]...), 0), rest
 		default:
-			return nil, nil, fmt.Errorf("bad escape %d: %w", key[i], ErrKey)
+			return nil, nil, fmt.Errorf("bad escape %d: %w", key[i+1], ErrKey)
 		}
 	}
-	return nil, nil, fmt.Errorf("no end: %w", ErrKey)
 }
