@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -103,8 +104,8 @@ type rareObject struct {
 func encodeObject(o Object) []byte {
 	rare := rareObject{Runs: newObjectRow(o).Runs, Tags: o.Tags, Grants: o.Grants, Retention: o.Retention}
 	hasRare := rare.Runs != nil || rare.Tags != nil || rare.Grants != nil || rare.Retention != Retention{}
-	md5, err := hex.DecodeString(o.ETag)
-	isMD5 := err == nil && len(md5) == 16 && hex.EncodeToString(md5) == o.ETag
+	sum, err := hex.DecodeString(o.ETag)
+	isMD5 := err == nil && len(sum) == md5.Size && hex.EncodeToString(sum) == o.ETag
 	root, ofBlock, ofFile := shortRoot(o.CID)
 	bits := bit(objectJoined, o.Joined) | bit(objectVersioned, o.Versioned) | bit(objectMarker, o.Marker) |
 		bit(objectHold, o.Hold) | bit(objectCAR, o.CAR) | bit(objectETagMD5, isMD5) |
@@ -121,7 +122,7 @@ func encodeObject(o Object) []byte {
 	}
 	w.Int(o.Size)
 	if isMD5 {
-		w.Raw(string(md5))
+		w.Raw(string(sum))
 	} else {
 		w.String(o.ETag)
 	}
@@ -178,10 +179,13 @@ func readObject(r *rowcode.Reader) (o Object, err error) {
 	o.setBits(bits)
 	o.Owner = r.Uint()
 	o.Content = r.Uint()
-	root := readRoot(r, bits&objectOfBlock != 0, bits&objectOfFile != 0)
+	if o.CID, err = readRoot(r, bits&objectOfBlock != 0, bits&objectOfFile != 0); err != nil {
+		return o, err
+	}
 	o.Size = r.Int()
 	if bits&objectETagMD5 != 0 {
-		o.ETag = hex.EncodeToString([]byte(r.Take(16)))
+		var text [2 * md5.Size]byte
+		o.ETag = string(text[:hex.Encode(text[:], []byte(r.Take(md5.Size)))])
 	} else {
 		o.ETag = r.String()
 	}
@@ -198,7 +202,8 @@ func readObject(r *rowcode.Reader) (o Object, err error) {
 	if bits&objectClass != 0 {
 		o.Class = r.Word(words)
 	}
-	return o, o.readRest(r, bits, root)
+	err = o.readRare(r, bits)
+	return o, err
 }
 
 // readCompactObject reads a row that has bucket and key in its value, as rows
@@ -226,22 +231,27 @@ func readCompactObject(r *rowcode.Reader) (o Object, err error) {
 	if bits&objectClass != 0 {
 		o.Class = r.String()
 	}
-	return o, o.readRest(r, bits, root)
+	if err = o.readRare(r, bits); err == nil {
+		o.CID, err = readCID(root)
+	}
+	return o, err
 }
 
-// readRest reads what is last in a row of either shape, and judges it.
-func (o *Object) readRest(r *rowcode.Reader, bits uint64, root string) (err error) {
+// readRare reads what is last in a row of either shape, if it is there, and
+// judges the row.
+func (o *Object) readRare(r *rowcode.Reader, bits uint64) error {
+	if bits&objectRare == 0 {
+		return r.Err()
+	}
 	var rare rareObject
-	if bits&objectRare != 0 {
-		err = decode([]byte(r.String()), &rare)
+	raw := r.String()
+	if err := r.Err(); err != nil {
+		return err
+	}
+	if err := decode([]byte(raw), &rare); err != nil {
+		return err
 	}
 	o.Tags, o.Grants, o.Retention = rare.Tags, rare.Grants, rare.Retention
 	o.Parts = objectRow{Runs: rare.Runs}.object().Parts
-	if r.Err() != nil {
-		return r.Err()
-	}
-	if err == nil {
-		o.CID, err = readCID(root)
-	}
-	return err
+	return nil
 }

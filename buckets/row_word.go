@@ -47,12 +47,19 @@ func shortRoot(root cid.Cid) (s string, ofBlock, ofFile bool) {
 }
 
 // readRoot reads what shortRoot returned.
-func readRoot(r *rowcode.Reader, ofBlock, ofFile bool) string {
+func readRoot(r *rowcode.Reader, ofBlock, ofFile bool) (cid.Cid, error) {
+	start := blockRoot
 	switch {
-	case ofBlock:
-		return blockRoot + r.Take(32)
 	case ofFile:
-		return fileRoot + r.Take(32)
+		start = fileRoot
+	case !ofBlock:
+		return readCID(r.String())
 	}
-	return r.String()
+	hash := r.Take(uint64(rootSize - len(start)))
+	if hash == "" {
+		return cid.Undef, r.Err()
+	}
+	var root [rootSize]byte
+	copy(root[copy(root[:], start):], hash)
+	return cid.Cast(root[:])
 }
