@@ -19,7 +19,7 @@ type pebbleTx struct {
 	done     bool
 	own      overlay
 	hooks    []func()
-	idle     *pebble.Iterator // one that no scan uses now
+	idle     *cursor // one that no scan uses now
 }
 
 func (t *pebbleTx) Get(key []byte) ([]byte, error) {
@@ -92,21 +92,20 @@ func (t *pebbleTx) Scan(from, to []byte) iter.Seq2[Row, error] {
 		if to != nil && bytes.Compare(from, to) >= 0 {
 			return // pebble does not expect such bounds
 		}
-		it, err := t.iterator(from, to)
+		it, more, err := t.cursor(from, to)
 		if err != nil {
 			yield(Row{}, fmt.Errorf("scan: %w", err))
 			return
 		}
 		defer t.release(it)
-		t.merge(it, from, to, yield)
+		t.merge(it, more, from, to, yield)
 	}
 }
 
 // merge yields the rows of the store and those of the transaction itself. What
 // it writes while the scan runs is not in the range.
-func (t *pebbleTx) merge(it *pebble.Iterator, from, to []byte, yield func(Row, error) bool) {
+func (t *pebbleTx) merge(it *cursor, more bool, from, to []byte, yield func(Row, error) bool) {
 	own := t.own.in(from, to)
-	more := it.First()
 	for n := 1; more || len(own) > 0; n++ {
 		if n%scanCheck == 0 && t.ctx.Err() != nil {
 			yield(Row{}, t.ctx.Err())
@@ -140,18 +139,36 @@ func (t *pebbleTx) merge(it *pebble.Iterator, from, to []byte, yield func(Row, e
 	}
 }
 
-// iterator returns an iterator over a range of the store. Scans often follow one
-// another, as when a listing jumps over common prefixes, and a new one is dear.
-func (t *pebbleTx) iterator(from, to []byte) (*pebble.Iterator, error) {
-	if it := t.idle; it != nil {
-		t.idle = nil
-		it.SetBounds(from, to)
-		return it, nil
-	}
-	return t.from.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+// cursor is an iterator with the bounds it was given.
+type cursor struct {
+	*pebble.Iterator
+	from, to []byte
 }
 
-func (t *pebbleTx) release(it *pebble.Iterator) {
+// cursor returns one at the first row of a range, if there is one. Scans often
+// follow one another, as when a listing jumps over common prefixes, and a new
+// iterator is dear.
+func (t *pebbleTx) cursor(from, to []byte) (c *cursor, more bool, err error) {
+	if c = t.idle; c == nil {
+		it, err := t.from.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+		if err != nil {
+			return nil, false, err
+		}
+		c = &cursor{it, bytes.Clone(from), bytes.Clone(to)}
+		return c, c.First(), nil
+	}
+	t.idle = nil
+	// With the bounds that it has, a seek goes on from where the iterator is on
+	// each level. With new ones it begins anew.
+	if bytes.Equal(c.to, to) && bytes.Compare(from, c.from) >= 0 {
+		return c, c.SeekGE(from), nil
+	}
+	c.SetBounds(from, to)
+	c.from, c.to = append(c.from[:0], from...), append(c.to[:0], to...)
+	return c, c.First(), nil
+}
+
+func (t *pebbleTx) release(it *cursor) {
 	if t.idle == nil && !t.done && it.Error() == nil {
 		t.idle = it
 		return
