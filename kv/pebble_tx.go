@@ -19,7 +19,8 @@ type pebbleTx struct {
 	done     bool
 	own      overlay
 	hooks    []func()
-	idle     *cursor // one that no scan uses now
+	points   *pebble.Iterator // of an Update, for lookups; nil before the first
+	idle     *cursor          // one that no scan uses now
 }
 
 func (t *pebbleTx) Get(key []byte) ([]byte, error) {
@@ -32,18 +33,46 @@ func (t *pebbleTx) Get(key []byte) ([]byte, error) {
 		}
 		return w.value, nil
 	}
-	value, closer, err := t.from.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, ErrNotFound
-	}
+	value, found, err := t.lookup(key)
 	if err != nil {
 		return nil, fmt.Errorf("get: %w", err)
 	}
-	value = append([]byte{}, value...) // it is the block cache's
-	if err := closer.Close(); err != nil {
-		return nil, fmt.Errorf("get: %w", err)
+	if !found {
+		return nil, ErrNotFound
 	}
 	return value, nil
+}
+
+// lookup reads one row of the store. An update asks for rows that are not there,
+// that of an upload's key above all. The filters of the tables know that, but
+// Pebble's Get does not ask those of the last level, which has most rows, and
+// reads a block from the disk, while all other updates wait.
+func (t *pebbleTx) lookup(key []byte) (value []byte, found bool, err error) {
+	if !t.writable {
+		return t.get(key) // what is asked for is there as a rule
+	}
+	if t.points == nil {
+		if t.points, err = t.from.NewIter(&pebble.IterOptions{UseL6Filters: true}); err != nil {
+			return nil, false, err
+		}
+	}
+	if !t.points.SeekPrefixGE(key) { // a prefix is a whole key
+		return nil, false, t.points.Error()
+	}
+	raw, err := t.points.ValueAndErr()
+	return append([]byte{}, raw...), err == nil, err // raw is the block cache's
+}
+
+func (t *pebbleTx) get(key []byte) (value []byte, found bool, err error) {
+	raw, closer, err := t.from.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	value = append([]byte{}, raw...)
+	return value, true, closer.Close()
 }
 
 func (t *pebbleTx) Put(key, value []byte) error {
@@ -179,6 +208,9 @@ func (t *pebbleTx) release(it *cursor) {
 // end ends the transaction's use, however its function ended.
 func (t *pebbleTx) end() {
 	t.done = true
+	if t.points != nil {
+		t.points.Close() // its error, if it has one, has been told
+	}
 	if t.idle != nil {
 		t.idle.Close()
 		t.idle = nil
