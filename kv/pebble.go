@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/internal/dirlock"
@@ -26,8 +27,14 @@ const (
 	// Compactions that fall behind show in reads; stopping writes for them shows more.
 	pebbleL0Stop = 1000
 
-	pebbleBlock = 4 << 10 // bytes of a table that are read at once: most reads want one row
-	pebbleBloom = 10      // bits per key of the filters
+	// Bytes of a table that are read at once. A listing goes through many rows and
+	// a compaction through all; one row costs little more out of a larger block.
+	pebbleBlock = 16 << 10
+	// What a table's index may have before it gets an index of its own, which each
+	// seek would go through too.
+	pebbleIndex = 256 << 10
+	pebbleBloom = 10        // bits per key of the filters
+	pebbleBase  = 256 << 20 // of the level below which there is but the last one
 )
 
 // PebbleOptions tunes a pebble store; the zero value works.
@@ -135,7 +142,7 @@ func pebbleOptions(fs vfs.FS, cache *pebble.Cache, log *slog.Logger) *pebble.Opt
 		MemTableStopWritesThreshold: pebbleMemTables,
 		L0CompactionThreshold:       2,
 		L0StopWritesThreshold:       pebbleL0Stop,
-		LBaseMaxBytes:               64 << 20,
+		LBaseMaxBytes:               pebbleBase,
 		BytesPerSync:                1 << 20, // or a table's sync would hold up those of the log
 		FormatMajorVersion:          pebbleFormat,
 		Logger:                      pebbleLog{log},
@@ -150,8 +157,18 @@ func pebbleOptions(fs vfs.FS, cache *pebble.Cache, log *slog.Logger) *pebble.Opt
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(pebbleBloom)
 		o.Levels[i].BlockSize = pebbleBlock
+		o.Levels[i].IndexBlockSize = pebbleIndex
+		o.Levels[i].Compression = pebbleCompression
 	}
 	return o
+}
+
+// pebbleCompression leaves blocks alone that would stay nearly as large: most
+// of what objects and contents have in their rows is hashes.
+func pebbleCompression() *sstable.CompressionProfile {
+	p := *sstable.FastestCompression // the copy keeps its name, by which the options file is read
+	p.MinReductionPercent = 30
+	return &p
 }
 
 // pebbleFormat fixes what the files look like, so that a newer library does not
