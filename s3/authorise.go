@@ -57,7 +57,7 @@ func (s *server) authorise(c *call) error {
 	if err := s.ask(c, q); err != nil {
 		return err
 	}
-	if q.action == "s3:GetObjectAttributes" { // which tell of the object's bytes
+	if q.action == "s3:GetObjectAttributes" || q.action == "s3:GetObjectProof" { // which tell of the object's bytes
 		return s.askToRead(c, c.key, q.version)
 	}
 	return s.askForHeaders(c, q)

@@ -8,14 +8,19 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/deals/proof"
 )
 
-// Deals tells which pieces hold a content. Package deals knows; cmd connects it.
+// Deals tells which pieces hold a content, and proves it. Package deals knows; cmd connects it.
 type Deals interface {
 	// Pieces returns the pieces that hold blocks of a content of a zone; none
 	// if the zone is not packed.
 	Pieces(ctx context.Context, zone, content uint64) ([]Piece, error)
+	// Prove makes the proof that a content is in its pieces and deals, or
+	// returns piece.ErrNoPiece. size is what the content has as it is read.
+	Prove(ctx context.Context, zone, content uint64, root cid.Cid, size int64) (*proof.Proof, error)
 }
 
 // Piece is a part of a content on its way to Filecoin.

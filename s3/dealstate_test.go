@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/deals/proof"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -16,6 +19,10 @@ type dealt func(zone, content uint64) ([]s3.Piece, error)
 
 func (d dealt) Pieces(_ context.Context, zone, content uint64) ([]s3.Piece, error) {
 	return d(zone, content)
+}
+
+func (d dealt) Prove(context.Context, uint64, uint64, cid.Cid, int64) (*proof.Proof, error) {
+	return nil, piece.ErrNoPiece
 }
 
 // packer packs zones and starts deals that never become active.

@@ -125,6 +125,7 @@ var operations = []operation{
 	{"GetObjectRetention", "GET", object, names("retention"), false, names("versionId"), may("s3:GetObjectRetention", noGrant), (*server).getRetention},
 	{"GetObjectLegalHold", "GET", object, names("legal-hold"), false, names("versionId"), may("s3:GetObjectLegalHold", noGrant), (*server).getLegalHold},
 	{"GetObjectAttributes", "GET", object, names("attributes"), false, names("versionId"), may("s3:GetObjectAttributes", objectRead), (*server).getObjectAttributes},
+	{"GetObjectProof", "GET", object, names("proof"), false, names("versionId"), may("s3:GetObjectProof", noGrant), (*server).getObjectProof},
 	{"GetObject", "GET", object, nil, false, append(slices.Clip(readable), redirected...), may("s3:GetObject", objectRead), (*server).getObject},
 	{"HeadObject", "HEAD", object, nil, false, readable, may("s3:GetObject", objectRead), (*server).getObject},
 	{opUploadPartCopy, "PUT", object, names("uploadId", "partNumber"), true, nil, may("s3:PutObject", bucketWrite), (*server).uploadPartCopy},

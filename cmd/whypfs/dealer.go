@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 
+	"github.com/ipfs/go-cid"
+
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/deals/proof"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -42,6 +45,10 @@ func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
 }
 
 func (x dealer) Forget(ctx context.Context, z buckets.Zone) error { return x.d.Forget(ctx, z.ID) }
+
+func (x dealer) Prove(ctx context.Context, zone, content uint64, root cid.Cid, size int64) (*proof.Proof, error) {
+	return x.d.Prove(ctx, zone, content, root, size)
+}
 
 // Pieces is what s3 needs of deals.
 func (x dealer) Pieces(ctx context.Context, zone, content uint64) ([]s3.Piece, error) {

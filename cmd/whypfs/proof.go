@@ -173,6 +173,14 @@ func printReport(out io.Writer, r *proof.Report, asJSON bool) error {
 		}
 		b.WriteByte('\n')
 	}
+	switch {
+	case r.Refused():
+		b.WriteString("It is not proved that the file is in deals.\n")
+	case r.Unchecked():
+		b.WriteString("The file is in these pieces. Whether deals keep them was not checked.\n")
+	case len(r.Deals) > 0:
+		b.WriteString("The file is in these deals.\n")
+	}
 	_, err := out.Write(b.Bytes())
 	return err
 }

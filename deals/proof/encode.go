@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 var (
@@ -53,14 +54,27 @@ func (p *Proof) Encode(w io.Writer) error {
 }
 
 func (p *Proof) marshal() ([]byte, error) {
+	q := *p
+	// An empty list is written as one, whether it is nil or not.
+	q.Nodes, q.Spans, q.Shards, q.Pieces = list(q.Nodes), list(q.Spans), list(q.Shards), slices.Clone(list(q.Pieces))
+	for i := range q.Pieces {
+		q.Pieces[i].Deals = list(q.Pieces[i].Deals)
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	if err := e.Encode(p); err != nil {
+	if err := e.Encode(q); err != nil {
 		return nil, fmt.Errorf("encode proof: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
 }
 
 // Decode reads a proof to its end. White space aside a proof is written in one

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // State is what became of a step.
@@ -32,13 +33,13 @@ type Report struct {
 }
 
 // Refused says whether a step was.
-func (r *Report) Refused() bool {
-	for _, s := range r.Steps {
-		if s.State == Refused {
-			return true
-		}
-	}
-	return false
+func (r *Report) Refused() bool { return r.has(Refused) }
+
+// Unchecked says whether a step was left out.
+func (r *Report) Unchecked() bool { return r.has(NotChecked) }
+
+func (r *Report) has(state State) bool {
+	return slices.ContainsFunc(r.Steps, func(s Step) bool { return s.State == state })
 }
 
 func (r *Report) add(name string, state State, format string, args ...any) {
@@ -75,13 +76,13 @@ func (p *Proof) Verify(ctx context.Context, file io.Reader) (*Report, error) {
 		r.add("shards", Proved, "nothing has to be kept: the bytes stand in the CID itself")
 		return r, nil
 	}
-	r.add("shards", Proved, "all %d blocks, %d bytes with their headers, stand in %s", s.count, s.bytes, plural(len(p.Shards), "shard"))
+	r.add("shards", Proved, "%s, %d bytes with their headers, which is all of them, stand in %s", plural(s.count, "block"), s.bytes, plural(len(p.Shards), "shard"))
 	if err := p.verifyPieces(); err != nil {
 		r.add("pieces", Refused, "%v", err)
 		return r, nil
 	}
 	for _, pc := range p.Pieces {
-		r.add("pieces", Proved, "%s, of %d bytes, holds %s of them", pc.CID, pc.Padded, plural(p.shardsOf(pc), "shard"))
+		r.add("pieces", Proved, "%s of %d bytes holds %s", pc.CID, pc.Padded, plural(p.shardsOf(pc), "such shard"))
 	}
 	return r, nil
 }
