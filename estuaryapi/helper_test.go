@@ -59,6 +59,7 @@ type fixture struct {
 	node     *node.Node
 	accounts *accounts.Accounts
 	buckets  *buckets.Buckets
+	deals    *deals.Deals
 	srv      *httptest.Server
 	log      *bytes.Buffer // to be read once the server is idle
 }
@@ -82,6 +83,7 @@ func newTest(t *testing.T, policy buckets.Policy, opt estuaryapi.Options) *fixtu
 	}
 	q := queue.New(f.store, queue.Options{})
 	d := deals.New(f.store, f.node, q, box, deals.Options{})
+	f.deals = d
 	f.accounts = accounts.New(f.store, box)
 	f.buckets = buckets.New(f.store, f.node, q, buckets.Options{Policy: policy})
 	opt.Version, opt.Log = "1.2.3", slog.New(slog.NewTextHandler(f.log, nil))

@@ -59,6 +59,7 @@ func (s *server) routes() []route {
 		{"POST", "/put", upload, s.addContent},
 		{"GET", "/content/contents", user, s.listContents},
 		{"GET", "/content/status/{id}", user, s.contentStatus},
+		{"GET", "/content/proof/{id}", user, s.contentProof},
 		{"GET", "/content/staging-zones", user, s.listZones},
 		{"GET", "/content/staging-zones/{zone}", user, s.showZone},
 		{"GET", "/content/staging-zones/{zone}/contents", user, s.zoneContents},

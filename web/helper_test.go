@@ -34,6 +34,7 @@ type site struct {
 	node     *node.Node
 	queue    *queue.Queue
 	buckets  *buckets.Buckets
+	deals    *deals.Deals
 	accounts *accounts.Accounts
 	dealer   *dealer
 	public   map[string]error // the buckets whose access is public, or cannot be read
@@ -72,6 +73,7 @@ func newSite(t *testing.T) *site {
 	s.queue = queue.New(s.store, queue.Options{})
 	s.accounts = accounts.New(s.store, box)
 	d := deals.New(s.store, s.node, s.queue, box, deals.Options{Providers: []deals.ProviderConfig{{Address: "f01000"}}})
+	s.deals = d
 	s.buckets = buckets.New(s.store, s.node, s.queue, buckets.Options{Dealer: s.dealer,
 		Policy: buckets.Policy{Threshold: 1 << 20, MaxAge: time.Hour, Publish: true}})
 	stats := reqstat.New(nil)

@@ -75,6 +75,7 @@ type safety struct {
 	Wanted, Active int
 	Reason         string
 	Deals          []deals.Deal
+	Pieces         []string // that hold the object's blocks: there is a proof if there are any
 }
 
 // showObject shows a version of a key. Of a deleted object whose versions stay
@@ -143,6 +144,9 @@ func (s *server) safetyOf(c *call, content buckets.Content, b buckets.Bucket) (s
 	out.Wanted, out.Active = wanted, active
 	if reason != "" {
 		out.Reason = reason
+	}
+	if out.Pieces, err = s.deals.PiecesOf(c.r.Context(), z.ID, content.ID); err != nil {
+		return out, err
 	}
 	out.Deals, err = s.deals.Deals(c.r.Context(), z.ID, "", pageSize, 0)
 	return out, err

@@ -100,6 +100,7 @@ func (s *server) routes() []route {
 		{"PUT /ui/buckets/{bucket}/object", user, s.uploadRaw},
 		{"GET /ui/buckets/{bucket}/object", user, s.showObject},
 		{"GET /ui/buckets/{bucket}/download", user, s.download},
+		{"GET /ui/buckets/{bucket}/proof", user, s.proof},
 		{"GET /ui/buckets/{bucket}/remove", user, s.confirmDeleteObject},
 		{"POST /ui/buckets/{bucket}/remove", user, s.deleteObject},
 
