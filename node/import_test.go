@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 	"testing"
 
 	chunker "github.com/ipfs/boxo/chunker"
@@ -18,6 +19,8 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 	"github.com/multiformats/go-multihash"
 	"golang.org/x/crypto/chacha20"
+
+	"github.com/whypfs/whypfs/internal/md5lane"
 )
 
 func newTestNode(t testing.TB, cfg Config) *Node {
@@ -218,5 +221,55 @@ func TestImportHashes(t *testing.T) {
 		if sum.fed || !bytes.Equal(sum.sum, want[:]) {
 			t.Errorf("%d bytes: fed %v, SHA-256 %x, want %x", size, sum.fed, sum.sum, want)
 		}
+	}
+}
+
+// A gate is a reader that goes on, at some point, when it is opened.
+type gate struct {
+	io.Reader
+	left int64
+	open <-chan bool
+}
+
+func (g *gate) Read(p []byte) (int, error) {
+	if g.left <= 0 {
+		<-g.open
+	}
+	n, err := g.Reader.Read(p)
+	g.left -= int64(n)
+	return n, err
+}
+
+// Imports whose MD5 is computed together end one without the other, whichever
+// stops and wherever.
+func TestImportsSideBySide(t *testing.T) {
+	n := newTestNode(t, Config{})
+	const size = 12<<20 + 5
+	for _, stop := range []int64{1 << 20, 3<<20 + 1, 12 << 20} {
+		open, began := make(chan bool), make(chan bool)
+		var wg sync.WaitGroup
+		for i := range 3 {
+			data := mustRead(t, keystream(size, fmt.Sprint("side", i, stop)))
+			wg.Go(func() {
+				var r io.Reader = bytes.NewReader(data)
+				if i == 0 { // which stops until the others have ended
+					r = &gate{r, stop, open}
+					close(began)
+				} else {
+					<-began
+				}
+				sum := md5lane.New()
+				if _, err := n.Import(t.Context(), r, ImportOptions{Hashes: []hash.Hash{sum}}); err != nil {
+					t.Error(err)
+				}
+				if want := md5.Sum(data); !bytes.Equal(sum.Sum(nil), want[:]) {
+					t.Errorf("MD5 of import %d is %x, want %x", i, sum.Sum(nil), want)
+				}
+				if i == 2 {
+					close(open)
+				}
+			})
+		}
+		wg.Wait()
 	}
 }

@@ -47,7 +47,7 @@ type importer struct {
 
 	free   chan *chunk // holds inFlight places; nil: not allocated yet
 	leaves chan *chunk
-	feeds  []chan *chunk
+	feeds  []*hashFeed
 
 	whole *sha256pair.Stream // of all chunks, if anybody wants their SHA-256
 
@@ -155,21 +155,18 @@ func (imp *importer) pipeline(ctx context.Context, first *chunk, head []byte, r 
 	imp.leaves = make(chan *chunk, inFlight)
 	imp.work(ctx, g)
 	for _, h := range imp.fed() {
-		feed := make(chan *chunk, inFlight)
-		imp.feeds = append(imp.feeds, feed)
+		f := newHashFeed(h)
+		imp.feeds = append(imp.feeds, f)
 		g.Go(func() error {
-			for c := range feed {
-				h.Write(c.data)
-				imp.drop(c)
-			}
+			f.run(imp.drop)
 			return nil
 		})
 	}
 	imp.send(first, 0)
 	readErr := imp.read(ctx, head, r)
 	close(imp.leaves)
-	for _, feed := range imp.feeds {
-		close(feed)
+	for _, f := range imp.feeds {
+		f.end()
 	}
 	err := g.Wait()
 	imp.giveBack()
@@ -216,8 +213,8 @@ func (imp *importer) send(c *chunk, index int) {
 	c.index = index
 	c.users.Store(int32(1 + len(imp.feeds)))
 	imp.leaves <- c
-	for _, feed := range imp.feeds {
-		feed <- c
+	for _, f := range imp.feeds {
+		f.send(c)
 	}
 }
 

@@ -25,6 +25,9 @@ type Hash struct {
 	size  uint64
 	// slow takes over with the first piece that does not end with a whole block.
 	slow hash.Hash
+
+	patient bool
+	hurried bool // guarded by desk.mu
 }
 
 // New returns the hash of an empty body.
@@ -42,6 +45,15 @@ func (h *Hash) Reset() {
 	}
 }
 
+// Wait says whether Write may wait until there is a piece of another body to be
+// hashed beside its own, or Hurry is called: for who has room to read on
+// meanwhile. It waits only while another body is on its way.
+func (h *Hash) Wait(may bool) { h.patient = may }
+
+// Hurry ends the waiting of the Write under way, or else of the next. Unlike the
+// other methods it may be called beside them.
+func (h *Hash) Hurry() { desk.wake(h) }
+
 // Size implements hash.Hash.
 func (h *Hash) Size() int { return md5.Size }
 
@@ -53,7 +65,7 @@ func (h *Hash) Write(p []byte) (int, error) {
 	n := len(p)
 	if h.slow == nil && n >= largePiece {
 		whole := n &^ (blockSize - 1)
-		desk.hash(&h.state, p[:whole])
+		desk.hash(h, p[:whole])
 		h.size += uint64(whole)
 		p = p[whole:]
 	}

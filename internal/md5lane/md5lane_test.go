@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -39,6 +40,63 @@ func TestHash(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	}
+}
+
+// A patient body waits for another that was there lately, until that has a piece
+// or it is hurried; an impatient one, or one alone, does not.
+func TestWait(t *testing.T) {
+	if !md5lane.Paired {
+		t.Skip("one body at once")
+	}
+	data := make([]byte, 2<<20)
+	rand.NewChaCha8([32]byte{2}).Read(data)
+	a, b := md5lane.New(), md5lane.New()
+	write := func(h *md5lane.Hash) <-chan bool {
+		done := make(chan bool)
+		go func() {
+			h.Write(data)
+			close(done)
+		}()
+		return done
+	}
+	pieces := map[*md5lane.Hash]int{}
+	// waiting has b wait for a. On a slow machine a may have been there too long ago.
+	waiting := func() <-chan bool {
+		for {
+			<-write(a)
+			pieces[a]++
+			done := write(b)
+			pieces[b]++
+			for over := false; !over; runtime.Gosched() {
+				if md5lane.Waits(b) {
+					return done
+				}
+				select {
+				case <-done:
+					over = true
+				default:
+				}
+			}
+		}
+	}
+	b.Wait(true)
+	done := waiting()
+	<-write(a) // takes b along
+	pieces[a]++
+	<-done
+	done = waiting()
+	b.Hurry()
+	<-done
+	b.Hurry() // before the piece that is not to wait
+	<-write(b)
+	b.Wait(false)
+	<-write(b)
+	pieces[b] += 2
+	for h, n := range pieces {
+		if want := md5.Sum(bytes.Repeat(data, n)); !bytes.Equal(h.Sum(nil), want[:]) {
+			t.Errorf("MD5 of %d pieces is %x, want %x", n, h.Sum(nil), want)
+		}
 	}
 }
 
