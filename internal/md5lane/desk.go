@@ -65,8 +65,10 @@ func (d *pairs) hash(h *Hash, p []byte) {
 		default:
 			d.open = j
 			d.mu.Unlock()
-			// On a busy machine the other body is ready, and waits for a processor.
-			runtime.Gosched()
+			if company {
+				// On a busy machine the other body is ready, and waits for a processor.
+				runtime.Gosched()
+			}
 		}
 		d.do(j)
 	}
