@@ -3,6 +3,7 @@ package deals_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -76,6 +77,11 @@ func (m *market) fund() {
 func newPoorMarket(t *testing.T, n int, opt deals.Options) *market {
 	t.Helper()
 	t.Parallel()
+	return openMarket(t, n, opt)
+}
+
+func openMarket(t *testing.T, n int, opt deals.Options) *market {
+	t.Helper()
 	m := &market{changed: make(chan struct{}, 1)}
 	net, err := sandbox.Open(context.Background(), sandbox.Options{Dir: t.TempDir(), Providers: n, Epoch: epoch, Log: opt.Log})
 	if err != nil {
@@ -152,7 +158,7 @@ func (m *market) start() {
 		}
 	})
 	wg.Go(func() {
-		if err := m.deals.Run(ctx); err != nil {
+		if err := m.deals.Run(ctx); err != nil && !errors.Is(err, errDead) {
 			m.t.Error(err)
 		}
 	})
