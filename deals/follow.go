@@ -9,6 +9,7 @@ import (
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
 )
@@ -99,7 +100,8 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	case st.Error != "" && !published:
 		return d.end(ctx, row, failed(phaseTransfer, "provider gave up: "+short(st.Error)))
 	default:
-		row.Reason = progress(row, st.Status, &status)
+		status.DealStatus = st
+		row.Reason = progress(row, &status)
 	}
 	row, id, err := d.locate(ctx, row, st)
 	switch {
@@ -154,19 +156,22 @@ func (d *Deals) doubt(ctx context.Context, row dealRow, head int64, phase, reaso
 	return queue.Later(time.Now().Add(d.opt.Poll<<row.Tries), reason)
 }
 
-// progress words what Boost ("Accepted", "Transferred", "Published", …) and
-// Curio ("Processing", "Sealing", …) say about a deal.
-func progress(row dealRow, st string, s *boostly.DealStatusResponse) string {
-	text := "waiting for " + row.Provider + " to publish the deal"
-	if st == "Accepted" || st == "Processing" {
-		text = waitsForData(row)
-		if !row.Offline && s.TransferSize > 0 && s.NBytesReceived < s.TransferSize {
-			text += fmt.Sprintf(", %d %% pulled", s.NBytesReceived*100/s.TransferSize)
+// progress words what a provider says about a deal that is not on chain yet.
+func progress(row dealRow, s *boostly.DealStatusResponse) string {
+	switch phase := mk12.PhaseOf(s.DealStatus); phase {
+	case mk12.PhaseTaking:
+		text := waitsForData(row)
+		if n := mk12.Pulled(s); n >= 0 && n < 100 && !row.Offline {
+			text += fmt.Sprintf(", %d %% pulled", n)
 		}
-	} else if st != "" {
-		text += " (it says " + short(st) + ")"
+		return text
+	case mk12.PhaseTaken:
+		return row.Provider + " has the data; waiting for it to publish the deal"
+	case mk12.PhaseUnknown:
+		return fmt.Sprintf("waiting for %s to publish the deal (it says %q)", row.Provider, short(s.DealStatus.Status))
+	default:
+		return fmt.Sprintf("%s says that the deal is %s; waiting until the chain shows it", row.Provider, phase)
 	}
-	return text
 }
 
 // verify takes a deal id for ours only if the chain's deal is the one we proposed.
