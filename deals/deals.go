@@ -32,6 +32,7 @@ type Options struct {
 	PieceURL  string           // public base URL under which PieceHandler is reachable, without a slash at the end
 	Providers []ProviderConfig // to choose from
 	MaxPrice  string           // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
+	Pulls     piece.Limits     // of PieceHandler
 	MinPiece  int64            // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
 	Duration  int64            // epochs a deal lasts; default 1494720 (Estuary's 519 days)
 	StartLead int64            // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
@@ -98,7 +99,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
 		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box)}
-	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Log: opt.Log, Metrics: opt.Metrics})
+	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, d.wallet)
 	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Log: opt.Log, Metrics: opt.Metrics})
 	if opt.RPC != "" {

@@ -223,6 +223,7 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Providers: providers,
 		MaxPrice:  c.MaxPrice,
 		MinPiece:  int64(c.MinPiece),
+		Pulls:     c.Pulls.limits(),
 		Live: func(ctx context.Context, zone uint64, yield func(uint64) bool) error {
 			return a.buckets.LiveContents(ctx, zone, yield)
 		},

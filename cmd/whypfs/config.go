@@ -62,6 +62,7 @@ type config struct {
 	Providers []string
 	MaxPrice  string
 	MinPiece  size
+	Pulls     pulls
 
 	Webhooks       named
 	WebhookSecrets named
@@ -109,6 +110,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline, each but the address optional; repeatable")
 	c.MinPiece = 1 << 20
 	fs.Var(&c.MinPiece, "min-piece", "smallest piece, padded: an aged zone that is smaller is filled up with zeros to it")
+	c.Pulls.flags(fs)
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
 	fs.Var(&c.Webhooks, "webhook", "`NAME=URL` of a receiver of S3 event notifications, which buckets name as arn:whypfs:sns:<region>::NAME; repeatable")
 	fs.Var(&c.WebhookSecrets, "webhook-secret", "`NAME=SECRET`, or NAME=@FILE, that signs what the webhook gets; repeatable; better given as WHYPFS_WEBHOOK_SECRET")
@@ -245,6 +247,7 @@ func (c *config) check() error {
 	c.network.check(bad)
 	c.pins.check(bad)
 	c.storage.check(bad)
+	c.Pulls.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
 	}

@@ -7,19 +7,23 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/internal/commp"
 )
 
 // A Guard says whether the holder of an Authorization header may read a piece.
 type Guard func(ctx context.Context, piece, authorization string) (bool, error)
 
 // Handler serves GET and HEAD /piece/{pieceCID} with Range to those whom guard
-// lets in. A piece's bytes never change, so a provider may fetch them in parts,
-// in parallel, and go on after a break.
+// lets in, within Options.Limits. The CID is of version 1 or 2. A piece's bytes
+// never change, so a provider may fetch them in parts, in parallel, and go on
+// after a break.
 func (p *Pieces) Handler(guard Guard) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, guard) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.handle(w, r, guard) })
 }
 
-func (p *Pieces) serve(w http.ResponseWriter, r *http.Request, guard Guard) {
+func (p *Pieces) handle(w http.ResponseWriter, r *http.Request, guard Guard) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
@@ -30,12 +34,20 @@ func (p *Pieces) serve(w http.ResponseWriter, r *http.Request, guard Guard) {
 		http.Error(w, ErrNoPiece.Error(), http.StatusNotFound)
 		return
 	}
+	pull, ok := p.pulls.begin()
+	if !ok {
+		p.busy(w, "all", http.StatusServiceUnavailable)
+		return
+	}
+	defer pull.end()
 	// Before the piece is opened: laying its index out is work that strangers must not cause.
-	if _, err := p.row(r.Context(), id); err != nil {
+	row, err := p.named(r.Context(), id)
+	if err != nil {
 		p.refuse(w, r, id, err)
 		return
 	}
-	allowed, err := guard(r.Context(), id, r.Header.Get("Authorization"))
+	authorization := r.Header.Get("Authorization")
+	allowed, err := guard(r.Context(), row.CID, authorization)
 	if err != nil {
 		p.refuse(w, r, id, err)
 		return
@@ -45,13 +57,42 @@ func (p *Pieces) serve(w http.ResponseWriter, r *http.Request, guard Guard) {
 		http.Error(w, "a running deal's token is required", http.StatusUnauthorized)
 		return
 	}
-	piece, _, err := p.Open(r.Context(), id)
+	if !pull.by(authorization) {
+		p.busy(w, "token", http.StatusTooManyRequests)
+		return
+	}
+	piece, err := p.open(r.Context(), row)
 	if err != nil {
 		p.refuse(w, r, id, err)
 		return
 	}
 	defer piece.Close()
-	p.send(w, r, id, piece)
+	p.send(r, &sender{ResponseWriter: w, piece: piece, pull: pull})
+}
+
+// named returns the piece that a CID of either version names. One of version 2
+// says how long the piece is, too.
+func (p *Pieces) named(ctx context.Context, id string) (pieceRow, error) {
+	c, err := cid.Decode(id)
+	if err != nil || c.Type() != cid.Raw {
+		return p.row(ctx, id)
+	}
+	v1, size, err := commp.ToV1(c)
+	if err != nil {
+		return pieceRow{}, ErrNoPiece
+	}
+	row, err := p.row(ctx, v1.String())
+	if err == nil && row.Size != size {
+		err = ErrNoPiece
+	}
+	return row, err
+}
+
+// busy asks the client to come again.
+func (p *Pieces) busy(w http.ResponseWriter, limit string, status int) {
+	p.met.refused.WithLabelValues(limit).Inc()
+	w.Header().Set("Retry-After", "5")
+	http.Error(w, "too many requests at once", status)
 }
 
 func (p *Pieces) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {
@@ -63,9 +104,9 @@ func (p *Pieces) refuse(w http.ResponseWriter, r *http.Request, id string, err e
 	http.Error(w, "internal error", http.StatusInternalServerError)
 }
 
-func (p *Pieces) send(w http.ResponseWriter, r *http.Request, id string, piece io.ReadSeeker) {
-	h := w.Header()
-	h.Set("ETag", `"`+id+`"`)
+func (p *Pieces) send(r *http.Request, s *sender) {
+	h := s.Header()
+	h.Set("ETag", `"`+s.piece.row.CID+`"`)
 	h.Set("Content-Type", "application/piece")
 	h.Set("Cache-Control", "private, max-age=29030400, immutable")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -74,28 +115,50 @@ func (p *Pieces) send(w http.ResponseWriter, r *http.Request, id string, piece i
 		r = r.Clone(r.Context())
 		r.Header.Del("Range")
 	}
-	src := &watched{ReadSeeker: piece, count: func(n int) { p.met.served.Add(float64(n)) }}
-	http.ServeContent(w, r, "", time.Time{}, src)
-	if src.err != nil && r.Context().Err() == nil {
-		p.log.ErrorContext(r.Context(), "read piece", "cid", id, "err", src.err)
+	http.ServeContent(s, r, "", time.Time{}, s.piece)
+	if s.failed == nil {
+		return
 	}
-	if src.err != nil {
-		panic(http.ErrAbortHandler) // the reader must see a cut body, not a short one
+	if r.Context().Err() == nil {
+		p.log.ErrorContext(r.Context(), "read piece", "cid", s.piece.row.CID, "err", s.failed)
 	}
+	panic(http.ErrAbortHandler) // the reader must see a cut body, not a short one
 }
 
-// watched keeps the error that http.ServeContent swallows.
-type watched struct {
-	io.ReadSeeker
-	count func(n int)
-	err   error
+// A sender takes the bytes of a piece from http.ServeContent's hands: that
+// would read and write 32 KiB at a time, and swallow the errors of reading.
+type sender struct {
+	http.ResponseWriter
+	piece  *pieceReader
+	pull   *pull
+	failed error // of reading
 }
 
-func (s *watched) Read(p []byte) (int, error) {
-	n, err := s.ReadSeeker.Read(p)
-	s.count(n)
-	if err != nil && err != io.EOF {
-		s.err = err
+// ReadFrom sends what http.ServeContent copies: a part of the piece reader.
+func (s *sender) ReadFrom(src io.Reader) (int64, error) {
+	part, ok := src.(*io.LimitedReader)
+	if !ok || part.R != io.Reader(s.piece) {
+		return 0, errors.New("not the piece")
 	}
-	return n, err
+	client := &clientWriter{sender: s}
+	sent, err := s.piece.sendTo(client, part.N)
+	part.N -= sent
+	if err != nil && client.err == nil {
+		s.failed = err
+	}
+	return sent, err
+}
+
+// clientWriter writes at the rate that the client may have.
+type clientWriter struct {
+	*sender
+	err error // of writing
+}
+
+func (c *clientWriter) Write(b []byte) (n int, err error) {
+	if c.err = c.pull.wait(c.piece.ctx, len(b)); c.err == nil {
+		n, c.err = c.ResponseWriter.Write(b)
+		c.piece.pieces.met.served.Add(float64(n))
+	}
+	return n, c.err
 }

@@ -13,7 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/internal/commp"
 )
 
 const token = "Bearer secret"
@@ -44,6 +46,14 @@ func TestHandler(t *testing.T) {
 		return w
 	}
 	const auth = "Authorization"
+	v2, err := commp.ToV2(cid.MustParse(id), int64(len(want)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := commp.ToV2(cid.MustParse(id), int64(len(want)-1))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		got    *httptest.ResponseRecorder
@@ -58,6 +68,12 @@ func TestHandler(t *testing.T) {
 		{"two ranges", get("GET", id, auth, token, "Range", "bytes=1-2,5-6"), 200, want},
 		{"beyond the end", get("GET", id, auth, token, "Range", "bytes=99999999-"), 416, nil},
 		{"same piece", get("GET", id, auth, token, "If-None-Match", `"`+id+`"`), 304, []byte{}},
+		{"by version 2", get("GET", v2.String(), auth, token), 200, want},
+		{"head by version 2", get("HEAD", v2.String(), auth, token), 200, nil},
+		{"range by version 2", get("GET", v2.String(), auth, token, "Range", "bytes=5-9"), 206, want[5:10]},
+		{"version 2 of another length", get("GET", short.String(), auth, token), 404, nil},
+		{"version 2 without token", get("GET", v2.String()), 401, nil},
+		{"a CID of no piece", get("GET", "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", auth, token), 404, nil},
 		{"no token", get("GET", id), 401, nil},
 		{"no answer from the guard", get("GET", id, auth, "fail"), 500, nil},
 		{"wrong token", get("GET", id, auth, "Bearer x"), 401, nil},

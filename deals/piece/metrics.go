@@ -11,6 +11,7 @@ type metrics struct {
 	packedBytes prometheus.Counter
 	packSeconds prometheus.Histogram
 	served      prometheus.Counter
+	refused     *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -22,9 +23,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		packSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "whypfs", Subsystem: "deals",
 			Name: "pack_seconds", Help: "Time to pack a zone.", Buckets: prometheus.ExponentialBuckets(0.05, 4, 9)}),
 		served: counter("served_bytes_total", "Piece bytes sent to providers."),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "whypfs", Subsystem: "deals", Name: "pulls_refused_total",
+			Help: "Requests for pieces beyond a limit: of all together, or of one token."}, []string{"limit"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.packedBytes, m.packSeconds, m.served)
+		reg.MustRegister(m.packedBytes, m.packSeconds, m.served, m.refused)
 	}
 	return m
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http/httptest"
 	"reflect"
 	"slices"
 	"testing"
@@ -292,6 +294,7 @@ func FuzzPieceRange(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	h := w.pieces.Handler(only(p.CID))
 	for _, s := range p.Shards {
 		f.Add(uint32(s.Offset), uint16(100))
 		f.Add(uint32(s.Offset+s.Size-1), uint16(60_000))
@@ -309,6 +312,17 @@ func FuzzPieceRange(f *testing.F) {
 		}
 		if !bytes.Equal(got, want[at:at+int64(len(got))]) {
 			t.Errorf("%d bytes at %d differ from the whole piece", n, at)
+		}
+		if len(got) == 0 {
+			return
+		}
+		req := httptest.NewRequestWithContext(t.Context(), "GET", "/piece/"+p.CID, nil)
+		req.Header.Set("Authorization", token)
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", at, at+int64(len(got))-1))
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		if !bytes.Equal(rec.Body.Bytes(), got) {
+			t.Errorf("%d bytes at %d over HTTP, status %d, differ", n, at, rec.Code)
 		}
 	})
 }

@@ -27,6 +27,7 @@ type Fetcher func(ctx context.Context, piece string, block cid.Cid, off int64, s
 type Options struct {
 	MinPiece int64   // bytes, padded; smaller pieces are filled up with zeros
 	Fetch    Fetcher // nil: a block that is gone cannot be read
+	Limits   Limits  // of Handler
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
 }
@@ -41,8 +42,9 @@ type Pieces struct {
 
 	packing keylock.Lock // by zone
 	hashing keylock.Lock // by zone: shards whose chunks are not kept
-	parts   sync.Pool    // of *part
-	keep    int          // blocks; see keptBlocks
+	pulls   *pulls
+	parts   sync.Pool // of *part
+	keep    int       // blocks; see keptBlocks
 }
 
 // New returns the pieces in store, whose blocks are in n.
@@ -50,7 +52,7 @@ func New(store kv.Store, n *node.Node, opt Options) *Pieces {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pieces{store: store, node: n, opt: opt, log: opt.Log, met: newMetrics(opt.Metrics), keep: keptBlocks}
+	return &Pieces{store: store, node: n, opt: opt, log: opt.Log, met: newMetrics(opt.Metrics), pulls: newPulls(opt.Limits), keep: keptBlocks}
 }
 
 // Piece returns one piece, or ErrNoPiece.

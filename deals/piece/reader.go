@@ -7,7 +7,6 @@ import (
 	"io"
 	"sort"
 
-	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/node"
 )
@@ -20,11 +19,16 @@ func (p *Pieces) Open(ctx context.Context, pieceCID string) (io.ReadSeekCloser, 
 	if err != nil {
 		return nil, 0, err
 	}
+	r, err := p.open(ctx, row)
+	return r, row.Size, err
+}
+
+func (p *Pieces) open(ctx context.Context, row pieceRow) (*pieceReader, error) {
 	index, off, err := indexBytes(row.Piece)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	return &pieceReader{ctx: ctx, pieces: p, row: row, index: index, indexOff: off}, row.Size, nil
+	return &pieceReader{ctx: ctx, pieces: p, row: row, index: index, indexOff: off}, nil
 }
 
 // pieceReader makes the bytes of a piece.
@@ -83,14 +87,15 @@ func (r *pieceReader) Read(p []byte) (int, error) {
 
 // readSome reads at least a byte: from one block, or a run of zeros, or the index.
 func (r *pieceReader) readSome(p []byte) (int, error) {
-	next := r.row.Size // where the zeros at r.off end
-	shards := r.row.Shards
-	i := sort.Search(len(shards), func(i int) bool { return shards[i].Offset > r.off })
-	if i > 0 && r.off < shards[i-1].Offset+shards[i-1].Size {
-		return r.readShard(i-1, p)
+	if i := r.shardAt(); i >= 0 {
+		return r.readShard(i, p)
 	}
-	if i < len(shards) {
-		next = shards[i].Offset
+	next := r.row.Size // where the zeros at r.off end
+	for _, s := range r.row.Shards {
+		if s.Offset > r.off {
+			next = s.Offset
+			break
+		}
 	}
 	if end := r.indexOff + int64(len(r.index)); r.off >= r.indexOff && r.off < end {
 		return copy(p, r.index[r.off-r.indexOff:]), nil
@@ -104,16 +109,72 @@ func (r *pieceReader) readSome(p []byte) (int, error) {
 }
 
 func (r *pieceReader) readShard(i int, p []byte) (int, error) {
+	sr, err := r.shard(i)
+	if err != nil {
+		return 0, err
+	}
+	b, err := sr.at(r.ctx, r.off-r.row.Shards[i].Offset)
+	return copy(p, b), err
+}
+
+// shard opens the i-th shard of the piece, unless it is open.
+func (r *pieceReader) shard(i int) (*shardReader, error) {
 	if r.sr == nil || r.n != i {
 		sr, err := r.pieces.openShard(r.ctx, r.row.Zone, r.row.First+uint64(i))
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		sr.piece = &r.row
+		sr.piece, sr.sent = &r.row, true
 		r.sr, r.n = sr, i
 	}
-	b, err := r.sr.at(r.ctx, r.off-r.row.Shards[i].Offset)
-	return copy(p, b), err
+	return r.sr, nil
+}
+
+const (
+	// sendAhead is how many parts are read while those before them are sent.
+	sendAhead = 2
+	// gapSize is how much of a gap between shards is sent at once.
+	gapSize = 64 << 10
+)
+
+// sendTo writes the next n bytes to w, as they come and with no more copies.
+func (r *pieceReader) sendTo(w io.Writer, n int64) (sent int64, err error) {
+	write := func(b []byte) error {
+		m, err := w.Write(b)
+		sent, r.off = sent+int64(m), r.off+int64(m)
+		return err
+	}
+	gap := make([]byte, gapSize)
+	for end := min(r.off+n, r.row.Size); r.off < end && err == nil; {
+		if i := r.shardAt(); i >= 0 {
+			err = r.sendShard(i, end, write)
+			continue
+		}
+		var m int
+		if m, err = r.readSome(gap[:min(gapSize, end-r.off)]); err == nil {
+			err = write(gap[:m])
+		}
+	}
+	return sent, err
+}
+
+func (r *pieceReader) sendShard(i int, end int64, write func([]byte) error) error {
+	sr, err := r.shard(i)
+	if err != nil {
+		return err
+	}
+	base := r.row.Shards[i].Offset
+	return sr.each(r.ctx, r.off-base, min(end-base, sr.row.Size), sendAhead, write)
+}
+
+// shardAt is the shard in which the next byte is, -1 if it is in none.
+func (r *pieceReader) shardAt() int {
+	shards := r.row.Shards
+	i := sort.Search(len(shards), func(i int) bool { return shards[i].Offset > r.off }) - 1
+	if i >= 0 && r.off < shards[i].Offset+shards[i].Size {
+		return i
+	}
+	return -1
 }
 
 // shardReader makes the bytes of a shard's CAR.
@@ -123,6 +184,7 @@ type shardReader struct {
 	row       shardRow
 	prefix    []byte
 	piece     *pieceRow // whose replicas may stand in for missing blocks; nil while packing
+	sent      bool      // the bytes are for somebody else
 
 	ch    *chunk
 	block int // index in ch of the block whose bytes data has; -1: none
@@ -189,12 +251,12 @@ func (s *shardReader) read(ctx context.Context, e entry, off int64, buf []byte) 
 	return data, nil
 }
 
-// serve reads a block of a piece that exists. A large leaf is checked as when a
-// file is read (docs/design/0006): its hash was when it was packed, and whoever
-// gets the piece hashes all of it.
+// serve reads a block of a piece that exists. For who gets the piece the
+// checksum is enough, as when a file is read (docs/design/0006): the hash was
+// checked when the piece was packed, and a provider hashes all of it again.
 func (s *shardReader) serve(ctx context.Context, e entry, off int64, buf []byte) ([]byte, error) {
 	read := s.pieces.node.ReadBlock
-	if e.size >= aloneSize && e.cid.Type() == cid.Raw {
+	if s.sent {
 		read = s.pieces.node.StoredBlock
 	}
 	data, err := read(ctx, e.cid, buf)
