@@ -246,12 +246,14 @@ func (a *app) dealOptions() (deals.Options, error) {
 
 func (a *app) openSandbox(ctx context.Context) (*sandbox.Network, error) {
 	opt := sandbox.Options{
-		Dir:       filepath.Join(a.cfg.Data, "sandbox"),
-		Providers: a.cfg.SandboxProviders,
-		Endpoints: a.cfg.SandboxRPCs,
-		Owners:    a.cfg.SandboxOwners,
-		Epoch:     a.cfg.SandboxEpoch,
-		Log:       a.log.With("pkg", "sandbox"),
+		Dir:           filepath.Join(a.cfg.Data, "sandbox"),
+		Providers:     a.cfg.SandboxProviders,
+		Endpoints:     a.cfg.SandboxRPCs,
+		Owners:        a.cfg.SandboxOwners,
+		AutoImport:    a.cfg.SandboxImport,
+		ShareVerified: a.cfg.SandboxShare,
+		Epoch:         a.cfg.SandboxEpoch,
+		Log:           a.log.With("pkg", "sandbox"),
 	}
 	if a.cfg.TLSCert != "" {
 		// The sandbox's providers fetch pieces from us, under a certificate

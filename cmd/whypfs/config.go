@@ -39,6 +39,8 @@ type config struct {
 	SandboxProviders int
 	SandboxRPCs      int
 	SandboxOwners    int
+	SandboxImport    bool
+	SandboxShare     bool
 
 	network
 	pins
@@ -88,6 +90,8 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.SandboxEpoch, "sandbox-epoch", 250*time.Millisecond, "duration of one epoch of the sandbox")
 	fs.IntVar(&c.SandboxProviders, "sandbox-providers", 8, "storage providers of the sandbox")
 	fs.IntVar(&c.SandboxRPCs, "sandbox-rpcs", 1, "JSON-RPC endpoints of the sandbox's chain")
+	fs.BoolVar(&c.SandboxImport, "sandbox-auto-import", false, "the sandbox's new providers fetch the data of offline deals by the links in them")
+	fs.BoolVar(&c.SandboxShare, "sandbox-share-verified", false, "the sandbox's providers take a piece that one of them has verified from its disk, and do not pull it")
 	fs.IntVar(&c.SandboxOwners, "sandbox-owners", 0, "owners that the sandbox's new providers share; 0: each has its own")
 	c.network.flags(fs)
 	c.pins.flags(fs)

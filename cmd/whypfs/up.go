@@ -305,7 +305,7 @@ func (a *app) readyLine() string {
 		parts = append(parts, "libp2p="+addr)
 	}
 	if a.sandbox != nil {
-		parts = append(parts, "sandbox="+a.sandbox.RPC())
+		parts = append(parts, "sandbox="+strings.Join(a.sandbox.RPCAddrs(), ","))
 	}
 	return strings.Join(append(parts, "data="+c.Data), " ")
 }
