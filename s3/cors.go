@@ -52,7 +52,7 @@ func (s *server) deleteCORS(w *response, c *call) error {
 // corsRules returns the rules of the bucket that a request is for, nil if it
 // has none, and whether there is such a bucket.
 func (s *server) corsRules(r *http.Request) (rules *cors.Configuration, exists bool, err error) {
-	name, _, _ := strings.Cut(strings.TrimPrefix(s.pathStyle(r).URL.Path, "/"), "/")
+	name, _, _ := strings.Cut(strings.TrimPrefix(s.path(r), "/"), "/")
 	if name == "" {
 		return nil, false, nil
 	}
@@ -106,7 +106,7 @@ func (s *server) preflight(w *response, r *http.Request) error {
 		return errBadMethod.because(errBadMethod.Message + method)
 	}
 	kind := "BUCKET"
-	if _, key, ok := strings.Cut(strings.TrimPrefix(s.pathStyle(r).URL.Path, "/"), "/"); ok && key != "" {
+	if _, key, ok := strings.Cut(strings.TrimPrefix(s.path(r), "/"), "/"); ok && key != "" {
 		kind = "OBJECT"
 	}
 	refused := func(e *apiError) error { return e.with("Method", method).with("ResourceType", kind) }

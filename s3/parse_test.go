@@ -17,7 +17,7 @@ import (
 // A parameter that cannot be parsed is left out of url.Values, and a PUT of
 // ?acl;x would then be a PUT of the object.
 func TestRouteRefusesUnparsableQuery(t *testing.T) {
-	s := &server{router: newRouter()}
+	s := new(server)
 	for _, query := range []string{"acl;x", "tagging;", "acl=%zz", "%", "a=b;c"} {
 		r := httptest.NewRequest("PUT", "/box/k", nil)
 		r.URL.RawQuery = query
@@ -28,10 +28,37 @@ func TestRouteRefusesUnparsableQuery(t *testing.T) {
 	}
 }
 
+func TestSplit(t *testing.T) {
+	for path, want := range map[string]struct {
+		level     level
+		name, key string
+	}{
+		"/":               {level: service},
+		"/box":            {bucket, "box", ""},
+		"/box/":           {bucket, "box", ""},
+		"/box/k":          {object, "box", "k"},
+		"/box//":          {object, "box", "/"},
+		"/box//k/":        {object, "box", "/k/"},
+		"/box/a/../b/./c": {object, "box", "a/../b/./c"},
+		"/box/ a\n b ":    {object, "box", " a\n b "},
+		"/a b/?x#y":       {object, "a b", "?x#y"},
+		"":                {},
+		"*":               {},
+		"box/k":           {},
+		"//":              {},
+		"//k":             {},
+	} {
+		l, name, key, ok := split(path)
+		if ok != (want.level != "") || l != want.level || name != want.name || key != want.key {
+			t.Errorf("split(%q) = %q, %q, %q, %v; want %+v", path, l, name, key, ok, want)
+		}
+	}
+}
+
 // Every row is chosen by a request that has what it needs, so none is hidden
 // by another.
 func TestEveryOperationIsReachable(t *testing.T) {
-	s := &server{router: newRouter()}
+	s := new(server)
 	for _, op := range operations {
 		target := map[level]string{service: "/", bucket: "/box", object: "/box/k"}[op.level]
 		r := httptest.NewRequest(op.method, target+"?"+strings.Join(op.need, "&"), nil)

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/gorilla/mux"
 )
 
 // level says what a path names.
@@ -19,16 +17,20 @@ const (
 	object  level = "object"
 )
 
-// paths are the mux templates of the levels. They match the decoded path, so a
-// key keeps its slashes, dots, spaces and line ends; (?s) lets a dot match one.
-var paths = []struct {
-	level    level
-	template string
-}{
-	{service, "/"},
-	{bucket, "/{bucket:[^/]+}"},
-	{bucket, "/{bucket:[^/]+}/"},
-	{object, "/{bucket:[^/]+}/{key:(?s:.+)}"},
+// split finds what a decoded path names. A key keeps its slashes, dots, spaces
+// and line ends. Without a bucket it names nothing.
+func split(path string) (l level, name, key string, ok bool) {
+	path, ok = strings.CutPrefix(path, "/")
+	name, key, _ = strings.Cut(path, "/")
+	switch {
+	case !ok || name == "" && path != "":
+		return "", "", "", false
+	case path == "":
+		return service, "", "", true
+	case key == "":
+		return bucket, name, "", true
+	}
+	return object, name, key, true
 }
 
 // An operation is one row of the API.
@@ -143,25 +145,6 @@ var operations = []operation{
 	{"DeleteObject", "DELETE", object, nil, false, names("versionId"), may("s3:DeleteObject", bucketWrite), (*server).deleteObject},
 }
 
-// newRouter makes the routes of the levels that have an operation of a method.
-// It only matches: its ServeHTTP, which can redirect, is never called.
-func newRouter() *mux.Router {
-	r := mux.NewRouter().SkipClean(true)
-	for _, p := range paths {
-		var methods []string
-		for _, op := range operations {
-			if op.level == p.level && !slices.Contains(methods, op.method) {
-				methods = append(methods, op.method)
-			}
-		}
-		r.Path(p.template).Methods(methods...).Handler(p.level)
-	}
-	return r
-}
-
-// ServeHTTP makes a level a mux handler; routes are matched, never served.
-func (level) ServeHTTP(http.ResponseWriter, *http.Request) {}
-
 // route finds the operation, bucket and key of a request.
 func (s *server) route(c *call) error {
 	query, err := url.ParseQuery(c.r.URL.RawQuery)
@@ -171,15 +154,12 @@ func (s *server) route(c *call) error {
 		return errInvalidURI
 	}
 	c.q = query
-	var m mux.RouteMatch
-	if !s.router.Match(s.pathStyle(c.r), &m) {
-		if m.MatchErr == mux.ErrMethodMismatch {
-			return errMethodNotAllowed
-		}
+	l, name, key, ok := split(s.path(c.r))
+	if !ok {
 		return errInvalidURI
 	}
-	c.name, c.key = m.Vars["bucket"], m.Vars["key"]
-	if err := c.find(m.Handler.(level)); err != nil {
+	c.name, c.key = name, key
+	if err := c.find(l); err != nil {
 		return err
 	}
 	if len(c.key) > 1024 {
@@ -191,16 +171,29 @@ func (s *server) route(c *call) error {
 	return refuse(c.h)
 }
 
+// choose finds the operation that a call means.
+func choose(l level, c *call) (*operation, error) {
+	err := errMethodNotAllowed
+	for i := range operations {
+		op := &operations[i]
+		if op.level != l || op.method != c.r.Method {
+			continue
+		}
+		if op.selected(c) {
+			return op, nil
+		}
+		err = errNotImplemented
+	}
+	return nil, err
+}
+
 // find chooses the operation. A request with a query parameter that the
 // operation does not have is refused, and counted under no operation's name.
 func (c *call) find(l level) error {
-	i := slices.IndexFunc(operations, func(op operation) bool {
-		return op.level == l && op.method == c.r.Method && op.selected(c)
-	})
-	if i < 0 {
-		return errNotImplemented
+	op, err := choose(l, c)
+	if err != nil {
+		return err
 	}
-	op := &operations[i]
 	for name, values := range c.q {
 		switch {
 		case !op.takes(name) && !c.signs(name):
@@ -234,11 +227,11 @@ func (c *call) signs(name string) bool {
 	return c.auth.Presigned && strings.HasPrefix(strings.ToLower(name), "x-amz-")
 }
 
-// pathStyle returns r with the bucket in the path, where a virtual-host style
-// request has it in the host.
-func (s *server) pathStyle(r *http.Request) *http.Request {
+// path is the decoded path of r with the bucket in it, which a virtual-host style
+// request has in its host.
+func (s *server) path(r *http.Request) string {
 	if s.domain == "" {
-		return r
+		return r.URL.Path
 	}
 	host := strings.ToLower(r.Host)
 	if i := strings.LastIndexByte(host, ':'); i >= 0 {
@@ -246,9 +239,7 @@ func (s *server) pathStyle(r *http.Request) *http.Request {
 	}
 	name, ok := strings.CutSuffix(host, "."+strings.ToLower(s.domain))
 	if !ok || name == "" {
-		return r
+		return r.URL.Path
 	}
-	c := *r
-	c.URL = &url.URL{Path: "/" + name + r.URL.Path}
-	return &c
+	return "/" + name + r.URL.Path
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
@@ -39,7 +38,6 @@ func New(b *buckets.Buckets, a *accounts.Accounts, opt Options) http.Handler {
 		domain:   opt.Domain,
 		log:      opt.Log,
 		metrics:  newMetrics(opt.Metrics),
-		router:   newRouter(),
 		cors:     newParsed(corsDocument, func(_ buckets.Bucket, data []byte) (*cors.Configuration, error) { return parseCORS(data) }),
 		host:     randomID(36),
 
@@ -64,7 +62,6 @@ type server struct {
 	domain   string
 	log      *slog.Logger
 	metrics  *metrics
-	router   *mux.Router
 	cors     *parsed[*cors.Configuration]
 	signers  sigv4.KeyCache
 
