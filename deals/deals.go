@@ -29,6 +29,7 @@ type Options struct {
 	RPC       string           // chain JSON-RPC URL; "" : no dealing, zones wait with that reason
 	RPCToken  string           // bearer token for RPC, may be empty
 	Poll      time.Duration    // how often the chain head is asked for; default 15 s
+	Recheck   time.Duration    // how often an active deal is looked for on chain; default 1 h
 	PieceURL  string           // public base URL under which PieceHandler is reachable, without a slash at the end
 	Providers []ProviderConfig // to choose from
 	MaxPrice  string           // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
@@ -48,6 +49,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Poll <= 0 {
 		o.Poll = 15 * time.Second
+	}
+	if o.Recheck <= 0 {
+		o.Recheck = time.Hour
 	}
 	if o.MaxPrice == "" {
 		o.MaxPrice = "50000000"

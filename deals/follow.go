@@ -34,7 +34,7 @@ func (d *Deals) follow(ctx context.Context, id string) error {
 		return nil
 	}
 	if d.chain == nil {
-		return queue.Later(time.Now().Add(time.Hour), noChain)
+		return queue.Later(d.queue.Now().Add(time.Hour), noChain)
 	}
 	switch {
 	case row.Loose:
@@ -61,19 +61,18 @@ func notMoved(err error) error {
 	return notGone(err)
 }
 
-// waitFor schedules the next look at a deal: often while it is young, ever more
-// rarely as it grows old without moving.
+// waitFor schedules the next look at a deal: one on its way often while it is
+// young, and ever more rarely as it grows old without moving.
 func (d *Deals) waitFor(row dealRow) error {
-	wait, most := time.Since(row.Changed)/16, 10*time.Minute
-	if row.State == DealActive {
-		most = time.Hour
+	wait := d.opt.Recheck
+	if row.State != DealActive {
+		wait = max(d.opt.Poll, min(d.queue.Now().Sub(row.Changed)/16, wait))
 	}
-	wait = max(d.opt.Poll, min(wait, most))
 	reason := row.Reason
 	if reason == "" {
 		reason = "looks again whether the deal is still on chain"
 	}
-	return queue.Later(time.Now().Add(wait), reason)
+	return queue.Later(d.queue.Now().Add(wait), reason)
 }
 
 // checkAccepted asks the provider how far it is, and looks for the deal on chain.
@@ -153,7 +152,7 @@ func (d *Deals) doubt(ctx context.Context, row dealRow, head int64, phase, reaso
 	if err != nil {
 		return err
 	}
-	return queue.Later(time.Now().Add(d.opt.Poll<<row.Tries), reason)
+	return queue.Later(d.queue.Now().Add(d.opt.Poll<<row.Tries), reason)
 }
 
 // progress words what a provider says about a deal that is not on chain yet.

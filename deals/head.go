@@ -11,8 +11,7 @@ import (
 )
 
 const (
-	// sweepEpochs apart every deal is looked at, however long it has been quiet: an hour.
-	sweepEpochs = 120
+	epochTime = 30 * time.Second
 	// youngDeal is for how long after its last step a deal is looked at with every new head.
 	youngDeal = 10 * time.Minute
 )
@@ -28,30 +27,41 @@ func (d *Deals) Run(ctx context.Context) error {
 	}
 	t := time.NewTicker(d.opt.Poll)
 	defer t.Stop()
-	var seen int64
-	all := true // what waits may wait for something that was configured since
-	warned := false
-	for {
-		head, err := d.chain.Head(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			if !warned {
-				d.log.WarnContext(ctx, "chain cannot be asked", "err", err)
-			}
-			all, warned = true, true
-		case head != seen:
-			if err := d.newHead(ctx, seen, head, all); err != nil && ctx.Err() == nil {
-				d.log.ErrorContext(ctx, "wake jobs for a new head", "err", err)
-			}
-			seen, all, warned = head, false, false
-		}
+	var seen lookout
+	for ctx.Err() == nil {
+		d.look(ctx, &seen)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
 		}
+	}
+	return nil
+}
+
+// A lookout is what one who follows the chain has seen.
+type lookout struct {
+	head int64
+	lost bool // the chain could not be asked
+}
+
+// look asks for the head once, and wakes what waits for it. At first, what waits
+// may wait for something that was configured since: all is woken, as after a
+// time without a chain.
+func (d *Deals) look(ctx context.Context, seen *lookout) {
+	head, err := d.chain.Head(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		if !seen.lost {
+			d.log.WarnContext(ctx, "chain cannot be asked", "err", err)
+		}
+		seen.lost = true
+	case head != seen.head:
+		if err := d.newHead(ctx, seen.head, head, seen.lost || seen.head == 0); err != nil && ctx.Err() == nil {
+			d.log.ErrorContext(ctx, "wake jobs for a new head", "err", err)
+		}
+		seen.head, seen.lost = head, false
 	}
 }
 
@@ -72,7 +82,8 @@ func (d *Deals) newHead(ctx context.Context, old, head int64, all bool) error {
 	if all {
 		return errors.Join(d.queue.Wake(ctx, kindReplicate), d.queue.Wake(ctx, kindDeal))
 	}
-	if old/sweepEpochs != head/sweepEpochs {
+	// However long a deal has been quiet, it is looked at as often as this.
+	if sweep := max(1, int64(d.opt.Recheck/epochTime)); old/sweep != head/sweep {
 		if err := d.trimFailures(ctx); err != nil {
 			return err
 		}
@@ -103,7 +114,7 @@ func (d *Deals) young(ctx context.Context) ([]string, error) {
 			if err != nil {
 				return err
 			}
-			if row.State.Pending() && row.State != DealProposed && time.Since(row.Changed) < youngDeal {
+			if row.State.Pending() && row.State != DealProposed && d.queue.Now().Sub(row.Changed) < youngDeal {
 				ids = append(ids, id)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
@@ -92,7 +91,7 @@ func (d *Deals) gone(ctx context.Context, row dealRow, head int64) error {
 	case head >= row.Missing+missingEpochs:
 		return d.lost(ctx, row, head)
 	}
-	return queue.Later(time.Now().Add(d.opt.Poll), fmt.Sprintf("the chain does not know deal %d any more; making sure", row.ChainID))
+	return queue.Later(d.queue.Now().Add(d.opt.Poll), fmt.Sprintf("the chain does not know deal %d any more; making sure", row.ChainID))
 }
 
 // lost gives up a deal that is gone for good. A fork may have undone its publish
@@ -122,7 +121,7 @@ func (d *Deals) lost(ctx context.Context, row dealRow, head int64) error {
 			if err := d.explain(ctx, row, why.text); err != nil {
 				return err
 			}
-			return queue.Later(time.Now().Add(4*d.opt.Poll), why.text)
+			return queue.Later(d.queue.Now().Add(4*d.opt.Poll), why.text)
 		}
 	}
 	reason := fmt.Sprintf("deal %d is gone from the chain", row.ChainID)

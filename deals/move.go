@@ -38,7 +38,7 @@ var errMoved = errors.New("deal has moved on")
 
 // advance moves a deal towards active.
 func (d *Deals) advance(ctx context.Context, row dealRow, to DealState, reason string, edit func(*dealRow)) (dealRow, error) {
-	now := time.Now().UTC()
+	now := d.queue.Now()
 	err := d.store.Update(ctx, func(tx kv.Tx) error {
 		fresh, err := getDeal(tx, row.UUID)
 		if err != nil {
@@ -121,7 +121,7 @@ func failed(phase, reason string) fault {
 // was never sent leaves only the record of the failure. One that is loose is
 // watched on.
 func (d *Deals) end(ctx context.Context, row dealRow, f fault) error {
-	now := time.Now().UTC()
+	now := d.queue.Now()
 	err := d.store.Update(ctx, func(tx kv.Tx) error {
 		fresh, err := getDeal(tx, row.UUID)
 		if err != nil {
@@ -178,7 +178,7 @@ func (d *Deals) blame(tx kv.Tx, row dealRow, f fault, now time.Time) error {
 
 // expire ends a deal that ran its whole time.
 func (d *Deals) expire(ctx context.Context, row dealRow) error {
-	now := time.Now().UTC()
+	now := d.queue.Now()
 	err := d.store.Update(ctx, func(tx kv.Tx) error {
 		fresh, err := getDeal(tx, row.UUID)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/kv"
@@ -55,7 +54,7 @@ func (d *Deals) giveUpNeedless(ctx context.Context, pieceCID string) (bool, erro
 		if _, err := piece.Get(tx, pieceCID); err != nil {
 			return err
 		}
-		return kv.PutJSON(tx, keyNeedless(pieceCID), time.Now().UTC())
+		return kv.PutJSON(tx, keyNeedless(pieceCID), d.queue.Now())
 	})
 	if err != nil {
 		return false, err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/filecoin-project/go-address"
@@ -139,7 +138,7 @@ func (d *Deals) notSent(ctx context.Context, row dealRow, cause error, read bool
 	if err != nil {
 		return notGone(err)
 	}
-	return queue.Later(time.Now().Add(d.opt.Poll<<row.Tries), reason)
+	return queue.Later(d.queue.Now().Add(d.opt.Poll<<row.Tries), reason)
 }
 
 // blameless says that talking to a provider came to nothing for a reason of our own.
@@ -171,7 +170,7 @@ func (d *Deals) notPrepared(ctx context.Context, row dealRow, err error) error {
 		if err := d.explain(ctx, row, wait.reason); err != nil {
 			return notGone(err)
 		}
-		return queue.Later(time.Now().Add(10*d.opt.Poll), wait.reason)
+		return queue.Later(d.queue.Now().Add(10*d.opt.Poll), wait.reason)
 	}
 	return notGone(err)
 }

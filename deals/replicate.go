@@ -58,7 +58,7 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 		if err := d.explainPiece(ctx, pieceCID, noChain); err != nil {
 			return notGone(err)
 		}
-		return queue.Later(time.Now().Add(time.Hour), noChain)
+		return queue.Later(d.queue.Now().Add(time.Hour), noChain)
 	}
 	var (
 		row    piece.Piece
@@ -77,7 +77,7 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 		if err != nil {
 			return err
 		}
-		now := time.Now().UTC()
+		now := d.queue.Now()
 		found, err := d.choose(tx, pieceCID, busy, now)
 		if err != nil {
 			return err

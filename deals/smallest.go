@@ -37,16 +37,16 @@ func (d *Deals) cachedAsk(ctx context.Context, provider string) (mk12.Ask, error
 	d.asks.mu.Lock()
 	known, ok := d.asks.known[provider]
 	d.asks.mu.Unlock()
-	if ok && time.Now().Before(known.until) {
+	if ok && d.queue.Now().Before(known.until) {
 		return known.ask, known.err
 	}
 	a, err := d.engineOf(provider).Ask(ctx, provider)
 	if ctx.Err() != nil {
 		return a, ctx.Err()
 	}
-	known = knownAsk{a, err, time.Now().Add(askTTL)}
+	known = knownAsk{a, err, d.queue.Now().Add(askTTL)}
 	if err != nil {
-		known.until = time.Now().Add(askFailTTL)
+		known.until = d.queue.Now().Add(askFailTTL)
 	}
 	d.asks.mu.Lock()
 	defer d.asks.mu.Unlock()

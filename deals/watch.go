@@ -75,7 +75,7 @@ func (d *Deals) letGo(ctx context.Context, row dealRow) error {
 // revive takes a loose deal back: as published if the chain has it, as accepted
 // if its provider goes on with it and the piece can do with the replica.
 func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64) error {
-	now := time.Now().UTC()
+	now := d.queue.Now()
 	revived := false
 	err := d.store.Update(ctx, func(tx kv.Tx) error {
 		revived = false

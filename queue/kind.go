@@ -82,7 +82,7 @@ func (k *kind) run(ctx context.Context) {
 			failures = 0
 		} else if ctx.Err() == nil {
 			failures++
-			next = time.Now().Add(k.q.back.after(failures))
+			next = k.q.now().Add(k.q.back.after(failures))
 			k.q.log.ErrorContext(ctx, "look for due jobs", "kind", k.name, "err", err)
 		}
 		for _, s := range starts {
@@ -92,7 +92,7 @@ func (k *kind) run(ctx context.Context) {
 		if next.IsZero() {
 			timer.Stop()
 		} else {
-			timer.Reset(time.Until(next))
+			timer.Reset(next.Sub(k.q.now()))
 		}
 		select {
 		case <-ctx.Done():
@@ -113,7 +113,7 @@ func (k *kind) find(ctx context.Context) (starts []start, next time.Time, err er
 	if free == 0 {
 		return nil, time.Time{}, nil
 	}
-	now := time.Now()
+	now := k.q.now()
 	err = k.q.store.View(ctx, func(tx kv.Tx) error {
 		starts, next = nil, time.Time{}
 		for r, err := range tx.Scan(kv.Range(prefix, "due", k.name)) {
@@ -218,7 +218,7 @@ func (k *kind) store(ctx context.Context, s start, o outcome) (due time.Time, er
 			due = r.Due
 			return nil
 		}
-		next := o.apply(*r, s.stamp, time.Now().UTC(), k.q.back)
+		next := o.apply(*r, s.stamp, k.q.Now(), k.q.back)
 		if next == nil {
 			return deleteRow(tx, k.name, s.id, r)
 		}

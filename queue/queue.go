@@ -39,6 +39,8 @@ type Options struct {
 	Metrics prometheus.Registerer // nil keeps none
 	MinBack time.Duration         // first back-off; default 1 s
 	MaxBack time.Duration         // largest back-off; default 1 h
+	// Now tells the time; nil: time.Now. One who moves time himself calls Settle instead of Run.
+	Now func() time.Time
 }
 
 // Queue holds durable jobs in a kv store and runs their handlers. It is safe
@@ -47,6 +49,7 @@ type Queue struct {
 	store   kv.Store
 	log     *slog.Logger
 	back    backoff
+	now     func() time.Time
 	metrics *metrics
 
 	mu      sync.Mutex       // guards what follows
@@ -60,14 +63,21 @@ func New(store kv.Store, opt Options) *Queue {
 		store: store,
 		log:   opt.Log,
 		back:  newBackoff(opt.MinBack, opt.MaxBack),
+		now:   opt.Now,
 		kinds: make(map[string]*kind),
 	}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}
+	if q.now == nil {
+		q.now = time.Now
+	}
 	q.metrics = newMetrics(q, opt.Metrics)
 	return q
 }
+
+// Now is the time by which jobs are due.
+func (q *Queue) Now() time.Time { return q.now().UTC() }
 
 // Handle registers the handler of a kind, with at most workers jobs of that
 // kind running at once. It must be called before Run.
@@ -88,7 +98,7 @@ func (q *Queue) Handle(kind string, workers int, h Handler) {
 // Add puts a job into the caller's transaction, due at the given time (zero:
 // at once). It starts as soon as the transaction commits.
 func (q *Queue) Add(tx kv.Tx, kind, id string, due time.Time) error {
-	now := time.Now().UTC()
+	now := q.Now()
 	if due.IsZero() {
 		due = now
 	}
@@ -160,7 +170,7 @@ func (q *Queue) wake(tx kv.Tx, kind, id string) error {
 	if err != nil || r == nil {
 		return err
 	}
-	now := time.Now().UTC()
+	now := q.Now()
 	was := r.Due
 	running := q.isRunning(kind, id)
 	if !running && !r.Due.After(now) {
@@ -231,18 +241,7 @@ func (q *Queue) Kinds() []string {
 
 // Run runs due jobs until ctx ends and their handlers have returned.
 func (q *Queue) Run(ctx context.Context) error {
-	q.mu.Lock()
-	if q.running {
-		q.mu.Unlock()
-		panic("queue: Run is running")
-	}
-	q.running = true
-	q.mu.Unlock()
-	defer func() {
-		q.mu.Lock()
-		q.running = false
-		q.mu.Unlock()
-	}()
+	defer q.occupy()()
 	unregister := q.metrics.register()
 	defer unregister()
 	var wg sync.WaitGroup
@@ -251,6 +250,21 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 	wg.Wait()
 	return nil
+}
+
+// occupy makes sure that one call runs jobs, until what it returns is called.
+func (q *Queue) occupy() (leave func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.running {
+		panic("queue: Run is running")
+	}
+	q.running = true
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.running = false
+	}
 }
 
 func (q *Queue) kind(name string) *kind {
