@@ -48,6 +48,7 @@ func (p *provider) pull(ctx context.Context, d *providerDeal) {
 	err := p.fetchPiece(ctx, d, func(path string) error { return p.download(ctx, d, path) })
 	p.n.mu.Lock()
 	defer p.n.mu.Unlock()
+	defer p.n.announce() // that this transfer runs no more
 	delete(p.pulls, d.UUID)
 	if p.n.broken != nil || p.n.closed || d.Step != stepAccepted {
 		return
@@ -189,4 +190,26 @@ func (p *provider) takeShared(d *providerDeal, path string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// Settle waits until no transfer runs.
+func (n *Network) Settle(ctx context.Context) error {
+	for {
+		n.mu.Lock()
+		running, change := 0, n.waiting
+		for _, p := range n.providers {
+			running += len(p.pulls)
+		}
+		n.mu.Unlock()
+		if running == 0 {
+			return nil
+		}
+		select {
+		case <-change:
+		case <-n.done:
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

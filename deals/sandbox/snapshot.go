@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/ipfs/go-cid"
 )
 
 // State is the network at one moment, for people and tests.
@@ -114,17 +115,29 @@ func (s State) DealCount(step string) int {
 	return n
 }
 
-// Replicas is how many deals of each piece are active on chain, by piece CID.
+// Replicas is how many providers have an active deal of each piece on chain, by
+// piece CID.
 func (n *Network) Replicas() map[string]int {
-	out, _ := view(n, func(c *chain) (map[string]int, error) {
-		out := map[string]int{}
+	type replica struct{ piece, provider string }
+	all, _ := view(n, func(c *chain) (map[replica]bool, error) {
+		all := make(map[replica]bool)
 		for _, d := range c.deals {
 			if d.Start >= 0 && d.Slashed < 0 {
-				out[d.Proposal.V.PieceCID.String()]++
+				all[replica{d.Proposal.V.PieceCID.KeyString(), d.Proposal.V.Provider.String()}] = true
 			}
 		}
-		return out, nil
+		return all, nil
 	})
+	byKey := make(map[string]int)
+	for r := range all {
+		byKey[r.piece]++
+	}
+	out := make(map[string]int, len(byKey))
+	for key, n := range byKey {
+		if c, err := cid.Cast([]byte(key)); err == nil {
+			out[c.String()] = n
+		}
+	}
 	return out
 }
 
