@@ -74,7 +74,8 @@ func (b *budget) covers(tx kv.Tx, deal string) error {
 	return &errNotNow{reason}
 }
 
-// promised is what deals cost that are signed and not on chain.
+// promised is what deals cost that are signed and not on chain. The list of
+// pending deals has the amounts, as there may be thousands: see listDeal.
 func promised(tx kv.Tx) (map[string]big.Int, error) {
 	out := make(map[string]big.Int)
 	from, to := kv.Range(prefix, "pending")
@@ -82,24 +83,40 @@ func promised(tx kv.Tx) (map[string]big.Int, error) {
 		if err != nil {
 			return nil, err
 		}
+		if string(r.Value) == "0" {
+			continue
+		}
 		var id string
 		if err := kv.Unkey(r.Key, nil, nil, &id); err != nil {
 			return nil, err
 		}
-		row, err := getDeal(tx, id)
-		if err != nil {
-			return nil, err
+		cost := string(r.Value)
+		if cost == "" { // listed by an older version
+			row, err := getDeal(tx, id)
+			if err == nil {
+				cost, err = row.promise()
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
-		if row.Signed == nil || row.ChainID != 0 {
-			continue
+		if out[id], err = big.FromString(cost); err != nil {
+			return nil, fmt.Errorf("cost of deal %s: %w", id, err)
 		}
-		p, err := row.signedProposal()
-		if err != nil {
-			return nil, err
-		}
-		out[id] = p.Proposal.ClientBalanceRequirement()
 	}
 	return out, nil
+}
+
+// promise is what a deal costs that the chain has not locked yet, in attoFIL.
+func (r *dealRow) promise() (string, error) {
+	if r.Signed == nil || r.ChainID != 0 {
+		return "0", nil
+	}
+	p, err := r.signedProposal()
+	if err != nil {
+		return "", err
+	}
+	return p.Proposal.ClientBalanceRequirement().String(), nil
 }
 
 // fil writes an amount of attoFIL for a person.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/whypfs/whypfs/kv"
@@ -62,6 +63,9 @@ type dealRow struct {
 	Missing   int64  `json:",omitempty"` // epoch at which the chain first no longer knew it
 	Expiring  bool   `json:",omitempty"` // near its end: no longer counted as a replica to keep
 	Loose     bool   `json:",omitempty"` // over for us, while its provider may still bring it on chain
+	Unsound   bool   `json:",omitempty"` // samples of what it stores fail: no longer counted
+	Bucket    string `json:",omitempty"` // of its zone
+	Size      int64  `json:",omitempty"` // of its piece, padded
 }
 
 // Deal returns one deal, or ErrNoDeal.
@@ -168,23 +172,45 @@ func dealIndexes(d Deal) [][]byte {
 	return [][]byte{keyByID(d.ID), keyByZone(d.Zone, d.ID), keyByPiece(d.Piece, d.ID)}
 }
 
-// putDeal stores a deal that exists, and keeps the list of those that are
-// pending, or may turn out to be.
+// putDeal stores a deal that exists, and keeps the lists that it may be in.
 func putDeal(tx kv.Tx, row dealRow) error {
-	var err error
-	if row.State.Pending() || row.Loose {
-		err = tx.Put(keyPending(row.UUID), nil)
-	} else {
-		err = tx.Delete(keyPending(row.UUID))
-	}
-	if err != nil {
+	if err := listDeal(tx, row); err != nil {
 		return err
 	}
 	return kv.PutJSON(tx, keyDeal(row.UUID), row)
 }
 
+// listDeal keeps the lists of those deals that are pending, or may turn out to
+// be, with what they were promised; that their providers still have to publish; that are replicas to keep.
+func listDeal(tx kv.Tx, row dealRow) error {
+	list := func(on bool, key, value []byte) error {
+		if on {
+			return tx.Put(key, value)
+		}
+		return tx.Delete(key)
+	}
+	pending, cost := row.State.Pending() || row.Loose, "0"
+	if pending {
+		var err error
+		if cost, err = row.promise(); err != nil {
+			return err
+		}
+	}
+	if err := list(pending, keyPending(row.UUID), []byte(cost)); err != nil {
+		return err
+	}
+	if err := list(row.State == DealProposed || row.State == DealAccepted, keyFlight(row.Provider, row.UUID), nil); err != nil {
+		return err
+	}
+	return list(row.counts(), keyHeld(row.Bucket, row.Provider, row.UUID), strconv.AppendInt(nil, row.Size, 10))
+}
+
+// counts says that a deal is a replica to keep, or will be.
+func (r *dealRow) counts() bool { return !r.State.Over() && !r.Expiring && !r.Unsound }
+
 func dropDeal(tx kv.Tx, row dealRow) error {
-	for _, k := range append(dealIndexes(row.Deal), keyPending(row.UUID), keyDeal(row.UUID)) {
+	for _, k := range append(dealIndexes(row.Deal), keyPending(row.UUID), keyFlight(row.Provider, row.UUID),
+		keyHeld(row.Bucket, row.Provider, row.UUID), keyDeal(row.UUID)) {
 		if err := tx.Delete(k); err != nil {
 			return fmt.Errorf("drop deal %s: %w", row.UUID, err)
 		}

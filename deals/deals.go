@@ -37,6 +37,9 @@ type Options struct {
 	MinPiece  int64            // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
 	Duration  int64            // epochs a deal lasts; default 1494720 (Estuary's 519 days)
 	StartLead int64            // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
+	PerPiece  int              // deals of a piece under way at once; 0: as many as replicas are lacking
+	// Rules are those of a bucket, as they are now. nil: there are none.
+	Rules func(ctx context.Context, bucket string) (Rules, error)
 	// Live calls yield with the contents of a zone that are not deleted, until it
 	// returns false. nil: every piece is needed for ever.
 	Live func(ctx context.Context, zone uint64, yield func(content uint64) bool) error
@@ -91,8 +94,6 @@ type Deals struct {
 	retrieve *retrieve.Retriever
 	chain    *chain.Client // nil: none is configured
 	maxPrice *big.Int      // nil: Options.MaxPrice is no number
-
-	asks asks
 
 	mu   sync.Mutex
 	self address.Address // guarded by mu; the wallet's id address, once the chain gave it one

@@ -24,7 +24,7 @@ func (d *Deals) Forget(ctx context.Context, zone uint64) error {
 			}
 		}
 		for _, c := range pieces {
-			if err := errors.Join(dropRefusals(tx, c), tx.Delete(keyNeedless(c))); err != nil {
+			if err := errors.Join(dropRefusals(tx, c), tx.Delete(keyNeedless(c)), tx.Delete(keyChoice(c))); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -22,9 +23,15 @@ func (d *Deals) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
+	if err := d.index(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	if err := d.tellZones(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() { d.keepAsking(ctx) })
 	t := time.NewTicker(d.opt.Poll)
 	defer t.Stop()
 	var seen lookout

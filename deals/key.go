@@ -20,7 +20,14 @@ func keyByZone(zone, id uint64) []byte      { return kv.Key(prefix, "byzone", zo
 func keyByPiece(p string, id uint64) []byte { return kv.Key(prefix, "bypiece", p, math.MaxUint64-id) }
 func keyPending(uuid string) []byte         { return kv.Key(prefix, "pending", uuid) }
 func keyProvider(addr string) []byte        { return kv.Key(prefix, "provider", addr) }
-func keyRefusal(piece, addr string) []byte  { return kv.Key(prefix, "refusal", piece, addr) }
+func keyAsk(addr string) []byte             { return kv.Key(prefix, "ask", addr) }
+func keyChoice(piece string) []byte         { return kv.Key(prefix, "choice", piece) }
+func keyFlight(addr, uuid string) []byte    { return kv.Key(prefix, "flight", addr, uuid) }
+func keyHeld(bucket, addr, uuid string) []byte {
+	return kv.Key(prefix, "held", bucket, addr, uuid)
+}
+func keyIndexed() []byte                   { return kv.Key(prefix, "indexed") }
+func keyRefusal(piece, addr string) []byte { return kv.Key(prefix, "refusal", piece, addr) }
 func keyFailure(nano uint64, id []byte) []byte {
 	return kv.Key(prefix, "failure", math.MaxUint64-nano, id)
 }

@@ -269,9 +269,9 @@ func TestLooseProviderIsBusy(t *testing.T) {
 	s.deal(DealFailed, 7, func(r *dealRow) { r.Loose = true })
 	s.deal(DealFailed, 7, func(r *dealRow) { r.Provider = "f01004" })
 	err := s.store.View(t.Context(), func(tx kv.Tx) error {
-		busy, have, err := holders(tx, somePiece)
-		if have != 0 || !busy["f01003"] || busy["f01004"] {
-			t.Errorf("have %d, busy %v, want none and the loose deal's provider", have, busy)
+		h, err := holders(tx, somePiece)
+		if len(h.counted) != 0 || h.busy["f01003"] == "" || h.busy["f01004"] != "" {
+			t.Errorf("holders %+v, want none and the loose deal's provider busy", h)
 		}
 		return err
 	})

@@ -51,7 +51,7 @@ func (d *Deals) advance(ctx context.Context, row dealRow, to DealState, reason s
 			edit(&fresh)
 		}
 		enter(&fresh, to, reason, now)
-		if err := editProvider(tx, fresh.Provider, func(p *providerRow) { count(p, to) }); err != nil {
+		if err := editProvider(tx, fresh.Provider, func(p *providerRow) { count(p, fresh, now) }); err != nil {
 			return err
 		}
 		row = fresh
@@ -72,17 +72,28 @@ func enter(row *dealRow, to DealState, reason string, now time.Time) {
 	}
 }
 
-// count adds a step to a provider's record.
-func count(p *providerRow, to DealState) {
-	switch to {
+// count adds a deal's step to its provider's record.
+func count(p *providerRow, row dealRow, now time.Time) {
+	switch row.State {
 	case DealAccepted:
 		p.Accepted++
+		p.note(now).Accepted++
 	case DealActive:
 		p.Active++
+		r := p.note(now)
+		r.Active++
+		r.Timed++
+		r.Hours += now.Sub(row.Created).Hours()
 	default:
 		return
 	}
 	p.Streak, p.CoolUntil, p.Reason = 0, time.Time{}, ""
+}
+
+// note returns the record of what happens now.
+func (p *providerRow) note(now time.Time) *record {
+	p.Record.fade(now)
+	return &p.Record
 }
 
 // told reports a move that was stored. A write that failed may still have taken
@@ -161,6 +172,11 @@ func (d *Deals) blame(tx kv.Tx, row dealRow, f fault, now time.Time) error {
 		p.Reason = f.reason
 		if f.state == DealFailed {
 			p.Failed++
+			if r := p.note(now); row.ActiveAt.IsZero() {
+				r.Failed++
+			} else {
+				r.Lost++
+			}
 			p.Streak++
 			p.CoolUntil = now.Add(d.cool(p.Streak))
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
@@ -83,7 +82,10 @@ func (d *Deals) markSent(ctx context.Context, row dealRow) (dealRow, error) {
 		}
 		fresh.Sent = true
 		row = fresh
-		if err := editProvider(tx, row.Provider, func(p *providerRow) { p.Proposed++ }); err != nil {
+		if err := editProvider(tx, row.Provider, func(p *providerRow) {
+			p.Proposed++
+			p.note(d.queue.Now()).Asked++
+		}); err != nil {
 			return err
 		}
 		return putDeal(tx, row)
@@ -235,20 +237,18 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 
 // terms asks a provider for its price, in attoFIL per epoch for the whole piece.
 func (d *Deals) terms(ctx context.Context, provider string, p piece.Piece) (big.Int, error) {
-	a, err := d.engineOf(provider).Ask(ctx, provider)
+	a, err := d.ask(ctx, provider)
 	if err != nil {
 		if blameless(ctx, err) {
 			return big.Zero(), err
 		}
 		return big.Zero(), &unfit{fault{state: DealFailed, phase: phaseAsk, kind: refusedReach, reason: "cannot be reached: " + short(err.Error())}}
 	}
-	if p.PaddedSize < a.Min || p.PaddedSize > a.Max {
-		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedSize, reason: fmt.Sprintf("takes pieces of %s to %s, this one has %s",
-			humanize.IBytes(uint64(a.Min)), humanize.IBytes(uint64(a.Max)), humanize.IBytes(uint64(p.PaddedSize)))}}
-	}
-	if a.Price.Cmp(d.maxPrice) > 0 {
-		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedPrice, reason: fmt.Sprintf(
-			"asks %s attoFIL per GiB and epoch, the limit is %s", a.Price, d.opt.MaxPrice)}}
+	switch v, why := d.unsuited(a, p.PaddedSize); v {
+	case VerdictSize:
+		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedSize, reason: why}}
+	case VerdictPrice:
+		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedPrice, reason: why}}
 	}
 	gib := big.NewInt(1 << 30)
 	total := big.Mul(a.Price, big.NewInt(p.PaddedSize))

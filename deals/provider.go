@@ -1,9 +1,9 @@
 package deals
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -17,20 +17,22 @@ type Provider struct {
 	Proposed, Accepted, Active, Failed int
 	CoolUntil                          time.Time // not asked before
 	Reason                             string
+
+	Owner, Region string
+	Score         float64 // from 0 to 1: by what it did, the older the less
+	UnderWay      int     // deals that it still has to publish
+	Most          int     // as many as may be at once
+	Ask           KnownAsk
 }
 
 // providerRow is a provider as stored.
 type providerRow struct {
-	Provider
-	Streak int // faults in a row
-}
-
-// score is between 0 and 1: how often proposals were accepted, times how often
-// deals became active. One who was never asked stands in the middle.
-func (p Provider) score() float64 {
-	accepts := float64(p.Accepted+1) / float64(p.Proposed+2)
-	seals := float64(p.Active+1) / float64(p.Active+p.Failed+2)
-	return accepts * seals
+	Address                            string
+	Proposed, Accepted, Active, Failed int
+	CoolUntil                          time.Time
+	Reason                             string
+	Streak                             int // faults in a row
+	Record                             record
 }
 
 // refusalRow says why a provider is not asked for a piece again before a time.
@@ -51,6 +53,17 @@ const (
 	refusedReach refusal = "reach" // it cannot be talked to
 )
 
+// verdict is what a refusal means when providers are chosen.
+func (r refusalRow) verdict() Verdict {
+	switch r.Kind {
+	case refusedSize:
+		return VerdictSize
+	case refusedPrice:
+		return VerdictPrice
+	}
+	return VerdictRefused
+}
+
 // maxCool is the longest a provider is left alone.
 const maxCool = 24 * time.Hour
 
@@ -68,33 +81,48 @@ func (d *Deals) cool(n int) time.Duration {
 // those that only old deals name.
 func (d *Deals) Providers(ctx context.Context) ([]Provider, error) {
 	var out []Provider
+	now := d.queue.Now()
 	err := d.store.View(ctx, func(tx kv.Tx) error {
 		out = nil
-		seen := make(map[string]bool)
-		for _, addr := range d.providers() {
-			p, err := getProvider(tx, addr)
+		all := d.providers()
+		for r, err := range tx.Scan(kv.Range(prefix, "provider")) {
 			if err != nil {
 				return err
 			}
-			seen[addr] = true
-			out = append(out, p.Provider)
+			var addr string
+			if err := kv.Unkey(r.Key, nil, nil, &addr); err != nil {
+				return err
+			}
+			if !slices.Contains(all, addr) {
+				all = append(all, addr)
+			}
 		}
-		from, to := kv.Range(prefix, "provider")
-		for r, err := range tx.Scan(from, to) {
+		for _, addr := range all {
+			p, err := d.provider(tx, addr, now)
 			if err != nil {
 				return err
 			}
-			p, err := kv.GetJSON[providerRow](tx, r.Key)
-			if err != nil {
-				return err
-			}
-			if !seen[p.Address] {
-				out = append(out, p.Provider)
-			}
+			out = append(out, p)
 		}
 		return nil
 	})
 	return out, err
+}
+
+func (d *Deals) provider(tx kv.Tx, addr string, now time.Time) (Provider, error) {
+	row, err := getProvider(tx, addr)
+	if err != nil {
+		return Provider{}, err
+	}
+	ask, err := getAsk(tx, addr)
+	if err != nil {
+		return Provider{}, err
+	}
+	flight, err := underWay(tx, addr)
+	cfg := d.providerConfig(addr)
+	return Provider{Address: addr, Peer: ask.Peer, Proposed: row.Proposed, Accepted: row.Accepted, Active: row.Active, Failed: row.Failed,
+		CoolUntil: row.CoolUntil, Reason: row.Reason, Owner: cmp.Or(cfg.Owner, ask.Owner), Region: cfg.Region,
+		Score: row.Record.score(now), UnderWay: flight, Most: cmp.Or(cfg.Most, defaultMost), Ask: ask}, err
 }
 
 // providers are the configured addresses.
@@ -109,7 +137,7 @@ func (d *Deals) providers() []string {
 func getProvider(tx kv.Tx, addr string) (providerRow, error) {
 	p, err := kv.GetJSON[providerRow](tx, keyProvider(addr))
 	if errors.Is(err, kv.ErrNotFound) {
-		return providerRow{Provider: Provider{Address: addr}}, nil
+		return providerRow{Address: addr}, nil
 	}
 	return p, err
 }
@@ -133,50 +161,4 @@ func (d *Deals) refuse(tx kv.Tx, piece, addr string, kind refusal, reason string
 	r.Count++
 	r.Until, r.Kind, r.Reason = now.Add(d.cool(r.Count)), kind, reason
 	return kv.PutJSON(tx, keyRefusal(piece, addr), r)
-}
-
-// A choice is the outcome of looking for providers for a piece.
-type choice struct {
-	take    []string              // in order of preference
-	refused map[string]refusalRow // those that are left alone for now, and why
-}
-
-// choose ranks the providers that may be asked for a piece: the better its
-// record the earlier, equals in random order. busy are those that hold it.
-func (d *Deals) choose(tx kv.Tx, piece string, busy map[string]bool, now time.Time) (choice, error) {
-	c := choice{refused: make(map[string]refusalRow)}
-	score := make(map[string]float64)
-	for _, addr := range d.providers() {
-		if busy[addr] {
-			continue
-		}
-		p, err := getProvider(tx, addr)
-		if err != nil {
-			return c, err
-		}
-		r, err := kv.GetJSON[refusalRow](tx, keyRefusal(piece, addr))
-		if err != nil && !errors.Is(err, kv.ErrNotFound) {
-			return c, err
-		}
-		switch {
-		case now.Before(r.Until):
-			c.refused[addr] = r
-		case now.Before(p.CoolUntil):
-			c.refused[addr] = refusalRow{Until: p.CoolUntil, Kind: refusedReach, Reason: p.Reason}
-		default:
-			c.take = append(c.take, addr)
-			score[addr] = p.score()
-		}
-	}
-	rand.Shuffle(len(c.take), func(i, j int) { c.take[i], c.take[j] = c.take[j], c.take[i] })
-	slices.SortStableFunc(c.take, func(a, b string) int {
-		switch {
-		case score[a] > score[b]:
-			return -1
-		case score[a] < score[b]:
-			return 1
-		}
-		return 0
-	})
-	return c, nil
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -60,38 +59,42 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 		}
 		return queue.Later(d.queue.Now().Add(time.Hour), noChain)
 	}
+	p, err := d.pieces.Piece(ctx, pieceCID)
+	if err != nil {
+		return notGone(err)
+	}
+	bucket, rules, err := d.rulesOf(ctx, p.Zone)
+	if err != nil {
+		return notGone(err)
+	}
 	var (
-		row    piece.Piece
 		made   []dealRow
-		lack   int
+		found  Choice
 		reason string
 		again  time.Time
 	)
-	err := d.store.Update(ctx, func(tx kv.Tx) (err error) {
-		row, err = piece.Get(tx, pieceCID)
-		if err != nil {
-			return err
-		}
-		made = nil
-		busy, have, err := holders(tx, pieceCID)
-		if err != nil {
+	err = d.store.Update(ctx, func(tx kv.Tx) (err error) {
+		made, reason, again = nil, "", time.Time{}
+		if p, err = piece.Get(tx, pieceCID); err != nil {
 			return err
 		}
 		now := d.queue.Now()
-		found, err := d.choose(tx, pieceCID, busy, now)
-		if err != nil {
+		if found, err = d.choose(tx, p, bucket, rules, now); err != nil {
 			return err
 		}
-		lack = row.Replication - have
-		for _, addr := range found.take[:max(0, min(lack, len(found.take)))] {
-			deal, err := d.propose(tx, row, addr, now)
-			if err != nil {
+		if found.lack() > 0 || found.Taken > 0 {
+			for _, x := range found.Candidates[:found.Taken] {
+				deal, err := d.propose(tx, p, bucket, x.Provider, now)
+				if err != nil {
+					return err
+				}
+				made = append(made, deal)
+			}
+			if err := kv.PutJSON(tx, keyChoice(pieceCID), found); err != nil {
 				return err
 			}
-			made = append(made, deal)
+			reason, again = d.whyNot(p, found, now)
 		}
-		lack -= len(made)
-		reason, again = d.whyNot(row, lack, len(made), found, now)
 		return piece.SetReason(tx, pieceCID, reason)
 	})
 	if err != nil {
@@ -100,10 +103,10 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 	for _, m := range made {
 		d.moved(ctx, m)
 	}
-	if lack <= 0 {
+	if found.lack() <= 0 {
 		return nil
 	}
-	d.opt.Changed(row.Zone)
+	d.opt.Changed(p.Zone)
 	return queue.Later(again, reason)
 }
 
@@ -115,29 +118,43 @@ func notGone(err error) error {
 	return err
 }
 
-// holders says which providers have a piece or are about to, and how many
-// replicas that makes. A deal near its end counts no more, so that a new one is
-// made in time; its provider may be asked again. That of a loose deal may not:
-// it could end up being paid twice.
-func holders(tx kv.Tx, pieceCID string) (busy map[string]bool, have int, err error) {
-	busy, counted := make(map[string]bool), make(map[string]bool)
+// A holding is who has a piece, or is about to.
+type holding struct {
+	busy     map[string]string // providers that are not asked for it, and why
+	counted  map[string]bool   // providers whose replica counts
+	underWay int               // deals of the piece that are not published yet
+}
+
+// holders says which providers have a piece or are about to. A deal near its
+// end counts no more, so that a new one is made in time; its provider may be
+// asked again. That of a loose deal may not, as it could end up being paid
+// twice, nor one whose samples fail.
+func holders(tx kv.Tx, pieceCID string) (holding, error) {
+	h := holding{busy: make(map[string]string), counted: make(map[string]bool)}
 	for row, err := range scanDeals(tx, 0, pieceCID) {
-		if err != nil {
-			return nil, 0, err
+		switch {
+		case err != nil:
+			return h, err
+		case row.Loose:
+			h.busy[row.Provider] = "a deal that was given up may still come on chain"
+		case row.counts():
+			h.counted[row.Provider] = true
+			h.busy[row.Provider] = "has the piece: deal " + row.UUID
+			if row.State != DealActive {
+				h.busy[row.Provider] = "a deal is under way: " + row.UUID
+			}
+		case row.Unsound && !row.State.Over():
+			h.busy[row.Provider] = "has the piece, while samples of it fail"
 		}
-		live := !row.State.Over() && !row.Expiring
-		if live {
-			counted[row.Provider] = true
-		}
-		if live || row.Loose {
-			busy[row.Provider] = true
+		if row.State == DealProposed || row.State == DealAccepted {
+			h.underWay++
 		}
 	}
-	return busy, len(counted), nil
+	return h, nil
 }
 
 // propose stores a deal with a provider, not yet signed, and the job that sends it.
-func (d *Deals) propose(tx kv.Tx, p piece.Piece, provider string, now time.Time) (dealRow, error) {
+func (d *Deals) propose(tx kv.Tx, p piece.Piece, bucket, provider string, now time.Time) (dealRow, error) {
 	id := uuid.NewString()
 	token := newToken()
 	sum := sha256.Sum256([]byte(token))
@@ -145,6 +162,7 @@ func (d *Deals) propose(tx kv.Tx, p piece.Piece, provider string, now time.Time)
 		Deal: Deal{UUID: id, Piece: p.CID, Zone: p.Zone, Provider: provider, Created: now,
 			Offline: d.providerConfig(provider).Engine == EngineOffline},
 		Token: d.box.Seal([]byte(token), tokenSeal(id)), TokenHash: sum[:],
+		Bucket: bucket, Size: p.PaddedSize,
 	}
 	enter(&row, DealProposed, "about to ask "+provider, now)
 	row, err := newDeal(tx, row)
@@ -154,8 +172,13 @@ func (d *Deals) propose(tx kv.Tx, p piece.Piece, provider string, now time.Time)
 	return row, d.queue.Add(tx, kindDeal, id, time.Time{})
 }
 
+// lack is how many replicas are wanted beyond those that there are and that
+// were asked for.
+func (c Choice) lack() int { return c.Wanted - c.Have - c.Taken }
+
 // whyNot says why replicas are lacking, and when to look again.
-func (d *Deals) whyNot(p piece.Piece, lack, asked int, c choice, now time.Time) (reason string, again time.Time) {
+func (d *Deals) whyNot(p piece.Piece, c Choice, now time.Time) (reason string, again time.Time) {
+	lack := c.lack()
 	if lack <= 0 {
 		return "", time.Time{}
 	}
@@ -163,28 +186,37 @@ func (d *Deals) whyNot(p piece.Piece, lack, asked int, c choice, now time.Time) 
 		return "no providers are configured (--provider)", now.Add(time.Hour)
 	}
 	again = now.Add(maxCool)
-	kinds := make(map[refusal]int)
+	kinds := make(map[Verdict]int)
 	var each []string
-	for _, addr := range slices.Sorted(maps.Keys(c.refused)) {
-		r := c.refused[addr]
-		kinds[r.Kind]++
-		each = append(each, addr+": "+r.Reason)
-		if r.Until.Before(again) {
-			again = r.Until
+	n := 0
+	for _, x := range c.Candidates[c.Taken:] {
+		if x.Verdict == VerdictHolds {
+			continue
+		}
+		n++
+		kinds[x.Verdict]++
+		each = append(each, x.Provider+": "+x.Why)
+		if !x.Until.IsZero() && x.Until.Before(again) {
+			again = x.Until
 		}
 	}
-	n := len(c.refused)
-	size := humanize.IBytes(uint64(p.PaddedSize))
+	slices.Sort(each)
+	// A rule or the operator's list may change, and a deal under way may end, without a word to this job.
+	if again.After(now.Add(time.Hour)) && (n == 0 || len(kinds) > 0 && !onlyWaits(kinds)) {
+		again = now.Add(time.Hour)
+	}
 	switch {
-	case asked > 0:
+	case c.Taken > 0:
 		reason = fmt.Sprintf("%d more replicas wanted than there are providers to ask now", lack)
 	case n == 0:
 		reason = fmt.Sprintf("%d more replicas wanted, but there are only %d providers to choose from", lack, len(d.providers()))
-		again = now.Add(time.Hour)
-	case kinds[refusedSize] == n:
-		reason = fmt.Sprintf("no provider accepts %s pieces", size)
-	case kinds[refusedPrice] == n:
+	case kinds[VerdictSize] == n:
+		reason = fmt.Sprintf("no provider accepts %s pieces", humanize.IBytes(uint64(p.PaddedSize)))
+	case kinds[VerdictPrice] == n:
 		reason = fmt.Sprintf("no provider takes %s attoFIL per GiB and epoch", d.opt.MaxPrice)
+	case kinds[VerdictSpare] == n:
+		reason = fmt.Sprintf("%d more replicas wanted; waiting for those under way", lack)
+		again = now.Add(20 * d.opt.Poll)
 	default:
 		reason = fmt.Sprintf("%d more replicas wanted; waiting until a provider may be asked again", lack)
 	}
@@ -192,6 +224,16 @@ func (d *Deals) whyNot(p piece.Piece, lack, asked int, c choice, now time.Time) 
 		reason += " (" + strings.Join(each, "; ") + ")"
 	}
 	return reason, again
+}
+
+// onlyWaits says that all that speaks against the candidates ends by itself.
+func onlyWaits(kinds map[Verdict]int) bool {
+	for _, v := range []Verdict{VerdictRule, VerdictOwner, VerdictRegion, VerdictShare} {
+		if kinds[v] > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *Deals) explainPiece(ctx context.Context, pieceCID, reason string) error {

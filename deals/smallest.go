@@ -5,57 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/whypfs/whypfs/deals/mk12"
 )
-
-const (
-	askTTL     = 30 * time.Minute // as long as Estuary took an ask for true
-	askFailTTL = time.Minute      // a provider that did not answer is left alone for so long
-	askers     = 8                // providers asked at a time
-)
-
-// asks keeps what providers ask for, because each answer takes a round trip to
-// the other end of the world.
-type asks struct {
-	mu    sync.Mutex
-	known map[string]knownAsk // guarded by mu; by provider
-}
-
-type knownAsk struct {
-	ask   mk12.Ask
-	err   error
-	until time.Time
-}
-
-// cachedAsk returns what a provider asks for, as it said not long ago.
-func (d *Deals) cachedAsk(ctx context.Context, provider string) (mk12.Ask, error) {
-	d.asks.mu.Lock()
-	known, ok := d.asks.known[provider]
-	d.asks.mu.Unlock()
-	if ok && d.queue.Now().Before(known.until) {
-		return known.ask, known.err
-	}
-	a, err := d.engineOf(provider).Ask(ctx, provider)
-	if ctx.Err() != nil {
-		return a, ctx.Err()
-	}
-	known = knownAsk{a, err, d.queue.Now().Add(askTTL)}
-	if err != nil {
-		known.until = d.queue.Now().Add(askFailTTL)
-	}
-	d.asks.mu.Lock()
-	defer d.asks.mu.Unlock()
-	if d.asks.known == nil {
-		d.asks.known = make(map[string]knownAsk)
-	}
-	d.asks.known[provider] = known
-	return a, err
-}
 
 // SmallestPiece returns the padded size of the smallest piece that n of the
 // configured providers take at a price of ours, or all of them if there are
@@ -69,7 +23,11 @@ func (d *Deals) SmallestPiece(ctx context.Context, n int) (int64, error) {
 	if d.chain == nil {
 		return 0, errors.New(noChain)
 	}
-	found := make([]knownAsk, len(providers))
+	type answer struct {
+		ask mk12.Ask
+		err error
+	}
+	found := make([]answer, len(providers))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(askers)
 	for i, p := range providers {

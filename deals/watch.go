@@ -91,7 +91,7 @@ func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64
 			if err != nil {
 				return err
 			}
-			if _, have, err := holders(tx, row.Piece); err != nil || have >= p.Replication {
+			if h, err := holders(tx, row.Piece); err != nil || len(h.counted) >= p.Replication {
 				return err
 			}
 		}

@@ -68,8 +68,9 @@ func (c *Client) NetworkVersion(ctx context.Context) (uint, error) {
 	return v, c.rpc.call(ctx, "StateNetworkVersion", &v, headTipset)
 }
 
-// MinerInfo is how a provider is reached.
+// MinerInfo is whose a provider is, and how it is reached.
 type MinerInfo struct {
+	Owner string // address
 	Peer  string
 	Addrs []string
 }
@@ -79,6 +80,7 @@ func (c *Client) MinerInfo(ctx context.Context, miner string) (MinerInfo, error)
 	var raw struct {
 		PeerID     *string `json:"PeerId"`
 		Multiaddrs []string
+		Owner      string
 	}
 	if err := c.rpc.call(ctx, "StateMinerInfo", &raw, miner, headTipset); err != nil {
 		return MinerInfo{}, err
@@ -86,7 +88,7 @@ func (c *Client) MinerInfo(ctx context.Context, miner string) (MinerInfo, error)
 	if raw.PeerID == nil || *raw.PeerID == "" {
 		return MinerInfo{}, fmt.Errorf("provider %s has no peer id on chain", miner)
 	}
-	info := MinerInfo{Peer: *raw.PeerID}
+	info := MinerInfo{Owner: raw.Owner, Peer: *raw.PeerID}
 	for _, s := range raw.Multiaddrs {
 		b, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {

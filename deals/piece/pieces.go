@@ -146,3 +146,9 @@ func (p *Pieces) Zones(ctx context.Context) ([]uint64, error) {
 	})
 	return zones, err
 }
+
+// Bucket returns the bucket of a zone that is packed, or kv.ErrNotFound.
+func Bucket(tx kv.Tx, zone uint64) (string, error) {
+	z, err := kv.GetJSON[zoneRow](tx, keyZone(zone))
+	return z.Bucket, err
+}

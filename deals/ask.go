@@ -1,0 +1,144 @@
+package deals
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/whypfs/whypfs/deals/mk12"
+	"github.com/whypfs/whypfs/kv"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	askTTL     = 30 * time.Minute // as long as Estuary took an ask for true
+	askFailTTL = time.Minute      // a provider that did not answer is left alone for so long
+	ownerTTL   = 24 * time.Hour   // providers are rarely sold
+	askers     = 8                // providers asked at a time
+)
+
+// KnownAsk is what a provider asks for, as it said last, and who the chain says it is.
+type KnownAsk struct {
+	mk12.Ask
+	At      time.Time // of the ask; zero: it never gave one
+	Tried   time.Time // when it was asked last
+	Error   string    // why it gave none then
+	Owner   string    // address, by the chain
+	Peer    string    // id, by the chain
+	OwnerAt time.Time
+}
+
+// fresh says that the ask can be relied on.
+func (k KnownAsk) fresh(now time.Time) bool {
+	return !k.At.IsZero() && now.Before(k.At.Add(askTTL))
+}
+
+func getAsk(tx kv.Tx, provider string) (KnownAsk, error) {
+	k, err := kv.GetJSON[KnownAsk](tx, keyAsk(provider))
+	if errors.Is(err, kv.ErrNotFound) {
+		return KnownAsk{}, nil
+	}
+	return k, err
+}
+
+// ask asks a provider what it asks for, and keeps the answer.
+func (d *Deals) ask(ctx context.Context, provider string) (mk12.Ask, error) {
+	a, askErr := d.engineOf(provider).Ask(ctx, provider)
+	if askErr != nil && blameless(ctx, askErr) {
+		return a, askErr
+	}
+	now := d.queue.Now()
+	var known KnownAsk
+	err := d.store.View(ctx, func(tx kv.Tx) (err error) {
+		known, err = getAsk(tx, provider)
+		return err
+	})
+	if err != nil {
+		return a, err
+	}
+	owner, peer := "", ""
+	if now.Sub(known.OwnerAt) > ownerTTL {
+		if info, err := d.chain.MinerInfo(ctx, provider); err == nil {
+			owner, peer = info.Owner, info.Peer
+		}
+	}
+	err = d.store.Update(ctx, func(tx kv.Tx) error {
+		k, err := getAsk(tx, provider)
+		if err != nil {
+			return err
+		}
+		if k.Tried, k.Error = now, ""; askErr != nil {
+			k.Error = short(askErr.Error())
+			if k.Price.Int == nil {
+				k.Price = big.Zero() // no price cannot be stored
+			}
+		} else {
+			k.Ask, k.At = a, now
+		}
+		if owner != "" || peer != "" {
+			k.Owner, k.Peer, k.OwnerAt = cmp.Or(owner, k.Owner), cmp.Or(peer, k.Peer), now
+		}
+		return kv.PutJSON(tx, keyAsk(provider), k)
+	})
+	return a, cmp.Or(askErr, err)
+}
+
+// cachedAsk returns what a provider asks for, as it said not long ago.
+func (d *Deals) cachedAsk(ctx context.Context, provider string) (mk12.Ask, error) {
+	var known KnownAsk
+	err := d.store.View(ctx, func(tx kv.Tx) (err error) {
+		known, err = getAsk(tx, provider)
+		return err
+	})
+	now := d.queue.Now()
+	switch {
+	case err != nil:
+		return mk12.Ask{}, err
+	case known.Error == "" && known.fresh(now):
+		return known.Ask, nil
+	case known.Error != "" && now.Before(known.Tried.Add(askFailTTL)):
+		return mk12.Ask{}, errors.New(known.Error)
+	}
+	return d.ask(ctx, provider)
+}
+
+// keepAsking knows what all configured providers ask for, until ctx ends: nobody
+// who wants to know has to wait for the slowest of them.
+func (d *Deals) keepAsking(ctx context.Context) {
+	t := time.NewTicker(askTTL / 2)
+	defer t.Stop()
+	for {
+		d.askAll(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// askAll asks those providers whose ask grows old. One that does not answer
+// stops no other.
+func (d *Deals) askAll(ctx context.Context) {
+	var g errgroup.Group
+	g.SetLimit(askers)
+	for _, p := range d.providers() {
+		g.Go(func() error {
+			var known KnownAsk
+			err := d.store.View(ctx, func(tx kv.Tx) (err error) {
+				known, err = getAsk(tx, p)
+				return err
+			})
+			if err == nil && d.queue.Now().Sub(known.Tried) >= askTTL/2 {
+				_, err = d.ask(ctx, p)
+			}
+			if err != nil && ctx.Err() == nil {
+				d.log.DebugContext(ctx, "provider was not asked", "miner", p, "err", err)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // none of them fails
+}

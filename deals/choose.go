@@ -1,0 +1,194 @@
+package deals
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/whypfs/whypfs/deals/mk12"
+	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/kv"
+)
+
+// defaultMost is how many deals are under way with a provider at once, unless
+// the operator's list says another number.
+const defaultMost = 20
+
+// choose weighs every configured provider for the replicas that a piece lacks.
+// Among those that nothing speaks against a draw decides in which a better
+// record has better chances: the best would otherwise get everything, and all
+// would be lost with it.
+func (d *Deals) choose(tx kv.Tx, p piece.Piece, bucket string, rules Rules, now time.Time) (Choice, error) {
+	h, err := holders(tx, p.CID)
+	if err != nil {
+		return Choice{}, err
+	}
+	c := Choice{Piece: p.CID, Time: now, Wanted: p.Replication, Have: len(h.counted)}
+	places := newSpread(rules, max(0, c.Wanted-c.Have), p.PaddedSize)
+	if err := d.fill(tx, places, h, bucket); err != nil {
+		return c, err
+	}
+	drawn := make(map[string]float64)
+	for _, cfg := range d.opt.Providers {
+		x, err := d.weigh(tx, p, cfg, rules, h, now)
+		if err != nil {
+			return c, err
+		}
+		if x.Verdict == VerdictSpare {
+			drawn[cfg.Address] = rand.ExpFloat64() / max(x.Score*x.Score, 1e-9)
+		}
+		c.Candidates = append(c.Candidates, x)
+	}
+	slices.SortFunc(c.Candidates, func(a, b Candidate) int {
+		x, aDrawn := drawn[a.Provider]
+		y, bDrawn := drawn[b.Provider]
+		if aDrawn != bDrawn {
+			return cmp.Compare(y, x) // those without a draw have zero, and come last
+		}
+		return cmp.Or(cmp.Compare(x, y), cmp.Compare(a.Provider, b.Provider))
+	})
+	room := places.left
+	if most := d.opt.PerPiece; most > 0 {
+		room = min(room, max(0, most-h.underWay))
+	}
+	for i := range c.Candidates[:len(drawn)] {
+		x := &c.Candidates[i]
+		x.Rank = i + 1
+		if c.Taken == room {
+			x.Why = fmt.Sprintf("place %d in the draw for %d", x.Rank, room)
+		} else if v, why := places.spoils(x.Provider, x.Owner, x.Region); v != "" {
+			x.Verdict, x.Why = v, why
+		} else {
+			places.take(x.Provider, x.Owner, x.Region)
+			x.Verdict, x.Why = VerdictTaken, ""
+			c.Taken++
+		}
+	}
+	slices.SortStableFunc(c.Candidates, func(a, b Candidate) int { return order(a.Verdict) - order(b.Verdict) })
+	return c, nil
+}
+
+func order(v Verdict) int {
+	switch v {
+	case VerdictTaken:
+		return 0
+	case VerdictSpare:
+		return 1
+	}
+	return 2
+}
+
+// fill tells a spread what is stored already.
+func (d *Deals) fill(tx kv.Tx, s *spread, h holding, bucket string) error {
+	owner := func(provider string) (string, string, error) {
+		a, err := getAsk(tx, provider)
+		cfg := d.providerConfig(provider)
+		return cmp.Or(cfg.Owner, a.Owner), cfg.Region, err
+	}
+	for provider := range h.counted {
+		who, region, err := owner(provider)
+		if err != nil {
+			return err
+		}
+		s.add(who, region)
+	}
+	if s.rules.Share == 0 {
+		return nil
+	}
+	held := make(map[string]int64)
+	for r, err := range tx.Scan(kv.Range(prefix, "held", bucket)) {
+		if err != nil {
+			return err
+		}
+		var provider, id string
+		if err := kv.Unkey(r.Key, nil, nil, nil, &provider, &id); err != nil {
+			return err
+		}
+		size, err := kv.GetJSON[int64](tx, r.Key)
+		if err != nil {
+			return err
+		}
+		held[provider] += size
+	}
+	for provider, size := range held {
+		who, _, err := owner(provider)
+		if err != nil {
+			return err
+		}
+		s.hold(cmp.Or(who, provider), size)
+	}
+	return nil
+}
+
+// weigh says what speaks against a provider by itself; VerdictSpare: nothing.
+func (d *Deals) weigh(tx kv.Tx, p piece.Piece, cfg ProviderConfig, rules Rules, h holding, now time.Time) (Candidate, error) {
+	row, err := getProvider(tx, cfg.Address)
+	if err != nil {
+		return Candidate{}, err
+	}
+	a, err := getAsk(tx, cfg.Address)
+	if err != nil {
+		return Candidate{}, err
+	}
+	no, err := kv.GetJSON[refusalRow](tx, keyRefusal(p.CID, cfg.Address))
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return Candidate{}, err
+	}
+	x := Candidate{Provider: cfg.Address, Owner: cmp.Or(cfg.Owner, a.Owner), Region: cfg.Region, Verdict: VerdictSpare, Score: row.Record.score(now)}
+	say := func(v Verdict, until time.Time, why string) (Candidate, error) {
+		x.Verdict, x.Until, x.Why = v, until, why
+		return x, nil
+	}
+	if why := h.busy[cfg.Address]; why != "" {
+		return say(VerdictHolds, time.Time{}, why)
+	}
+	if why := rules.excludes(x.Provider, x.Owner, x.Region); why != "" {
+		return say(VerdictRule, time.Time{}, why)
+	}
+	if now.Before(no.Until) {
+		return say(no.verdict(), no.Until, no.Reason)
+	}
+	if now.Before(row.CoolUntil) {
+		return say(VerdictCoolDown, row.CoolUntil, row.Reason)
+	}
+	if a.fresh(now) {
+		if v, why := d.unsuited(a.Ask, p.PaddedSize); v != "" {
+			return say(v, a.At.Add(askTTL), why)
+		}
+	}
+	flight, err := underWay(tx, cfg.Address)
+	if err != nil {
+		return x, err
+	}
+	if most := cmp.Or(cfg.Most, defaultMost); flight >= most {
+		return say(VerdictFull, now.Add(20*d.opt.Poll), fmt.Sprintf("%d deals are under way with it, the limit is %d", flight, most))
+	}
+	return x, nil
+}
+
+// unsuited says why a provider does not take a piece of a size, by what it asks for.
+func (d *Deals) unsuited(a mk12.Ask, padded int64) (Verdict, string) {
+	switch {
+	case padded < a.Min || padded > a.Max:
+		return VerdictSize, fmt.Sprintf("takes pieces of %s to %s, this one has %s",
+			humanize.IBytes(uint64(a.Min)), humanize.IBytes(uint64(a.Max)), humanize.IBytes(uint64(padded)))
+	case d.maxPrice != nil && a.Price.Cmp(d.maxPrice) > 0:
+		return VerdictPrice, fmt.Sprintf("asks %s attoFIL per GiB and epoch, the limit is %s", a.Price, d.opt.MaxPrice)
+	}
+	return "", ""
+}
+
+// underWay counts the deals that a provider still has to publish.
+func underWay(tx kv.Tx, provider string) (n int, err error) {
+	for _, err := range tx.Scan(kv.Range(prefix, "flight", provider)) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
