@@ -32,6 +32,8 @@ func run(ctx context.Context) error {
 		scale   = flag.Float64("scale", 1, "how many objects, relative to the default")
 		reads   = flag.Int("reads", 2, "times that each object is read")
 		ipfs    = flag.Bool("ipfs", false, "compare import and gateway with kubo instead")
+		deals   = flag.Bool("deals", false, "measure what deals cost instead: commitments, packing, pulling")
+		zone    = flag.Int64("zone", 4, "GiB in the zone that -deals packs")
 	)
 	flag.Parse()
 	if *dir == "" {
@@ -45,6 +47,9 @@ func run(ctx context.Context) error {
 	b := bench{bin: *bin, dir: *dir, rounds: *rounds, payload: *payload, scale: *scale, reads: *reads}
 	if *ipfs {
 		return b.ipfs(ctx)
+	}
+	if *deals {
+		return b.deals(ctx, *zone<<30)
 	}
 	loads, err := chosen(*work)
 	if err != nil {
