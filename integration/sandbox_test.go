@@ -14,7 +14,7 @@ import (
 // node runs, and what they do is seen from outside.
 func TestSandboxCommands(t *testing.T) {
 	t.Parallel()
-	s := start(t, t.TempDir(), "--sandbox", "--sandbox-rpcs", "2", "--sandbox-epoch", "1h")
+	s := start(t, t.TempDir(), "--sandbox", "--sandbox-rpcs", "2", "--sandbox-epoch", "1h", "--sandbox-wallet", "3.5", "--sandbox-escrow", "0")
 	urls := strings.Split(s.addr["sandbox"], ",")
 	if len(urls) != 2 {
 		t.Fatalf("endpoints are %q, want two", urls)
@@ -46,6 +46,9 @@ func TestSandboxCommands(t *testing.T) {
 	if got := s.run("sandbox", "rpc", "ls"); !strings.Contains(got, "rate-limit") || !strings.Contains(got, urls[1]) {
 		t.Errorf("endpoints are listed as %s", got)
 	}
+	wallet := strings.TrimSpace(s.run("deal", "wallet"))
+	sees("WalletBalance", `"`+wallet+`"`, `"3500000000000000000"`)
+	sees("StateMarketBalance", `"`+wallet+`",null`, `"Escrow":"0"`)
 	const somebody = "f1abjxfbp274xpdqcpuaykwkfb43omjotacm2p3za"
 	s.run("sandbox", "faucet", somebody, "2.5")
 	sees("WalletBalance", `"`+somebody+`"`, `"2500000000000000000"`)

@@ -168,7 +168,7 @@ func (a *app) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.sandbox.Fund(address)
+	return a.cfg.sandboxSettings.fund(a.sandbox, address)
 }
 
 // published is what the gateway asks before it has a provider's copy brought back.

@@ -34,14 +34,7 @@ type config struct {
 	PublicURL   string
 	Gateway     gatewaySettings
 
-	Sandbox          bool
-	SandboxEpoch     time.Duration
-	SandboxProviders int
-	SandboxRPCs      int
-	SandboxOwners    int
-	SandboxImport    bool
-	SandboxShare     bool
-
+	sandboxSettings
 	network
 	pins
 	storage
@@ -86,13 +79,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "PEM certificate chain; with it the three HTTP addresses speak HTTPS")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "PEM private key of --tls-cert")
 	fs.StringVar(&c.PublicURL, "public-url", "", "URL under which others reach --api-addr; storage providers fetch pieces from it")
-	fs.BoolVar(&c.Sandbox, "sandbox", false, "add a Filecoin network on loopback: a chain and storage providers")
-	fs.DurationVar(&c.SandboxEpoch, "sandbox-epoch", 250*time.Millisecond, "duration of one epoch of the sandbox")
-	fs.IntVar(&c.SandboxProviders, "sandbox-providers", 8, "storage providers of the sandbox")
-	fs.IntVar(&c.SandboxRPCs, "sandbox-rpcs", 1, "JSON-RPC endpoints of the sandbox's chain")
-	fs.BoolVar(&c.SandboxImport, "sandbox-auto-import", false, "the sandbox's new providers fetch the data of offline deals by the links in them")
-	fs.BoolVar(&c.SandboxShare, "sandbox-share-verified", false, "the sandbox's providers take a piece that one of them has verified from its disk, and do not pull it")
-	fs.IntVar(&c.SandboxOwners, "sandbox-owners", 0, "owners that the sandbox's new providers share; 0: each has its own")
+	c.sandboxSettings.flags(fs)
 	c.network.flags(fs)
 	c.pins.flags(fs)
 	c.Gateway.flags(fs)
@@ -248,6 +235,7 @@ func (c *config) check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("--tls-cert and --tls-key go together")
 	}
+	c.sandboxSettings.check(bad)
 	c.network.check(bad)
 	c.pins.check(bad)
 	c.storage.check(bad)
@@ -266,12 +254,6 @@ func (c *config) check() error {
 	}
 	if c.RPC != "" && c.PublicURL == "" {
 		bad("--rpc needs --public-url: storage providers fetch pieces from it")
-	}
-	if c.Sandbox && (c.SandboxRPCs < 1 || c.SandboxRPCs > 16 || c.SandboxOwners < 0) {
-		bad("--sandbox-rpcs is 1 to 16 and --sandbox-owners at least 0")
-	}
-	if c.Sandbox && (c.SandboxProviders < 1 || c.SandboxProviders > 100 || c.SandboxEpoch < 10*time.Millisecond) {
-		bad("--sandbox-providers is 1 to 100 and --sandbox-epoch at least 10ms")
 	}
 	if !slices.Contains([]string{"pad", "wait", "choose"}, c.Aged) {
 		bad("--aged: %q is not pad, wait or choose", c.Aged)

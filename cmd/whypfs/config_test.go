@@ -86,6 +86,8 @@ func TestCheck(t *testing.T) {
 		{[]string{"--rpc", "http://x"}, "--public-url"},
 		{[]string{"--log-level", "loud"}, `"loud"`},
 		{[]string{"--sandbox", "--sandbox-providers", "0"}, "--sandbox-providers"},
+		{[]string{"--sandbox", "--sandbox-rpcs", "17"}, "--sandbox-rpcs"},
+		{[]string{"--sandbox", "--sandbox-escrow", "some"}, "--sandbox-escrow"},
 	} {
 		c := parse(t, nil, tc.args...)
 		if err := c.check(); err == nil || !strings.Contains(err.Error(), tc.want) {

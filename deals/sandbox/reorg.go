@@ -56,7 +56,7 @@ func (n *Network) Reorg(epochs int64, drop bool) error {
 	}
 	old := n.chain.height()
 	to := old - abi.ChainEpoch(epochs)
-	if epochs < 1 || len(n.past) == 0 || to < n.past[0].tipset.Height {
+	if epochs < 1 || to < n.past[0].tipset.Height { // Open has marked the first
 		return fmt.Errorf("reorganise %d epochs: 1 to %d can be undone", epochs, old-n.past[0].tipset.Height)
 	}
 	if err := n.rewind(to, old+1+reorgDelay, drop); err != nil {
