@@ -26,8 +26,8 @@ var ErrNoDeal = errors.New("no such deal")
 
 // Options of Deals. Store-independent settings come as values from cmd.
 type Options struct {
-	RPC       string           // chain JSON-RPC URL; "" : no dealing, zones wait with that reason
-	RPCToken  string           // bearer token for RPC, may be empty
+	RPC       []chain.Endpoint // of the chain; none: no dealing, zones wait with that reason
+	RPCRate   float64          // calls per second to each endpoint; 0: no limit
 	Poll      time.Duration    // how often the chain head is asked for; default 15 s
 	Recheck   time.Duration    // how often an active deal is looked for on chain; default 1 h
 	PieceURL  string           // public base URL under which PieceHandler is reachable, without a slash at the end
@@ -107,8 +107,8 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, d.wallet)
 	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Log: opt.Log, Metrics: opt.Metrics})
-	if opt.RPC != "" {
-		d.chain = chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: opt.RPC, Token: opt.RPCToken}}})
+	if len(opt.RPC) > 0 {
+		d.chain = chain.New(chain.Options{Endpoints: opt.RPC, Rate: opt.RPCRate})
 	}
 	d.maxPrice, _ = new(big.Int).SetString(opt.MaxPrice, 10)
 	q.Handle(kindReplicate, replicateWorkers, d.replicate)

@@ -205,17 +205,25 @@ func sealing(row dealRow) string {
 	return fmt.Sprintf("waiting for %s to seal, by epoch %d", row.Provider, row.StartEpoch)
 }
 
-// compare reads a deal on chain and says how it is not ours.
+// compare reads a deal on chain and says how it is not ours. What it says is
+// news for us, and confirmed, or what we know already.
 func (d *Deals) compare(ctx context.Context, row dealRow, id uint64) (chain.Deal, string, error) {
-	got, err := d.chain.Deal(ctx, id)
-	if err != nil {
-		return got, "", err
-	}
 	signed, err := row.signedProposal()
 	if err != nil {
-		return got, "", err
+		return chain.Deal{}, "", err
 	}
 	self, err := d.selfID(ctx)
+	if err != nil {
+		return chain.Deal{}, "", err
+	}
+	got, err := d.chain.Witnessed(ctx, id, func(got chain.Deal, err error) bool {
+		if id != row.ChainID { // it was never seen there
+			return errors.Is(err, chain.ErrNotOnChain)
+		}
+		sealed := got.State.SectorStartEpoch > -1
+		return err == nil && chain.Differs(&got.Proposal, &signed.Proposal, self) == "" &&
+			sealed == (row.State == DealActive) && got.State.SlashEpoch == -1
+	})
 	if err != nil {
 		return got, "", err
 	}
@@ -244,8 +252,10 @@ func (d *Deals) checkChain(ctx context.Context, row dealRow) error {
 func (d *Deals) settle(ctx context.Context, row dealRow, got chain.Deal, head int64) (err error) {
 	sealed := got.State.SectorStartEpoch > -1
 	switch {
-	case got.State.SlashEpoch > -1:
+	case got.State.SlashEpoch > -1 && head >= row.Missing+missingEpochs && row.Missing != 0:
 		return d.end(ctx, row, failed(phaseFault, fmt.Sprintf("slashed at epoch %d", got.State.SlashEpoch)))
+	case got.State.SlashEpoch > -1:
+		return d.makeSure(ctx, row, head, fmt.Sprintf("the chain says that deal %d was slashed; making sure", row.ChainID))
 	case head >= row.EndEpoch:
 		return d.expire(ctx, row)
 	case !sealed && row.State == DealPublished && head > row.StartEpoch:

@@ -20,6 +20,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/internal/dirlock"
 	"github.com/whypfs/whypfs/internal/seal"
@@ -193,7 +194,7 @@ func (a *app) private(ctx context.Context, root cid.Cid) bool {
 // dealer is nil without a Filecoin network: zones then wait, and say so, and
 // deleted contents leave them.
 func (a *app) dealer() buckets.Dealer {
-	if a.cfg.RPC == "" && a.sandbox == nil {
+	if len(a.cfg.RPC) == 0 && a.sandbox == nil {
 		return nil
 	}
 	return dealer{a.deals}
@@ -216,8 +217,8 @@ func (a *app) dealOptions() (deals.Options, error) {
 		return deals.Options{}, fmt.Errorf("--provider: %w", err)
 	}
 	opt := deals.Options{
-		RPC:       c.RPC,
-		RPCToken:  c.RPCToken.reveal(),
+		RPC:       c.endpoints(),
+		RPCRate:   c.RPCRate,
 		Poll:      c.RPCPoll,
 		PieceURL:  c.apiURL(),
 		Providers: providers,
@@ -236,12 +237,29 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Metrics: a.metrics,
 	}
 	if a.sandbox != nil {
-		opt.RPC = a.sandbox.RPC()
+		opt.RPC = nil
+		for _, u := range a.sandbox.RPCAddrs() {
+			opt.RPC = append(opt.RPC, chain.NewEndpoint(u, ""))
+		}
 		if opt.Poll == 0 {
 			opt.Poll = c.SandboxEpoch
 		}
 	}
 	return opt, nil
+}
+
+// endpoints are those of the chain, each with its token.
+func (c config) endpoints() []chain.Endpoint {
+	tokens := strings.Split(c.RPCToken.reveal(), ",")
+	var list []chain.Endpoint
+	for i, u := range c.RPC {
+		token := ""
+		if i < len(tokens) {
+			token = strings.TrimSpace(tokens[i])
+		}
+		list = append(list, chain.NewEndpoint(u, token))
+	}
+	return list
 }
 
 func (a *app) openSandbox(ctx context.Context) (*sandbox.Network, error) {

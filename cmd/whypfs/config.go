@@ -51,7 +51,8 @@ type config struct {
 	Aged           string
 	UploadExpiry   time.Duration
 
-	RPC       string
+	RPC       []string
+	RPCRate   float64
 	RPCToken  secret
 	RPCPoll   time.Duration
 	Providers []string
@@ -95,8 +96,9 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.Var(&c.MaxPiece, "max-piece", "largest piece of a new bucket, padded; a power of two")
 	fs.StringVar(&c.Aged, "aged", "pad", "what a new bucket does with an aged zone whose piece is too small for providers: pad it with zeros, wait for more, or choose the providers that take it")
 	fs.DurationVar(&c.UploadExpiry, "upload-expiry", 7*24*time.Hour, "how long an unfinished multipart upload stays after its last part; 0: for ever")
-	fs.StringVar(&c.RPC, "rpc", "", "JSON-RPC URL of a Filecoin node; empty: no deals are made")
-	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc; better given as WHYPFS_RPC_TOKEN")
+	fs.StringSliceVar(&c.RPC, "rpc", nil, "JSON-RPC URL of a Filecoin node; empty: no deals are made; repeatable: the first that answers is asked, and what ends a deal or makes one active is believed when two agree")
+	fs.Float64Var(&c.RPCRate, "rpc-rate", 0, "calls per second to each --rpc; 0: no limit of ours")
+	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc, or several with commas between them, in the same order; better given as WHYPFS_RPC_TOKEN")
 	fs.DurationVar(&c.RPCPoll, "rpc-poll", 0, "how often the chain head is asked for; 0: 15s, in the sandbox the epoch")
 	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline, each but the address optional; repeatable")
 	c.MinPiece = 1 << 20
@@ -249,10 +251,10 @@ func (c *config) check() error {
 	if _, err := deals.ParseProviders(c.Providers); err != nil {
 		bad("--provider: %w", err)
 	}
-	if c.Sandbox && c.RPC != "" {
+	if c.Sandbox && len(c.RPC) > 0 {
 		bad("--sandbox brings a chain of its own: leave out --rpc")
 	}
-	if c.RPC != "" && c.PublicURL == "" {
+	if len(c.RPC) > 0 && c.PublicURL == "" {
 		bad("--rpc needs --public-url: storage providers fetch pieces from it")
 	}
 	if !slices.Contains([]string{"pad", "wait", "choose"}, c.Aged) {

@@ -111,7 +111,7 @@ func (c *cli) proofVerifyCommand() *cobra.Command {
 		}
 		var asked *chain.Client
 		if rpc != "" {
-			asked = chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: rpc, Token: token.reveal()}}})
+			asked = chain.New(chain.Options{Endpoints: []chain.Endpoint{chain.NewEndpoint(rpc, token.reveal())}})
 		}
 		report, err := verifyProof(cmd.Context(), args[0], args[1], asked)
 		if report != nil {
