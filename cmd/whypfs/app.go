@@ -150,6 +150,10 @@ func (a *app) connect(ctx context.Context) error {
 		return err
 	}
 	a.deals = deals.New(a.store, a.node, a.queue, a.box, opt)
+	room, err := a.cfg.offload.options(a.cfg.Data, func() int64 { return a.node.Usage().Disk })
+	if err != nil {
+		return err
+	}
 	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
 		Dealer:       a.dealer(),
 		Policy:       a.policy(),
@@ -158,6 +162,7 @@ func (a *app) connect(ctx context.Context) error {
 		Webhooks:     hooks,
 		UploadExpiry: a.cfg.UploadExpiry,
 		Gather:       gather,
+		Offload:      room,
 		Pins:         a.cfg.pins.options(),
 		Log:          a.log.With("pkg", "buckets"),
 		Metrics:      a.metrics,

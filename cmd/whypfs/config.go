@@ -38,6 +38,7 @@ type config struct {
 	network
 	pins
 	storage
+	offload
 
 	S3Region    string
 	S3Domain    string
@@ -85,6 +86,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	c.pins.flags(fs)
 	c.Gateway.flags(fs)
 	c.storage.flags(fs)
+	c.offload.flags(fs)
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
 	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
 	fs.StringVar(&c.S3Ownership, "s3-object-ownership", "BucketOwnerEnforced", "object ownership of new buckets that name none: BucketOwnerEnforced (no ACLs), BucketOwnerPreferred or ObjectWriter")
@@ -242,6 +244,7 @@ func (c *config) check() error {
 	c.pins.check(bad)
 	c.storage.check(bad)
 	c.Pulls.check(bad)
+	c.offload.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/explain"
 )
 
@@ -20,17 +21,9 @@ func (c *cli) explainCommand() *cobra.Command {
 		Args:  nArgs(1),
 	}
 	cmd.RunE = c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
-		name, key, ok := strings.Cut(args[0], "/")
-		if !ok || key == "" {
-			return usageError{fmt.Errorf("%q is not BUCKET/KEY", args[0])}
-		}
-		b, err := a.buckets.Bucket(ctx, name)
+		o, err := a.objectNamed(ctx, args[0], version)
 		if err != nil {
-			return fmt.Errorf("bucket %s: %w", name, err)
-		}
-		o, err := a.buckets.Head(ctx, b, key, version)
-		if err != nil {
-			return fmt.Errorf("object %s: %w", args[0], err)
+			return err
 		}
 		x, err := a.explainer().Content(ctx, o.Content)
 		if err != nil {
@@ -44,6 +37,23 @@ func (c *cli) explainCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&version, "version", "", "version of the object; the current one if it is not given")
 	return cmd
+}
+
+// objectNamed returns the object that an argument BUCKET/KEY names.
+func (a *app) objectNamed(ctx context.Context, arg, version string) (buckets.Object, error) {
+	name, key, ok := strings.Cut(arg, "/")
+	if !ok || key == "" {
+		return buckets.Object{}, usageError{fmt.Errorf("%q is not BUCKET/KEY", arg)}
+	}
+	b, err := a.buckets.Bucket(ctx, name)
+	if err != nil {
+		return buckets.Object{}, fmt.Errorf("bucket %s: %w", name, err)
+	}
+	o, err := a.buckets.Head(ctx, b, key, version)
+	if err != nil {
+		return buckets.Object{}, fmt.Errorf("object %s: %w", arg, err)
+	}
+	return o, nil
 }
 
 func (a *app) explainer() *explain.Explainer { return explain.New(a.buckets, a.deals) }

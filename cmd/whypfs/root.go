@@ -88,7 +88,7 @@ func (c *cli) command() *cobra.Command {
 	c.cfg.common(root.PersistentFlags())
 	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.keyCommand(), c.bucketCommand(),
 		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
-		c.explainCommand(),
+		c.explainCommand(), c.offloadCommand(),
 		c.sandboxCommand(), settingsCommand())
 	return root
 }
