@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -21,7 +20,7 @@ func (x *Explanation) tell(now time.Time) []string {
 	case x.Safe:
 		out = append(out, fmt.Sprintf("It is safe on Filecoin: it has the %s that are wanted.", plural(x.Wanted, "active deal")))
 	case len(x.Pieces) > 1:
-		out = append(out, fmt.Sprintf("It has %d of %d active deals, as has the one of its %d pieces with the fewest.", x.Active, x.Wanted, len(x.Pieces)))
+		out = append(out, fmt.Sprintf("It has %d of %d active deals: as many as that of its %d pieces with the fewest.", x.Active, x.Wanted, len(x.Pieces)))
 	default:
 		out = append(out, fmt.Sprintf("It has %d of %d active deals.", x.Active, x.Wanted))
 	}
@@ -68,9 +67,6 @@ func (x *Explanation) open(z buckets.Zone, now time.Time) []string {
 	return append(out, fmt.Sprintf("Sealed by hand (whypfs zone seal %d, or on its page) it goes on at once, and its piece is filled up with zeros.", z.ID))
 }
 
-// toldPieces is of how many pieces that lack deals there are sentences.
-const toldPieces = 3
-
 // sealedBy words what a zone was sealed by.
 var sealedBy = map[string]string{
 	"size": "as it had enough", "age": "as its oldest content was old enough", "count": "as it had as many contents as a zone takes", "request": "by request",
@@ -101,77 +97,22 @@ func (x *Explanation) dealt(z buckets.Zone, now time.Time) []string {
 	if x.Content.Deleted {
 		return []string{fmt.Sprintf("Its zone, %d, is %s: %s.", z.ID, z.State, z.Reason)}
 	}
-	var out []string
-	told, more := 0, 0
-	for i, p := range x.Pieces {
-		if p.Active >= p.Wanted {
-			continue
-		}
-		if told == toldPieces {
-			more++
-			continue
-		}
-		told++
-		name := "its piece"
-		if len(x.Pieces) > 1 {
-			name = fmt.Sprintf("its piece %d of %d", i+1, len(x.Pieces))
-		}
-		out = append(out, lacking(p, name, now)...)
-	}
-	if more > 0 {
-		out = append(out, fmt.Sprintf("%s not all deals either; they are listed below.", hasHave(more, "more of its pieces")))
-	}
 	if len(x.Pieces) == 0 {
-		out = append(out, fmt.Sprintf("Its bytes stand in its CID, and need no piece of zone %d.", z.ID))
+		return []string{fmt.Sprintf("Its bytes stand in its CID, and need no piece of zone %d.", z.ID)}
 	}
-	if len(out) == 0 {
-		out = append(out, x.kept(now))
-	}
-	return out
-}
-
-// lacking says why a piece has not all its replicas, and what is done about it.
-func lacking(p deals.PieceAccount, name string, now time.Time) []string {
-	states := map[deals.DealState]int{}
-	under := 0
-	var next time.Time
-	for _, d := range p.Deals {
-		if !d.State.Pending() {
-			continue
-		}
-		states[d.State]++
-		under++
-		if next.IsZero() || d.Next.Before(next) {
-			next = d.Next
-		}
+	lacks := lacking(x.Pieces)
+	if len(lacks) == 0 {
+		return []string{x.kept(now)}
 	}
 	var out []string
-	if under > 0 {
-		var parts []string
-		for _, s := range []deals.DealState{deals.DealProposed, deals.DealAccepted, deals.DealPublished} {
-			if states[s] > 0 {
-				parts = append(parts, fmt.Sprintf("%d %s", states[s], stage[s]))
-			}
+	for i, l := range lacks {
+		if i == toldLacks {
+			out = append(out, fmt.Sprintf("%s not all deals either; they are listed below.", hasHave(piecesOf(lacks[i:]), "more of its pieces")))
+			break
 		}
-		out = append(out, fmt.Sprintf("Of %s %s under way: %s. The next look at one is %s.", name, isAre(under, "deal"), strings.Join(parts, ", "), when(now, next)))
-	}
-	switch lack := p.Wanted - p.Active - under; {
-	case p.Needless:
-		out = append(out, "Of "+name+" no deal is made: "+p.Reason+".")
-	case lack <= 0:
-	case p.Next.IsZero() || !p.Next.After(now):
-		out = append(out, fmt.Sprintf("Of %s %s wanted; providers are being chosen now.", name, isAre(lack, "more deal")))
-	default:
-		out = append(out, fmt.Sprintf("Of %s %s wanted: %s. Providers are chosen again %s.", name, isAre(lack, "more deal"), reason(p.Reason), when(now, p.Next)))
+		out = append(out, l.tell(len(x.Pieces), now)...)
 	}
 	return out
-}
-
-// stage words the states of deals that are under way.
-var stage = map[deals.DealState]string{
-	deals.DealProposed:  "being proposed",
-	deals.DealAccepted:  "accepted, whose provider pulls the data or is to publish the deal",
-	deals.DealPublished: "on chain, whose provider is to seal the data",
 }
 
 // kept says how the deals of an object that is safe are looked after.
@@ -196,13 +137,6 @@ func (x *Explanation) kept(now time.Time) string {
 		s += ", next " + when(now, next)
 	}
 	return s + fmt.Sprintf("; one that is lost is replaced. The first ends at epoch %d, and is renewed three weeks before.", first)
-}
-
-func reason(s string) string {
-	if s == "" {
-		return "no reason is known"
-	}
-	return s
 }
 
 func isAre(n int, noun string) string {

@@ -29,7 +29,12 @@ func TestSentences(t *testing.T) {
 		}
 		return out
 	}
-	lacks := deals.PieceAccount{Wanted: 6, Next: now.Add(5 * time.Minute), Reason: "no provider accepts 1.0 MiB pieces"}
+	lacks := func(n int) deals.PieceAccount {
+		return deals.PieceAccount{Wanted: 6, Active: n, Next: now.Add(5 * time.Minute), Reason: "no provider accepts 1.0 MiB pieces"}
+	}
+	refused := func(p, reason string) deals.Candidate {
+		return deals.Candidate{Provider: p, Verdict: deals.VerdictRefused, Why: reason}
+	}
 	for name, tt := range map[string]struct {
 		x    Explanation
 		want []string
@@ -64,18 +69,24 @@ func TestSentences(t *testing.T) {
 			"Its zone, 7, was packed into 1 piece 5 min ago: waiting to be dealt.",
 			"Providers are asked for deals now."}},
 		"dealing": {Explanation{Zone: zone(buckets.ZoneDealing, "size", "", now), Pieces: []deals.PieceAccount{{Wanted: 6, Active: 1,
-			Next: now.Add(5 * time.Minute), Reason: "2 more replicas wanted; waiting until a provider may be asked again (f01: refused)",
+			Next: now.Add(5 * time.Minute), Reason: "waiting until a provider may be asked again",
+			Choice: deals.Choice{Candidates: []deals.Candidate{{Provider: "f00", Verdict: deals.VerdictHolds}, refused("f01", "refused: no"), refused("f02", strings.Repeat("x", 100)),
+				refused("f03", "silent"), refused("f04", "silent"), refused("f05", "silent")}},
 			Deals: append(many(2, deal(deals.DealAccepted, time.Minute)), deal(deals.DealPublished, 2*time.Minute), deal(deals.DealFailed, 0))}}}, []string{
 			"It has 1 of 6 active deals.",
-			"Of its piece 3 deals are under way: 2 accepted, whose provider pulls the data or is to publish the deal, 1 on chain, whose provider is to seal the data. The next look at one is in 60 s.",
-			"Of its piece 2 more deals are wanted: 2 more replicas wanted; waiting until a provider may be asked again (f01: refused). Providers are chosen again in 5 min."}},
+			"3 deals are under way: 2 accepted, with the provider to pull the data and publish the deal, 1 on chain, with the provider to seal the data. The next look at one is in 60 s.",
+			"2 more deals are wanted; not asked now: f01 (refused: no), f02 (" + strings.Repeat("x", 90) + "…), f03 (silent), 2 others. Providers are chosen again in 5 min."}},
 		"several pieces": {Explanation{Zone: zone(buckets.ZoneDealing, "size", "", now), Pieces: []deals.PieceAccount{
-			{Wanted: 6, Active: 6}, lacks, lacks, lacks, lacks}}, []string{
-			"It has 0 of 6 active deals, as has the one of its 5 pieces with the fewest.",
-			"Of its piece 2 of 5 6 more deals are wanted: no provider accepts 1.0 MiB pieces. Providers are chosen again in 5 min.",
-			"Of its piece 3 of 5 6 more deals are wanted: no provider accepts 1.0 MiB pieces. Providers are chosen again in 5 min.",
-			"Of its piece 4 of 5 6 more deals are wanted: no provider accepts 1.0 MiB pieces. Providers are chosen again in 5 min.",
-			"1 more of its pieces has not all deals either; they are listed below."}},
+			{Wanted: 6, Active: 6}, lacks(0), lacks(1), lacks(0), lacks(2), lacks(3), lacks(4)}}, []string{
+			"It has 0 of 6 active deals: as many as that of its 7 pieces with the fewest.",
+			"Pieces 2, 4 of 7: 6 more deals are wanted; no provider accepts 1.0 MiB pieces. Providers are chosen again in 5 min.",
+			"Piece 3 of 7: 5 more deals are wanted; no provider accepts 1.0 MiB pieces. Providers are chosen again in 5 min.",
+			"Piece 5 of 7: 4 more deals are wanted; no provider accepts 1.0 MiB pieces. Providers are chosen again in 5 min.",
+			"2 more of its pieces have not all deals either; they are listed below."}},
+		"all pieces": {Explanation{Zone: zone(buckets.ZoneDealing, "size", "", now), Pieces: []deals.PieceAccount{
+			{Wanted: 1, Deals: many(1, deal(deals.DealProposed, time.Minute))}, {Wanted: 1, Deals: many(1, deal(deals.DealProposed, 3*time.Second))}}}, []string{
+			"It has 0 of 6 active deals: as many as that of its 2 pieces with the fewest.",
+			"Each of the 2 pieces: 1 deal is under way: 1 being proposed. The next look at one is in 3 s."}},
 		"complete": {Explanation{Zone: zone(buckets.ZoneComplete, "size", "", now), Content: buckets.Content{Offloaded: true},
 			Pieces: []deals.PieceAccount{{Wanted: 6, Active: 6, Deals: many(6, deal(deals.DealActive, 40*time.Minute))}}}, []string{
 			"It is safe on Filecoin: it has the 6 active deals that are wanted.",
@@ -84,7 +95,7 @@ func TestSentences(t *testing.T) {
 		"complete, one lost": {Explanation{Zone: zone(buckets.ZoneComplete, "size", "", now),
 			Pieces: []deals.PieceAccount{{Wanted: 6, Active: 5, Deals: many(5, deal(deals.DealActive, 40*time.Minute))}}}, []string{
 			"It has 5 of 6 active deals.",
-			"Of its piece 1 more deal is wanted; providers are being chosen now."}},
+			"1 more deal is wanted; providers are being chosen now."}},
 		"deleted": {Explanation{Zone: zone(buckets.ZoneComplete, "size", "everything in it was deleted", now), Content: buckets.Content{Deleted: true},
 			Pieces: []deals.PieceAccount{{Wanted: 6, Active: 6}}}, []string{
 			"It was deleted; the piece that it stands in may hold it for as long as its deals last.",

@@ -75,11 +75,17 @@ func TestExplain(t *testing.T) {
 
 	s = start(t, data, "--sandbox", "--sandbox-providers", "2", "--sandbox-epoch", "100ms")
 	c = s.minio()
+	const safe = "It is safe on Filecoin: it has the 2 active deals that are wanted."
+	s.says(t, key, safe, "The first ends at epoch ")
+	// A provider that refuses is named, with what it said.
 	s.run("sandbox", "provider", "fail", "f01001", "refuse")
-	s.says(t, key, "It has 1 of 2 active deals.", "Of its piece 1 more deal is wanted: ", "f01001: refused: ")
+	s.store(t, c, "explained", "refused", 4, 100<<10)
+	x = s.says(t, "explained/refused", "still takes contents")
+	s.run("zone", "seal", fmt.Sprint(x.Zone.ID))
+	s.says(t, "explained/refused", "It has 1 of 2 active deals.", "1 more deal is wanted; not asked now: f01001 (")
 	s.run("sandbox", "provider", "fail", "f01001", "none")
-	x = s.says(t, key, "It is safe on Filecoin: it has the 2 active deals that are wanted.", "The first ends at epoch ")
-	if !x.Safe || len(x.Pieces) != 1 || len(x.Pieces[0].Candidates) != 2 {
+	x = s.says(t, "explained/refused", safe)
+	if !x.Safe || len(x.Pieces) != 1 || len(x.Pieces[0].Choice.Candidates) != 2 {
 		t.Errorf("it is explained by %+v", x)
 	}
 	// An aged zone that is too small for every provider goes on when it has enough.
