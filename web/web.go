@@ -98,6 +98,7 @@ func (s *server) routes() []route {
 		{"GET /ui/buckets/{bucket}/delete", user, s.confirmDeleteBucket},
 		{"POST /ui/buckets/{bucket}/delete", user, s.deleteBucket},
 		{"POST /ui/buckets/{bucket}/tree", user, s.makeTree},
+		{"POST /ui/buckets/{bucket}/policy", user, s.setPolicy},
 		{"POST /ui/buckets/{bucket}/upload", user, s.uploadForm},
 		{"PUT /ui/buckets/{bucket}/object", user, s.uploadRaw},
 		{"GET /ui/buckets/{bucket}/object", user, s.showObject},
