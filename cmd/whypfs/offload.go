@@ -30,14 +30,14 @@ func (c *cli) offloadCommand() *cobra.Command {
 	}
 }
 
-// noteReads has buckets know which roots the gateway was asked for: the gateway
-// says in a header which ones it went through.
-func (a *app) noteReads(next http.Handler) http.Handler {
+// noteReads tells read which roots the gateway was asked for: the gateway says in
+// a header which ones it went through.
+func noteReads(next http.Handler, read func(cid.Cid)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
 		for _, root := range strings.Split(w.Header().Get("X-Ipfs-Roots"), ",") {
 			if c, err := cid.Decode(strings.TrimSpace(root)); err == nil {
-				a.buckets.Read(c)
+				read(c)
 			}
 		}
 	})

@@ -170,7 +170,7 @@ func (a *app) serve(ctx context.Context, g *errgroup.Group, p ports) {
 		serve(p.s3, stats.Wrap("s3", api))
 	}
 	if p.gateway != nil {
-		serve(p.gateway, stats.Wrap("gateway", a.noteReads(a.node.Gateway())))
+		serve(p.gateway, stats.Wrap("gateway", noteReads(a.node.Gateway(), a.buckets.Read)))
 	}
 }
 
