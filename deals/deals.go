@@ -12,6 +12,7 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/retrieve"
@@ -32,6 +33,8 @@ type Options struct {
 	Recheck   time.Duration    // how often an active deal is looked for on chain; default 1 h
 	PieceURL  string           // public base URL under which PieceHandler is reachable, without a slash at the end
 	Providers []ProviderConfig // to choose from
+	Engine    string           // for providers that name none; default EngineMk12
+	Filclient string           // path of whypfs-filclient, for EngineFilclient
 	MaxPrice  string           // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
 	Pulls     piece.Limits     // of PieceHandler
 	MinPiece  int64            // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
@@ -55,6 +58,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Recheck <= 0 {
 		o.Recheck = time.Hour
+	}
+	if o.Engine == "" {
+		o.Engine = EngineMk12
 	}
 	if o.MaxPrice == "" {
 		o.MaxPrice = "50000000"
@@ -88,12 +94,13 @@ type Deals struct {
 	log   *slog.Logger
 	met   *metrics
 
-	wallet   *wallet.Wallet
-	pieces   *piece.Pieces
-	mk12     *mk12.Client
-	retrieve *retrieve.Retriever
-	chain    *chain.Client // nil: none is configured
-	maxPrice *big.Int      // nil: Options.MaxPrice is no number
+	wallet    *wallet.Wallet
+	pieces    *piece.Pieces
+	mk12      *mk12.Client
+	filclient *filclient.Client // runs if a provider is to be dealt with over it
+	retrieve  *retrieve.Retriever
+	chain     *chain.Client // nil: none is configured
+	maxPrice  *big.Int      // nil: Options.MaxPrice is no number
 
 	mu   sync.Mutex
 	self address.Address // guarded by mu; the wallet's id address, once the chain gave it one
@@ -106,6 +113,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box)}
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, d.wallet)
+	d.filclient = newFilclient(d, opt)
 	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Log: opt.Log, Metrics: opt.Metrics})
 	if len(opt.RPC) > 0 {
 		d.chain = chain.New(chain.Options{Endpoints: opt.RPC, Rate: opt.RPCRate})

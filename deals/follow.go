@@ -9,6 +9,7 @@ import (
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
@@ -46,7 +47,8 @@ func (d *Deals) follow(ctx context.Context, id string) error {
 	default:
 		err = d.checkChain(ctx, row)
 	}
-	if errors.Is(err, chain.ErrUnavailable) && row.State.Pending() && ctx.Err() == nil {
+	down := errors.Is(err, chain.ErrUnavailable) || errors.Is(err, filclient.ErrDown)
+	if down && row.State.Pending() && ctx.Err() == nil {
 		err = errors.Join(err, notGone(d.explain(ctx, row, short(err.Error()))))
 	}
 	return notMoved(err)
@@ -167,6 +169,9 @@ func progress(row dealRow, s *boostly.DealStatusResponse) string {
 	case mk12.PhaseTaken:
 		return row.Provider + " has the data; waiting for it to publish the deal"
 	case mk12.PhaseUnknown:
+		if s.DealStatus.Status == "" { // the engine has no words for what it says
+			return "waiting for " + row.Provider + " to publish the deal"
+		}
 		return fmt.Sprintf("waiting for %s to publish the deal (it says %q)", row.Provider, short(s.DealStatus.Status))
 	default:
 		return fmt.Sprintf("%s says that the deal is %s; waiting until the chain shows it", row.Provider, phase)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/filecoin-project/go-address"
 	"github.com/whypfs/whypfs/kv"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -17,7 +18,8 @@ const (
 	youngDeal = 10 * time.Minute
 )
 
-// Run follows the chain head and wakes the jobs that wait for it, until ctx ends.
+// Run follows the chain head and wakes the jobs that wait for it, and runs the
+// engines, until ctx ends.
 func (d *Deals) Run(ctx context.Context) error {
 	if d.chain == nil {
 		<-ctx.Done()
@@ -26,6 +28,14 @@ func (d *Deals) Run(ctx context.Context) error {
 	if err := d.index(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.runEngines(ctx) })
+	g.Go(func() error { return d.followHead(ctx) })
+	return g.Wait()
+}
+
+// followHead wakes jobs with each new head.
+func (d *Deals) followHead(ctx context.Context) error {
 	if err := d.tellZones(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/wallet"
@@ -145,7 +146,7 @@ func (d *Deals) notSent(ctx context.Context, row dealRow, cause error, read bool
 
 // blameless says that talking to a provider came to nothing for a reason of our own.
 func blameless(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, chain.ErrUnavailable) || errors.Is(err, node.ErrNoHost)
+	return ctx.Err() != nil || errors.Is(err, chain.ErrUnavailable) || errors.Is(err, node.ErrNoHost) || errors.Is(err, filclient.ErrDown)
 }
 
 // errNotNow is a reason to wait that is no fault of the provider.

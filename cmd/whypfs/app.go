@@ -227,6 +227,8 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Poll:      c.RPCPoll,
 		PieceURL:  c.apiURL(),
 		Providers: providers,
+		Engine:    c.DealEngine,
+		Filclient: c.Filclient,
 		MaxPrice:  c.MaxPrice,
 		MinPiece:  int64(c.MinPiece),
 		Pulls:     c.Pulls.limits(),

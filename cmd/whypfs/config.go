@@ -60,6 +60,7 @@ type config struct {
 	MaxPrice  string
 	MinPiece  size
 	Pulls     pulls
+	engine
 
 	Webhooks       named
 	WebhookSecrets named
@@ -102,11 +103,12 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.Float64Var(&c.RPCRate, "rpc-rate", 0, "calls per second to each --rpc; 0: no limit of ours")
 	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc, or several with commas between them, in the same order; better given as WHYPFS_RPC_TOKEN")
 	fs.DurationVar(&c.RPCPoll, "rpc-poll", 0, "how often the chain head is asked for; 0: 15s, in the sandbox the epoch")
-	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline, each but the address optional; repeatable")
+	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline (or mk12, filclient), each but the address optional; repeatable")
 	c.MinPiece = 1 << 20
 	fs.Var(&c.MinPiece, "min-piece", "smallest piece, padded: an aged zone that is smaller is filled up with zeros to it")
 	c.Pulls.flags(fs)
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
+	c.engine.flags(fs)
 	fs.Var(&c.Webhooks, "webhook", "`NAME=URL` of a receiver of S3 event notifications, which buckets name as arn:whypfs:sns:<region>::NAME; repeatable")
 	fs.Var(&c.WebhookSecrets, "webhook-secret", "`NAME=SECRET`, or NAME=@FILE, that signs what the webhook gets; repeatable; better given as WHYPFS_WEBHOOK_SECRET")
 	fs.DurationVar(&c.LifecycleDay, "test-lifecycle-day", 24*time.Hour, "for tests alone: what lifecycle rules take for a day")
@@ -245,6 +247,7 @@ func (c *config) check() error {
 	c.storage.check(bad)
 	c.Pulls.check(bad)
 	c.offload.check(bad)
+	c.engine.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
 	}
