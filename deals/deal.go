@@ -44,6 +44,7 @@ type Deal struct {
 	StartEpoch int64
 	EndEpoch   int64
 	Proposal   string // CID of the signed proposal
+	Client     string // address that signed it and pays for it
 	Offline    bool   // its provider does not pull: someone imports the piece there
 	Created    time.Time
 	Changed    time.Time

@@ -102,17 +102,19 @@ type Deals struct {
 	chain     *chain.Client // nil: none is configured
 	maxPrice  *big.Int      // nil: Options.MaxPrice is no number
 
-	mu   sync.Mutex
-	self address.Address // guarded by mu; the wallet's id address, once the chain gave it one
+	mu    sync.Mutex
+	given string                              // guarded by mu; address of the key that filclient has
+	ids   map[address.Address]address.Address // guarded by mu; id addresses of the wallet's keys, once the chain gave them one
 }
 
 // New returns the deals in store and registers its jobs with q. box seals the wallet's key.
 func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Options) *Deals {
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
-		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box)}
+		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box),
+		ids: make(map[address.Address]address.Address)}
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
-	d.mk12 = mk12.New(n, d.reach, d.wallet)
+	d.mk12 = mk12.New(n, d.reach, signer{d})
 	d.filclient = newFilclient(d, opt)
 	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Log: opt.Log, Metrics: opt.Metrics})
 	if len(opt.RPC) > 0 {
@@ -124,7 +126,10 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	return d
 }
 
-// Address is the wallet's f1 address, made on first use.
+// Wallet is the keys that sign deals and pay for them.
+func (d *Deals) Wallet() *wallet.Wallet { return d.wallet }
+
+// Address is the address that pays for new deals, made on first use.
 func (d *Deals) Address(ctx context.Context) (string, error) {
 	k, err := d.wallet.Key(ctx)
 	if err != nil {

@@ -53,12 +53,28 @@ func newFilclient(d *Deals, opt Options) *filclient.Client {
 	return filclient.New(d.secret, o)
 }
 
+// asking returns the engine that asks after a deal. filclient signs with the
+// one key that it was started with; after deals of other keys it is mk12 that
+// asks, in the same protocol.
+func (d *Deals) asking(row dealRow) Engine {
+	e := d.engineOf(row.Provider)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e == Engine(d.filclient) && d.given != "" && row.Client != "" && row.Client != d.given {
+		return d.mk12
+	}
+	return e
+}
+
 // secret is the wallet's key, for an engine that signs for itself.
 func (d *Deals) secret(ctx context.Context) ([]byte, error) {
 	k, err := d.wallet.Key(ctx)
 	if err != nil {
 		return nil, err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.given = k.Address().String()
 	return k.Secret(), nil
 }
 

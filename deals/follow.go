@@ -83,7 +83,7 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	if err != nil {
 		return err
 	}
-	status, err := d.engineOf(row.Provider).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	status, err := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
 	st := status.DealStatus
 	if st == nil {
 		st = new(boostly.DealStatus)
@@ -217,7 +217,7 @@ func (d *Deals) compare(ctx context.Context, row dealRow, id uint64) (chain.Deal
 	if err != nil {
 		return chain.Deal{}, "", err
 	}
-	self, err := d.selfID(ctx)
+	self, err := d.idOf(ctx, signed.Proposal.Client)
 	if err != nil {
 		return chain.Deal{}, "", err
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/whypfs/whypfs/kv"
 	"golang.org/x/sync/errgroup"
 )
@@ -138,25 +137,4 @@ func (d *Deals) young(ctx context.Context) ([]string, error) {
 		return nil
 	})
 	return slices.Clip(ids), err
-}
-
-// selfID is the wallet's id address, which stands in deals on chain.
-func (d *Deals) selfID(ctx context.Context) (address.Address, error) {
-	d.mu.Lock()
-	id := d.self
-	d.mu.Unlock()
-	if !id.Empty() {
-		return id, nil
-	}
-	k, err := d.wallet.Key(ctx)
-	if err != nil {
-		return id, err
-	}
-	if id, err = d.chain.LookupID(ctx, k.Address()); err != nil {
-		return id, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.self = id
-	return id, nil
 }
