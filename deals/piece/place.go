@@ -44,6 +44,14 @@ type Place struct {
 	Size  int
 	Piece string
 	Off   int64
+	Mark  Mark // of the content in whose list it stands
+}
+
+// A Mark is a place in the list of a content's blocks; the zero Mark is its
+// beginning. It holds as long as the layout, which never changes.
+type Mark struct {
+	span int
+	off  int64 // in the span
 }
 
 // End is where the block's section ends in the piece.
@@ -53,6 +61,11 @@ func (p Place) End() int64 { return p.Off + car.SectionSize(p.Cid, p.Size) }
 // zone is not packed or the content not in it. What stands together in a piece
 // comes together. A block that the content has twice may come twice.
 func (p *Pieces) Places(ctx context.Context, zone, content uint64, fn func(Place) error) error {
+	return p.PlacesFrom(ctx, zone, content, Mark{}, fn)
+}
+
+// PlacesFrom is Places from a block on whose mark is given.
+func (p *Pieces) PlacesFrom(ctx context.Context, zone, content uint64, from Mark, fn func(Place) error) error {
 	spans, err := p.spans(ctx, zone, content)
 	if err != nil {
 		return err
@@ -64,10 +77,11 @@ func (p *Pieces) Places(ctx context.Context, zone, content uint64, fn func(Place
 	if len(spans) == 0 || len(pieces) == 0 {
 		return ErrNoPiece
 	}
-	for _, s := range spans {
-		if err := p.walk(ctx, zone, pieces, s, fn); err != nil {
+	for i := from.span; i < len(spans); i++ {
+		if err := p.walk(ctx, zone, pieces, spans[i], from, fn); err != nil {
 			return err
 		}
+		from = Mark{span: i + 1}
 	}
 	return nil
 }
@@ -92,8 +106,8 @@ func (p *Pieces) spans(ctx context.Context, zone, content uint64) (spans []span,
 	return spans, err
 }
 
-// walk calls fn for the blocks of a span.
-func (p *Pieces) walk(ctx context.Context, zone uint64, pieces []pieceRow, s span, fn func(Place) error) error {
+// walk calls fn for the blocks of a span from a mark in it on.
+func (p *Pieces) walk(ctx context.Context, zone uint64, pieces []pieceRow, s span, from Mark, fn func(Place) error) error {
 	piece, i := find(pieces, s.shard)
 	if piece == nil {
 		return errLayout
@@ -103,14 +117,15 @@ func (p *Pieces) walk(ctx context.Context, zone uint64, pieces []pieceRow, s spa
 		return err
 	}
 	base := piece.Shards[i].Offset
-	for off, end := row.Prefix+s.off, row.Prefix+s.end(); off < end; {
+	start := row.Prefix + s.off
+	for off, end := start+from.off, row.Prefix+s.end(); off < end; {
 		ch, err := p.loadChunk(ctx, zone, s.shard, &row, off)
 		if err != nil {
 			return err
 		}
 		for i := ch.find(off); i < len(ch.entries) && off < end; i++ {
 			e := ch.entries[i]
-			if err := fn(Place{Cid: e.cid, Size: e.size, Piece: piece.CID, Off: base + off}); err != nil {
+			if err := fn(Place{Cid: e.cid, Size: e.size, Piece: piece.CID, Off: base + off, Mark: Mark{from.span, off - start}}); err != nil {
 				return err
 			}
 			off += car.SectionSize(e.cid, e.size)
