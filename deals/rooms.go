@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/deals/retrieve"
 )
 
 // Pack lays members out as pieces. Calling it again for the same zone returns
@@ -48,6 +49,12 @@ func (d *Deals) CheckLayouts(ctx context.Context, fn func(where, what string)) e
 // those that came before stay.
 func (d *Deals) Restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
 	return d.retrieve.Restore(ctx, zone, content, root)
+}
+
+// Recall has a content brought back block by block, while it is read; put
+// stores what comes.
+func (d *Deals) Recall(ctx context.Context, zone, content uint64, root cid.Cid, put retrieve.Put) (*retrieve.Recall, error) {
+	return d.retrieve.Open(ctx, zone, content, root, put)
 }
 
 // fetchBlock reads a block that is gone here from a replica. It is a piece.Fetcher.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -19,6 +20,8 @@ const (
 	// stallBytes must come in that time: a provider that trickles is no better
 	// than one that is silent.
 	stallBytes = 1 << 20
+	// hurryTimeout is stallTimeout while a reader waits and others can be asked.
+	hurryTimeout = 5 * time.Second
 	// skipLimit is how much is thrown away of an answer that ignores Range.
 	skipLimit = 64 << 20
 )
@@ -45,10 +48,13 @@ func onlyToTLS(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// openRange asks base for length bytes of a piece from off on.
-func (r *Retriever) openRange(ctx context.Context, base, piece string, off, length int64) (io.ReadCloser, error) {
+// errStalled says that a provider was given up because it sent too little.
+var errStalled = errors.New("sends nothing, or too little")
+
+// openRange asks a replica for length bytes of a piece from off on.
+func (r *Retriever) openRange(ctx context.Context, at replica, piece string, off, length int64) (*body, error) {
 	h := http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", off, off+length-1)}}
-	resp, err := r.get(ctx, base+"/piece/"+piece, h)
+	resp, err := r.get(ctx, at, "/piece/"+piece, h)
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +88,15 @@ type body struct {
 	status int
 	header http.Header
 	io.ReadCloser
-	timer  *time.Timer // runs while a Read waits
-	left   time.Duration
-	got    int // bytes since left was the whole of stallTimeout
-	cancel context.CancelFunc
+	timer    *time.Timer // runs while a Read waits
+	patience time.Duration
+	left     time.Duration
+	got      int // bytes since left was the whole of patience
+	stalled  *atomic.Bool
+	cancel   context.CancelFunc
+
+	bytes  int64
+	waited time.Duration // for them
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -93,9 +104,15 @@ func (b *body) Read(p []byte) (int, error) {
 	begin := time.Now()
 	n, err := b.ReadCloser.Read(p)
 	b.timer.Stop()
-	b.left -= time.Since(begin)
+	took := time.Since(begin)
+	b.left -= took
+	b.waited += took
+	b.bytes += int64(n)
 	if b.got += n; b.got >= stallBytes {
-		b.got, b.left = 0, stallTimeout
+		b.got, b.left = 0, b.patience
+	}
+	if err != nil && err != io.EOF && b.stalled.Load() {
+		err = fmt.Errorf("%w: %w", errStalled, err)
 	}
 	return n, err
 }
@@ -106,30 +123,41 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-func (r *Retriever) get(ctx context.Context, target string, h http.Header) (*body, error) {
+func (r *Retriever) get(ctx context.Context, at replica, path string, h http.Header) (*body, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.base+path, nil)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
 	req.Header = h
+	b := newBody(cancel, at.patience)
+	b.timer.Reset(b.left) // for the headers
 	resp, err := r.web.Do(req)
+	b.timer.Stop()
 	if err != nil {
 		cancel()
 		var ue *url.Error
 		if errors.As(err, &ue) {
 			err = ue.Err
 		}
+		if b.stalled.Load() {
+			err = fmt.Errorf("%w: %w", errStalled, err)
+		}
 		return nil, err
 	}
-	return newBody(resp, cancel), nil
+	b.status, b.header, b.ReadCloser = resp.StatusCode, resp.Header, resp.Body
+	return b, nil
 }
 
-func newBody(resp *http.Response, cancel context.CancelFunc) *body {
-	timer := time.AfterFunc(stallTimeout, cancel)
+func newBody(cancel context.CancelFunc, patience time.Duration) *body {
+	stalled := new(atomic.Bool)
+	timer := time.AfterFunc(patience, func() {
+		stalled.Store(true)
+		cancel()
+	})
 	timer.Stop()
-	return &body{status: resp.StatusCode, header: resp.Header, ReadCloser: resp.Body, timer: timer, left: stallTimeout, cancel: cancel}
+	return &body{timer: timer, patience: patience, left: patience, stalled: stalled, cancel: cancel}
 }
 
 // checkBlock says whether data is what c names.
@@ -147,8 +175,8 @@ func checkBlock(c cid.Cid, data []byte) error {
 // Block reads one block, at off in a piece, from a provider. It is a piece.Fetcher.
 func (r *Retriever) Block(ctx context.Context, pieceCID string, block cid.Cid, off int64, size int) ([]byte, error) {
 	data := make([]byte, size)
-	err := r.eachReplica(ctx, pieceCID, func(base string) error {
-		in, err := r.openRange(ctx, base, pieceCID, off, int64(size))
+	err := r.eachReplica(ctx, pieceCID, true, func(at replica) error {
+		in, err := r.openRange(ctx, at, pieceCID, off, int64(size))
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ func TestRedirects(t *testing.T) {
 	}))
 	defer outer.Close()
 	r := &Retriever{web: newWebClient()}
-	if b, err := r.openRange(t.Context(), outer.URL, "piece", 0, 10); err == nil {
+	if b, err := r.openRange(t.Context(), replica{base: outer.URL, patience: stallTimeout}, "piece", 0, 10); err == nil {
 		b.Close()
 		t.Error("a redirect is taken for an answer")
 	}
@@ -94,7 +94,8 @@ func TestStalls(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
-				b := newBody(&http.Response{Body: trickle{ctx, c.every, c.n}}, cancel)
+				b := newBody(cancel, stallTimeout)
+				b.ReadCloser = trickle{ctx, c.every, c.n}
 				defer b.Close()
 				begin := time.Now()
 				var err error
@@ -105,7 +106,7 @@ func TestStalls(t *testing.T) {
 					got += int64(n)
 					time.Sleep(c.pause)
 				}
-				if c.stalled != errors.Is(err, context.Canceled) || err != nil && !c.stalled {
+				if c.stalled != errors.Is(err, errStalled) || err != nil && !c.stalled {
 					t.Errorf("after %v: %v, want stalled %v", time.Since(begin), err, c.stalled)
 				}
 				if c.stalled && time.Since(begin) > 2*stallTimeout {
@@ -132,9 +133,8 @@ func TestEndlessCAR(t *testing.T) {
 	defer srv.Close()
 	r := &Retriever{web: newWebClient()}
 	root := rawCID(t, []byte("wanted"))
-	run := &restorer{all: r, root: root, limit: 1 << 20,
-		window: []piece.Place{{Cid: root, Size: 6}}}
-	if err := run.fetchCAR(t.Context(), srv.URL); err == nil || errors.Is(err, io.EOF) && len(run.window) == 0 {
+	run := &window{recall: &Recall{all: r, root: root, limit: 1 << 20}, places: []piece.Place{{Cid: root, Size: 6}}}
+	if err := run.fetchCAR(t.Context(), replica{base: srv.URL, patience: stallTimeout}); err == nil || errors.Is(err, io.EOF) && len(run.places) == 0 {
 		t.Errorf("endless CAR: %v", err)
 	}
 	if n := sent.Load(); n > 32<<20 {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/deals/piece"
-	"github.com/whypfs/whypfs/internal/keylock"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -26,8 +26,10 @@ type Holders interface {
 
 // Options of a Retriever.
 type Options struct {
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	// InFlight bounds the bytes that are asked for at once; default 256 MiB.
+	InFlight int64
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
 }
 
 // A Retriever brings blocks back from providers. It is safe for concurrent use.
@@ -39,8 +41,11 @@ type Retriever struct {
 	met    *metrics
 	web    *http.Client
 
-	restoring keylock.Lock // by content
-	sources   sources
+	gate    gate
+	sources sources
+
+	mu      sync.Mutex
+	recalls map[recallKey]*Recall // guarded by mu; those that somebody has
 }
 
 // New returns a retriever that puts into n what stands in pieces, out of what
@@ -49,5 +54,8 @@ func New(n *node.Node, pieces *piece.Pieces, from Holders, opt Options) *Retriev
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Retriever{node: n, pieces: pieces, from: from, log: opt.Log, met: newMetrics(opt.Metrics), web: newWebClient()}
+	if opt.InFlight <= 0 {
+		opt.InFlight = 256 << 20
+	}
+	return &Retriever{gate: gate{limit: opt.InFlight}, node: n, pieces: pieces, from: from, log: opt.Log, met: newMetrics(opt.Metrics), web: newWebClient()}
 }

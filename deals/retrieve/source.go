@@ -1,9 +1,12 @@
 package retrieve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,6 +14,7 @@ import (
 const (
 	sourceTTL = 10 * time.Minute // for what a provider said about where it serves
 	sourceBad = time.Minute      // for which a provider that failed is asked last
+	rateBytes = 256 << 10        // say something of how fast a provider is
 )
 
 // sources remembers how providers give data back: a restore asks many times,
@@ -24,6 +28,8 @@ type source struct {
 	urls  []string
 	until time.Time
 	bad   time.Time // last failure
+	busy  int       // fetches under way
+	rate  float64   // bytes a second of late, 0 if nothing is known
 }
 
 func (s *sources) get(provider string) source {
@@ -57,30 +63,47 @@ func (r *Retriever) bases(ctx context.Context, provider string) ([]string, error
 }
 
 // replicas lists who should be able to give a piece back: those that failed
-// lately last.
+// lately last, and before them whoever can be expected to give it soonest.
 func (r *Retriever) replicas(ctx context.Context, piece string) ([]string, error) {
 	list, err := r.from.Holders(ctx, piece)
 	if err != nil {
 		return nil, err
 	}
-	var bad []string
-	good := list[:0:0]
+	list = slices.Clone(list)
+	r.sources.mu.Lock()
+	defer r.sources.mu.Unlock()
+	best := 1.0
 	for _, p := range list {
-		if time.Since(r.sources.get(p).bad) < sourceBad {
-			bad = append(bad, p)
-		} else {
-			good = append(good, p)
-		}
+		best = max(best, r.sources.all[p].rate)
 	}
-	return append(good, bad...), nil
+	wait := func(p string) float64 {
+		s := r.sources.all[p]
+		rate := s.rate
+		if rate == 0 {
+			rate = best // worth a try
+		}
+		if time.Since(s.bad) < sourceBad {
+			return math.Inf(1)
+		}
+		return float64(s.busy+1) / rate
+	}
+	slices.SortStableFunc(list, func(a, b string) int { return cmp.Compare(wait(a), wait(b)) })
+	return list, nil
+}
+
+// A replica is where a provider serves, and how long it may send too little.
+type replica struct {
+	provider, base string
+	patience       time.Duration
 }
 
 // errLocal says that data came, and could not be kept here.
 var errLocal = errors.New("store restored blocks")
 
 // eachReplica tries the providers of a piece, given the base URL of each, until
-// try succeeds with one.
-func (r *Retriever) eachReplica(ctx context.Context, piece string, try func(base string) error) error {
+// try succeeds with one. In a hurry one that stalls is left soon, and asked
+// again, with patience, when the others have failed.
+func (r *Retriever) eachReplica(ctx context.Context, piece string, hurry bool, try func(replica) error) error {
 	list, err := r.replicas(ctx, piece)
 	if err != nil {
 		return err
@@ -89,13 +112,19 @@ func (r *Retriever) eachReplica(ctx context.Context, piece string, try func(base
 		return fmt.Errorf("%w: no provider holds piece %s", ErrNoReplica, piece)
 	}
 	var reasons []error
-	for _, provider := range list {
-		urls, err := r.bases(ctx, provider)
+	patience := stallTimeout
+	if hurry && len(list) > 1 {
+		patience = hurryTimeout
+	}
+	first := len(list)
+	for i := 0; i < len(list); i++ {
+		if i == first {
+			patience = stallTimeout
+		}
+		provider := list[i]
+		err := r.ask(ctx, provider, patience, try)
 		if err == nil {
-			if err = firstOf(urls, try); err == nil {
-				r.sources.edit(provider, func(s *source) { s.bad = time.Time{} })
-				return nil
-			}
+			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -104,17 +133,50 @@ func (r *Retriever) eachReplica(ctx context.Context, piece string, try func(base
 			return err
 		}
 		r.log.WarnContext(ctx, "replica cannot be read", "miner", provider, "cid", piece, "err", err)
-		r.sources.edit(provider, func(s *source) { s.bad, s.until = time.Now(), time.Time{} })
-		reasons = append(reasons, fmt.Errorf("%s: %w", provider, err))
+		if patience < stallTimeout && errors.Is(err, errStalled) {
+			list = append(list, provider)
+		} else {
+			reasons = append(reasons, fmt.Errorf("%s: %w", provider, err))
+		}
 	}
 	return fmt.Errorf("%w: %w", ErrNoReplica, errors.Join(reasons...))
 }
 
-func firstOf(urls []string, try func(string) error) (err error) {
+// ask tries one provider, and remembers how that went.
+func (r *Retriever) ask(ctx context.Context, provider string, patience time.Duration, try func(replica) error) error {
+	urls, err := r.bases(ctx, provider)
+	if err != nil {
+		r.sources.edit(provider, func(s *source) { s.bad, s.until = time.Now(), time.Time{} })
+		return err
+	}
+	r.sources.edit(provider, func(s *source) { s.busy++ })
 	for _, u := range urls {
-		if err = try(u); err == nil || errors.Is(err, errLocal) {
-			return err
+		if err = try(replica{provider, u, patience}); err == nil || errors.Is(err, errLocal) {
+			break
 		}
 	}
+	r.sources.edit(provider, func(s *source) {
+		s.busy--
+		switch {
+		case err == nil:
+			s.bad = time.Time{}
+		case ctx.Err() == nil && !errors.Is(err, errLocal):
+			s.bad, s.until = time.Now(), time.Time{}
+		}
+	})
 	return err
+}
+
+// gave notes how fast a provider sent.
+func (r *Retriever) gave(at replica, bytes int64, waited time.Duration) {
+	if bytes < rateBytes || waited <= 0 {
+		return
+	}
+	rate := float64(bytes) / waited.Seconds()
+	r.sources.edit(at.provider, func(s *source) {
+		if s.rate == 0 {
+			s.rate = rate
+		}
+		s.rate += (rate - s.rate) / 4
+	})
 }
