@@ -46,6 +46,7 @@ func (n *Node) OpenCAR(ctx context.Context, root cid.Cid, size int64) (*CARReade
 	r.rewind()
 	// An error at once is worth more than one after the header.
 	if _, _, err := r.look(ctx, root); err != nil {
+		r.close()
 		return nil, fmt.Errorf("open CAR: %w", err)
 	}
 	return r, nil
@@ -133,6 +134,7 @@ func (r *CARReader) Seek(off int64, whence int) (int64, error) {
 func (r *CARReader) Close() error {
 	r.closed = true
 	r.walk, r.section = nil, carSection{}
+	r.close()
 	return nil
 }
 

@@ -77,7 +77,7 @@
 // # Gateway
 //
 // Gateway reads the public view. What is missing there is looked for by
-// Config.Restore, then, if GatewayConfig.Fetch says so, among other nodes; what
+// Config.Refill, block by block, or else by Config.Restore, then, if GatewayConfig.Fetch says so, among other nodes; what
 // they send is kept as public blocks that no root holds. An IPNS name means what
 // the best valid record says that was put here, signed here or is in the DHT; a
 // domain what GatewayConfig.Names or the DNS says, which is not asked by default.

@@ -61,6 +61,8 @@ func (b gatewayBlocks) lend(ctx context.Context, c cid.Cid) (data []byte, done f
 	if v := visitOf(ctx); v != nil && !v.read() {
 		done()
 		return nil, nil, false
+	} else if v != nil {
+		v.seen(c)
 	}
 	return data, done, true
 }
@@ -86,8 +88,22 @@ func (b gatewayBlocks) visit(ctx context.Context, c cid.Cid, read func() ([]byte
 		return nil, errHollow
 	}
 	data, err := read()
+	if err == nil {
+		v.seen(c)
+	}
 	damaged := errors.Is(err, ErrDamaged)
-	if (damaged || format.IsNotFound(err)) && !v.local {
+	if format.IsNotFound(err) && !v.local && b.restore.refill != nil {
+		var lost error
+		data, lost = v.bring(ctx, c, b.restore)
+		switch {
+		case errors.Is(lost, ErrNotFound) && b.fetch != nil:
+			data, err = b.fetch.block(ctx, v, c)
+		case lost != nil:
+			return nil, b.answer(ctx, c, lost)
+		default:
+			err = nil
+		}
+	} else if (damaged || format.IsNotFound(err)) && !v.local {
 		again := func() bool {
 			data, err = read()
 			return err == nil

@@ -49,8 +49,11 @@ type visit struct {
 	leave    func()    // gives the slot of fetching back
 	over     bool      // the request has been answered
 
-	mending sync.Mutex        // held while something is restored
-	tried   map[cid.Cid]error // guarded by mending
+	mending sync.Mutex                  // held while something is restored
+	tried   map[cid.Cid]error           // guarded by mending
+	refills map[cid.Cid]strangersRefill // guarded by mending; by root
+
+	refilled atomic.Bool // refills has some
 }
 
 type visitKey struct{}
@@ -68,6 +71,7 @@ func (v *visit) read() bool {
 
 // end gives back what the visit holds.
 func (v *visit) end() {
+	v.endRefills()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.over = true

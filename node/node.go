@@ -48,6 +48,12 @@ type Config struct {
 	// one; nil, or ErrNotFound from it, means that the miss stands.
 	Restore func(ctx context.Context, root cid.Cid) error
 
+	// Refill begins to bring the DAG under root back block by block, for one who
+	// reads it: no read waits for more than it needs. It is asked once per read
+	// that misses a block; ErrNotFound means that the miss stands. nil: readers
+	// wait for Restore, and so does whoever needs the whole of a DAG anyway.
+	Refill func(ctx context.Context, root cid.Cid) (Refill, error)
+
 	// Roots yields every live root. A block that is found damaged by someone who
 	// does not know its root, a scrub say, is repaired through the root that
 	// reaches it; nil: from peers only.

@@ -27,10 +27,12 @@ const (
 // OpenFile returns a reader of the UnixFS file under root. Nodes and small leaves are
 // checked against their CIDs, large leaves against the checksums that were stored
 // with them (see blocks.Reader.Stored). A missing or damaged block is restored once through
-// Config.Restore with the file's root. The end of ctx ends the reader too.
+// Config.Refill or Config.Restore with the file's root. The end of ctx ends the reader too.
 func (n *Node) OpenFile(ctx context.Context, root cid.Cid) (*FileReader, error) {
-	f, err := openFile(ctx, root, &source{n: n, root: root}, &n.leaves)
+	src := &source{n: n, root: root}
+	f, err := openFile(ctx, root, src, &n.leaves)
 	if err != nil {
+		src.close()
 		return nil, fmt.Errorf("open file: %w", err)
 	}
 	return f, nil
@@ -59,6 +61,9 @@ func openFile(ctx context.Context, root cid.Cid, src fileSource, pool *sync.Pool
 		cancel()
 		return nil, err
 	}
+	if src, ok := src.(*source); ok {
+		f.done = src.close
+	}
 	f.size, f.end, f.mtime = top.size, top.size, top.mtime
 	f.cursor = cursor{load: f.node, top: top}
 	return f, nil
@@ -72,6 +77,7 @@ type FileReader struct {
 	leaves *sync.Pool      // of *[]byte
 	ctx    context.Context // io.Reader has no room for one
 	cancel context.CancelFunc
+	done   func()         // ends what was begun for this reader; nil: nothing
 	wg     sync.WaitGroup // reads ahead
 	size   int64
 	end    int64     // nothing from here on is read ahead
@@ -170,6 +176,10 @@ func (f *FileReader) Close() error {
 	if f.cur != nil {
 		f.recycle(f.cur)
 		f.cur = nil
+	}
+	if f.done != nil {
+		f.done()
+		f.done = nil
 	}
 	return nil
 }

@@ -25,13 +25,18 @@ var errRestoring = errors.New("content is being brought back")
 // restorer runs Config.Restore for the gateway: one at a time for a root,
 // few at once, and none for a while after one failed.
 type restorer struct {
-	restore func(context.Context, cid.Cid) error // nil: nothing is ever restored
-	public  func(context.Context, cid.Cid) bool  // nil: every root is
+	restore func(context.Context, cid.Cid) error           // nil: nothing is ever restored
+	refill  func(context.Context, cid.Cid) (Refill, error) // nil: DAGs come back whole, by restore
+	public  func(context.Context, cid.Cid) bool            // nil: every root is
 	local   func(context.Context, cid.Cid) bool
 	log     *slog.Logger
 	wg      sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
+	quit   context.Context // ends with close
+	cancel context.CancelFunc
+
+	mu      sync.Mutex      // guards what follows
+	refills map[cid.Cid]int // requests, by root
 	running map[cid.Cid]*restoration
 	resting map[cid.Cid]time.Time // until when
 	closed  bool
@@ -45,7 +50,12 @@ type restoration struct {
 }
 
 func newRestorer(cfg Config, local func(context.Context, cid.Cid) bool) *restorer {
+	quit, cancel := context.WithCancel(context.Background())
 	return &restorer{
+		quit:    quit,
+		cancel:  cancel,
+		refill:  cfg.Refill,
+		refills: map[cid.Cid]int{},
 		restore: cfg.Restore,
 		public:  cfg.Published,
 		local:   local,
@@ -120,23 +130,29 @@ func (r *restorer) finish(ctx context.Context, root cid.Cid, job *restoration) {
 	delete(r.running, root)
 	delete(r.resting, root)
 	if failed {
-		now := time.Now()
-		if len(r.resting) >= maxResting {
-			for c, until := range r.resting {
-				if now.After(until) {
-					delete(r.resting, c)
-				}
-			}
-		}
-		if len(r.resting) < maxResting {
-			r.resting[root] = now.Add(restoreRest)
-		}
+		r.rest(root)
 	}
 	close(job.done)
 }
 
+// rest keeps a root from being tried for a while. The caller holds mu.
+func (r *restorer) rest(root cid.Cid) {
+	now := time.Now()
+	if len(r.resting) >= maxResting {
+		for c, until := range r.resting {
+			if now.After(until) {
+				delete(r.resting, c)
+			}
+		}
+	}
+	if len(r.resting) < maxResting {
+		r.resting[root] = now.Add(restoreRest)
+	}
+}
+
 // close ends the running restores and waits for them; later ones do not start.
 func (r *restorer) close() {
+	r.cancel()
 	r.mu.Lock()
 	r.closed = true
 	for _, job := range r.running {

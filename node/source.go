@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/ipfs/go-cid"
+
+	"github.com/whypfs/whypfs/internal/ipldlinks"
 )
 
 // A source reads blocks of one DAG. When one is missing it has the DAG restored,
@@ -15,6 +17,7 @@ type source struct {
 	n        *Node
 	root     cid.Cid
 	restored bool // Restore was called
+	refilling
 }
 
 func isMiss(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) }
@@ -24,7 +27,9 @@ func isMiss(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(er
 func (s *source) block(ctx context.Context, c cid.Cid) ([]byte, error) {
 	data, err := s.read(ctx, c)
 	late := errors.Is(err, ErrNotFound)
-	if late {
+	if late && s.n.cfg.Refill != nil {
+		data, err = s.bring(ctx, c, err)
+	} else if late {
 		if err = s.mend(ctx, err); err == nil {
 			data, err = s.read(ctx, c)
 		}
@@ -52,12 +57,19 @@ func (s *source) read(ctx context.Context, c cid.Cid) ([]byte, error) {
 
 // leaf implements fileSource: FileReader asks block after a miss.
 func (s *source) leaf(_ context.Context, c cid.Cid, buf []byte) ([]byte, error) {
-	return s.n.store.Stored(c, false, buf)
+	data, err := s.n.store.Stored(c, false, buf)
+	if err == nil {
+		s.seen(c)
+	}
+	return data, err
 }
 
 // lend implements fileSource.
 func (s *source) lend(_ context.Context, c cid.Cid) (data []byte, done func(), ok bool) {
-	return s.n.store.Lend(c, false)
+	if data, done, ok = s.n.store.Lend(c, false); ok {
+		s.seen(c)
+	}
+	return data, done, ok
 }
 
 // size implements fileSource.
@@ -69,6 +81,14 @@ func (s *source) size(c cid.Cid) (int64, bool) {
 // look is Node.look with a restore.
 func (s *source) look(ctx context.Context, c cid.Cid) (size int, links []cid.Cid, err error) {
 	size, links, err = s.n.look(ctx, c)
+	if isMiss(err) && s.n.cfg.Refill != nil {
+		data, err := s.bring(ctx, c, err)
+		if err != nil || !ipldlinks.Has(c) {
+			return len(data), nil, err
+		}
+		links, err = ipldlinks.Of(c, data)
+		return len(data), links, err
+	}
 	if err := s.mend(ctx, err); err != nil {
 		return 0, nil, err
 	}
@@ -76,6 +96,22 @@ func (s *source) look(ctx context.Context, c cid.Cid) (size int, links []cid.Cid
 		return s.n.look(ctx, c)
 	}
 	return size, links, nil
+}
+
+// bring gets a block that was missed, with err, from elsewhere.
+func (s *source) bring(ctx context.Context, c cid.Cid, err error) ([]byte, error) {
+	refill, re := s.get(ctx, s.n, s.root)
+	var data []byte
+	if re == nil {
+		data, re = refill.Block(ctx, c)
+	}
+	switch {
+	case re == nil:
+		return data, nil
+	case errors.Is(re, ErrNotFound):
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w: restore %s: %w", err, s.root, re)
 }
 
 // mend restores the DAG because of err. nil means that there was no error, or
