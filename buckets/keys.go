@@ -28,7 +28,6 @@ const (
 	tabMember  = "zin"
 	tabOpen    = "zopen"
 	tabRoot    = "zcid"
-	tabRead    = "read"
 	tabUpload  = "upl"
 	tabPart    = "prt"
 	tabDone    = "done"

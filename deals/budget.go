@@ -32,7 +32,7 @@ func (d *Deals) budget(ctx context.Context, p market.DealProposal) (*budget, err
 	}
 	// Before the chain is asked: what is published meanwhile may not be locked in its answer yet.
 	err := d.store.View(ctx, func(tx kv.Tx) (err error) {
-		b.promised, err = promised(tx, p.Client)
+		b.promised, err = promised(tx)
 		return err
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func (b *budget) covers(tx kv.Tx, deal string) error {
 	if b.need.Sign() == 0 {
 		return nil
 	}
-	all, err := promised(tx, b.client)
+	all, err := promised(tx)
 	if err != nil {
 		return err
 	}
@@ -74,9 +74,9 @@ func (b *budget) covers(tx kv.Tx, deal string) error {
 	return &errNotNow{reason}
 }
 
-// promised is what deals cost a client that are signed and not on chain. The
-// list of pending deals has the amounts, as there may be thousands: see listDeal.
-func promised(tx kv.Tx, client address.Address) (map[string]big.Int, error) {
+// promised is what deals cost that are signed and not on chain. The list of
+// pending deals has the amounts, as there may be thousands: see listDeal.
+func promised(tx kv.Tx) (map[string]big.Int, error) {
 	out := make(map[string]big.Int)
 	from, to := kv.Range(prefix, "pending")
 	for r, err := range tx.Scan(from, to) {
@@ -90,19 +90,15 @@ func promised(tx kv.Tx, client address.Address) (map[string]big.Int, error) {
 		if err := kv.Unkey(r.Key, nil, nil, &id); err != nil {
 			return nil, err
 		}
-		value := string(r.Value)
-		if !strings.Contains(value, " ") { // listed by an older version
+		cost := string(r.Value)
+		if cost == "" { // listed by an older version
 			row, err := getDeal(tx, id)
 			if err == nil {
-				value, err = row.promise()
+				cost, err = row.promise()
 			}
 			if err != nil {
 				return nil, err
 			}
-		}
-		cost, payer, _ := strings.Cut(value, " ")
-		if payer != client.String() {
-			continue
 		}
 		if out[id], err = big.FromString(cost); err != nil {
 			return nil, fmt.Errorf("cost of deal %s: %w", id, err)
@@ -111,8 +107,7 @@ func promised(tx kv.Tx, client address.Address) (map[string]big.Int, error) {
 	return out, nil
 }
 
-// promise is what a deal costs that the chain has not locked yet, in attoFIL,
-// a space, and whom.
+// promise is what a deal costs that the chain has not locked yet, in attoFIL.
 func (r *dealRow) promise() (string, error) {
 	if r.Signed == nil || r.ChainID != 0 {
 		return "0", nil
@@ -121,11 +116,7 @@ func (r *dealRow) promise() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cost := p.Proposal.ClientBalanceRequirement()
-	if cost.Sign() == 0 {
-		return "0", nil
-	}
-	return cost.String() + " " + p.Proposal.Client.String(), nil
+	return p.Proposal.ClientBalanceRequirement().String(), nil
 }
 
 // fil writes an amount of attoFIL for a person.

@@ -80,25 +80,10 @@ func newPoorMarket(t *testing.T, n int, opt deals.Options) *market {
 	return openMarket(t, n, opt)
 }
 
-// newMarketOf opens a funded market over a network of its own kind.
-func newMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
-	t.Helper()
-	t.Parallel()
-	m := openMarketOf(t, of, opt)
-	m.fund()
-	return m
-}
-
 func openMarket(t *testing.T, n int, opt deals.Options) *market {
 	t.Helper()
-	return openMarketOf(t, sandbox.Options{Providers: n}, opt)
-}
-
-func openMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
-	t.Helper()
 	m := &market{changed: make(chan struct{}, 1)}
-	of.Dir, of.Epoch, of.Log = t.TempDir(), epoch, opt.Log
-	net, err := sandbox.Open(context.Background(), of)
+	net, err := sandbox.Open(context.Background(), sandbox.Options{Dir: t.TempDir(), Providers: n, Epoch: epoch, Log: opt.Log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +113,7 @@ func openMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: target.Scheme, Host: target.Host})
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
-	rpc := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	chain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.down.Load() {
 			http.Error(w, "out of order", http.StatusBadGateway)
 			return
@@ -144,8 +129,8 @@ func openMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		proxy.ServeHTTP(w, r)
 	}))
-	t.Cleanup(rpc.Close)
-	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = endpoints(rpc.URL+target.Path), configs(t, net.Providers()...), srv.URL, epoch
+	t.Cleanup(chain.Close)
+	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = chain.URL+target.Path, configs(t, net.Providers()...), srv.URL, epoch
 	opt.Changed = func(uint64) {
 		select {
 		case m.changed <- struct{}{}:

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals"
-	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
@@ -21,10 +21,14 @@ import (
 
 // A world is a node with its stores and deals, as cmd would wire them.
 type world struct {
-	t     testing.TB
-	dir   string
-	opt   deals.Options
-	host  bool // the node has a libp2p host
+	t    testing.TB
+	dir  string
+	opt  deals.Options
+	host bool // the node has a libp2p host
+
+	// refill is the node's; nil: it has none.
+	refill func(ctx context.Context, root cid.Cid) (node.Refill, error)
+
 	store kv.Store
 	node  *node.Node
 	box   *seal.Box
@@ -48,7 +52,7 @@ func (w *world) open() {
 	if w.store, err = kv.OpenBolt(ctx, filepath.Join(w.dir, "meta.db"), kv.BoltOptions{}); err != nil {
 		w.t.Fatal(err)
 	}
-	cfg := node.Config{Dir: filepath.Join(w.dir, "node")}
+	cfg := node.Config{Dir: filepath.Join(w.dir, "node"), Refill: w.refill}
 	if w.host {
 		cfg.ListenAddrs = []string{"/ip4/127.0.0.1/tcp/0"}
 	}
@@ -109,14 +113,6 @@ func (w *world) add(id uint64, data []byte) piece.Member {
 		w.t.Fatal(err)
 	}
 	return piece.Member{Content: id, Root: f.Root, Size: f.Size}
-}
-
-// endpoints are the chain's, without tokens.
-func endpoints(urls ...string) (list []chain.Endpoint) {
-	for _, u := range urls {
-		list = append(list, chain.NewEndpoint(u, ""))
-	}
-	return list
 }
 
 // configs is the operator's list of providers.

@@ -27,7 +27,6 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
 
-	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/internal/car"
@@ -81,7 +80,7 @@ func newForeigner(t *testing.T, providers int) *foreigner {
 		t.Fatal(err)
 	}
 	client := filclient.New(func(context.Context) ([]byte, error) { return key, nil },
-		filclient.Options{Path: filclientPath(t), RPC: chain.NewEndpoint(net.RPC(), "")})
+		filclient.Options{Path: filclientPath(t), RPC: net.RPC()})
 	background(t, client.Run)
 	background(t, net.Run)
 	return &foreigner{Client: client, t: t, net: net, address: addr}

@@ -20,7 +20,6 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
-	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/internal/dirlock"
 	"github.com/whypfs/whypfs/internal/seal"
@@ -132,6 +131,7 @@ func (a *app) connect(ctx context.Context) error {
 		Gateway:     a.cfg.Gateway.node(),
 		Routing:     a.cfg.network.routing(),
 		Restore:     func(ctx context.Context, root cid.Cid) error { return a.buckets.Restore(ctx, root) },
+		Refill:      func(ctx context.Context, root cid.Cid) (node.Refill, error) { return a.buckets.Refill(ctx, root) },
 		Roots:       func(ctx context.Context, yield func(cid.Cid) error) error { return a.buckets.Roots(ctx, yield) },
 		Published:   a.published,
 		Private:     a.private,
@@ -150,10 +150,6 @@ func (a *app) connect(ctx context.Context) error {
 		return err
 	}
 	a.deals = deals.New(a.store, a.node, a.queue, a.box, opt)
-	room, err := a.cfg.offload.options(a.cfg.Data, func() int64 { return a.node.Usage().Disk })
-	if err != nil {
-		return err
-	}
 	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
 		Dealer:       a.dealer(),
 		Policy:       a.policy(),
@@ -162,7 +158,6 @@ func (a *app) connect(ctx context.Context) error {
 		Webhooks:     hooks,
 		UploadExpiry: a.cfg.UploadExpiry,
 		Gather:       gather,
-		Offload:      room,
 		Pins:         a.cfg.pins.options(),
 		Log:          a.log.With("pkg", "buckets"),
 		Metrics:      a.metrics,
@@ -199,7 +194,7 @@ func (a *app) private(ctx context.Context, root cid.Cid) bool {
 // dealer is nil without a Filecoin network: zones then wait, and say so, and
 // deleted contents leave them.
 func (a *app) dealer() buckets.Dealer {
-	if len(a.cfg.RPC) == 0 && a.sandbox == nil {
+	if a.cfg.RPC == "" && a.sandbox == nil {
 		return nil
 	}
 	return dealer{a.deals}
@@ -222,13 +217,11 @@ func (a *app) dealOptions() (deals.Options, error) {
 		return deals.Options{}, fmt.Errorf("--provider: %w", err)
 	}
 	opt := deals.Options{
-		RPC:       c.endpoints(),
-		RPCRate:   c.RPCRate,
+		RPC:       c.RPC,
+		RPCToken:  c.RPCToken.reveal(),
 		Poll:      c.RPCPoll,
 		PieceURL:  c.apiURL(),
 		Providers: providers,
-		Engine:    c.DealEngine,
-		Filclient: c.Filclient,
 		MaxPrice:  c.MaxPrice,
 		MinPiece:  int64(c.MinPiece),
 		Pulls:     c.Pulls.limits(),
@@ -244,29 +237,12 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Metrics: a.metrics,
 	}
 	if a.sandbox != nil {
-		opt.RPC = nil
-		for _, u := range a.sandbox.RPCAddrs() {
-			opt.RPC = append(opt.RPC, chain.NewEndpoint(u, ""))
-		}
+		opt.RPC = a.sandbox.RPC()
 		if opt.Poll == 0 {
 			opt.Poll = c.SandboxEpoch
 		}
 	}
 	return opt, nil
-}
-
-// endpoints are those of the chain, each with its token.
-func (c config) endpoints() []chain.Endpoint {
-	tokens := strings.Split(c.RPCToken.reveal(), ",")
-	var list []chain.Endpoint
-	for i, u := range c.RPC {
-		token := ""
-		if i < len(tokens) {
-			token = strings.TrimSpace(tokens[i])
-		}
-		list = append(list, chain.NewEndpoint(u, token))
-	}
-	return list
 }
 
 func (a *app) openSandbox(ctx context.Context) (*sandbox.Network, error) {

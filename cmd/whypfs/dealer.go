@@ -9,6 +9,7 @@ import (
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/proof"
+	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/s3"
 )
 
@@ -42,6 +43,10 @@ func (x dealer) Progress(ctx context.Context, z buckets.Zone) (buckets.Progress,
 
 func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
 	return x.d.Restore(ctx, c.Zone, c.ID, c.CID)
+}
+
+func (x dealer) Recall(ctx context.Context, c buckets.Content, put func(context.Context, []node.Block) error) (buckets.Recall, error) {
+	return x.d.Recall(ctx, c.Zone, c.ID, c.CID, put)
 }
 
 func (x dealer) Forget(ctx context.Context, z buckets.Zone) error { return x.d.Forget(ctx, z.ID) }
