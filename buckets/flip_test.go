@@ -49,15 +49,19 @@ func (f *fixture) seen(what string, c cid.Cid, want bool) {
 		f.t.Errorf("%s: bitswap: %v, want served: %v", what, err, want)
 	}
 	for _, path := range []string{"/ipfs/" + c.String() + "?format=raw", "/routing/v1/providers/" + c.String()} {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequest("GET", path, nil)
-		r.Host = "127.0.0.1"
-		f.node.Gateway().ServeHTTP(w, r)
-		got := w.Code == http.StatusOK && !strings.Contains(w.Body.String(), `"Providers":[]`)
-		if got != want {
-			f.t.Errorf("%s: GET %s = %d %.80s, want served: %v", what, path, w.Code, w.Body, want)
+		if got := f.served(path); got != want {
+			f.t.Errorf("%s: GET %s: served: %v, want %v", what, path, got, want)
 		}
 	}
+}
+
+// served says whether the gateway has something at a path.
+func (f *fixture) served(path string) bool {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", path, nil)
+	r.Host = "127.0.0.1"
+	f.node.Gateway().ServeHTTP(w, r)
+	return w.Code == http.StatusOK && !strings.Contains(w.Body.String(), `"Providers":[]`)
 }
 
 // blocks are those of a file.
@@ -161,6 +165,41 @@ func TestFlipWithUploadInProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.seen("the object", o.CID, false)
+}
+
+// A block that comes back while its bucket is made private is hidden with the others.
+func TestFlipDuringRepair(t *testing.T) {
+	f := newFlipping(t)
+	o := f.put(f.bucket("box"), "k", "secret")
+	data, err := f.node.Block(t.Context(), o.CID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := make(chan struct{})
+	err = f.WhilePublished(t.Context(), o.CID, func() error {
+		go func() { defer close(flipped); f.publish("box", false) }()
+		for !f.HidingWaits() {
+			select {
+			case <-flipped:
+				t.Fatal("the bucket is private while a block of it is made public")
+			case <-time.After(time.Millisecond): // nothing tells when someone waits
+			}
+		}
+		b := node.Block{Cid: o.CID, Data: data}
+		return f.node.PutBlocks(t.Context(), []node.Block{b}, false)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-flipped
+	f.seen("after a repair during the change", o.CID, false)
+	err = f.WhilePublished(t.Context(), o.CID, func() error {
+		t.Error("called for a private root")
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // A crash after the change was decided, at any point: the job goes on.

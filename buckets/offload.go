@@ -118,20 +118,11 @@ func (b *Buckets) restore(ctx context.Context, root cid.Cid) error {
 // restored publishes a root whose blocks are back, if it is to be, and
 // references it. They come back as private ones, however they were packed.
 func (b *Buckets) restored(ctx context.Context, root cid.Cid) error {
-	if err := b.publishRestored(ctx, root); err != nil {
+	publish := func() error { return b.node.Publish(ctx, root) }
+	if err := b.WhilePublished(ctx, root, publish); err != nil {
 		return err
 	}
 	return b.markLocal(ctx, root)
-}
-
-func (b *Buckets) publishRestored(ctx context.Context, root cid.Cid) error {
-	b.publishing.RLock()
-	defer b.publishing.RUnlock()
-	published, err := b.Published(ctx, root)
-	if err != nil || !published {
-		return err
-	}
-	return b.node.Publish(ctx, root)
 }
 
 // sources returns the contents with this root that a piece holds.

@@ -23,6 +23,18 @@ func (b *Buckets) Published(ctx context.Context, root cid.Cid) (bool, error) {
 	return published, nil
 }
 
+// WhilePublished calls fn, which makes blocks under root public, if root is
+// published. If that ends meanwhile, what is under root is hidden after fn has ended.
+func (b *Buckets) WhilePublished(ctx context.Context, root cid.Cid, fn func() error) error {
+	b.publishing.RLock()
+	defer b.publishing.RUnlock()
+	published, err := b.Published(ctx, root)
+	if err != nil || !published {
+		return err
+	}
+	return fn()
+}
+
 // Private says whether undeleted contents have this root, all of them in
 // buckets that do not publish.
 func (b *Buckets) Private(ctx context.Context, root cid.Cid) (bool, error) {

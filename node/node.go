@@ -64,6 +64,12 @@ type Config struct {
 	// may not is like one that is nowhere.
 	Published func(ctx context.Context, root cid.Cid) bool
 
+	// WhilePublished calls fn, which makes blocks under root public, if root is
+	// published, and returns its error; who hides what is under root does so, or
+	// does so again, after fn has ended. nil: Published is asked, and a change
+	// that comes right after may be missed.
+	WhilePublished func(ctx context.Context, root cid.Cid, fn func() error) error
+
 	// Private says whether a root is known, and of private content only; nil:
 	// none is. What a gateway that fetches has from others of it is not kept.
 	Private func(ctx context.Context, root cid.Cid) bool

@@ -315,7 +315,7 @@ func (r *repairer) fromPeers(ctx context.Context, c, root cid.Cid) error {
 	if err != nil {
 		return fmt.Errorf("%w: ask peers: %w", errNoRepair, err)
 	}
-	return r.n.PutBlocks(ctx, []Block{{Cid: c, Data: b.RawData()}}, false)
+	return r.keep(ctx, Block{Cid: c, Data: b.RawData()}, root)
 }
 
 // rootOf is a root that reaches the block of job: as its finder told, or else

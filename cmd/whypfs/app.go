@@ -134,9 +134,12 @@ func (a *app) connect(ctx context.Context) error {
 		Refill:      func(ctx context.Context, root cid.Cid) (node.Refill, error) { return a.buckets.Refill(ctx, root) },
 		Roots:       func(ctx context.Context, yield func(cid.Cid) error) error { return a.buckets.Roots(ctx, yield) },
 		Published:   a.published,
-		Private:     a.private,
-		Log:         a.log.With("pkg", "node"),
-		Metrics:     a.metrics,
+		WhilePublished: func(ctx context.Context, root cid.Cid, fn func() error) error {
+			return a.buckets.WhilePublished(ctx, root, fn)
+		},
+		Private: a.private,
+		Log:     a.log.With("pkg", "node"),
+		Metrics: a.metrics,
 	})
 	if err != nil {
 		return err
