@@ -62,11 +62,39 @@ func (a *acked) yes(key, sum string) {
 // acknowledged object is there, whole, and nothing is listed that cannot be read.
 func TestKill(t *testing.T) {
 	s := start(t, t.TempDir(), "--sandbox", "--threshold", "8MiB", "--replication", "3", "--sandbox-providers", "4")
+	killOften(t, s, 32)
+	// The jobs go on: zones that the kills interrupted are dealt.
+	await(t, 2*time.Minute, "a complete zone", func() bool {
+		for _, z := range list[buckets.Zone](s, "zone", "ls") {
+			if z.State == buckets.ZoneComplete {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestKillDrivers does so, less often, with the drivers that are not the default.
+func TestKillDrivers(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--blocks", "pebble"}, {"--meta", "bolt"}} {
+		t.Run(args[1], func(t *testing.T) {
+			t.Parallel()
+			s := start(t, t.TempDir(), args...)
+			killOften(t, s, 5)
+			s.stop()
+			s.run("fsck", "--hash")
+		})
+	}
+}
+
+// killOften kills a node again and again during uploads, and looks at what it has then.
+func killOften(t *testing.T, s *server, kills int) {
+	t.Helper()
 	if err := s.minio().MakeBucket(testContext(t), "kill", minio.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	book := &acked{sum: map[string]string{}, open: map[string]string{}}
-	const kills = 32
 	for round := range kills {
 		ctx, cancel := context.WithCancel(context.Background())
 		var writers sync.WaitGroup
@@ -85,15 +113,6 @@ func TestKill(t *testing.T) {
 	if len(book.sum) < kills {
 		t.Errorf("only %d objects were acknowledged: the test did not load the node", len(book.sum))
 	}
-	// The jobs go on: zones that the kills interrupted are dealt.
-	await(t, 2*time.Minute, "a complete zone", func() bool {
-		for _, z := range list[buckets.Zone](s, "zone", "ls") {
-			if z.State == buckets.ZoneComplete {
-				return true
-			}
-		}
-		return false
-	})
 }
 
 // upload stores objects of many sizes, one after the other, until ctx ends.
