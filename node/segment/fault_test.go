@@ -20,6 +20,7 @@ func TestFaults(t *testing.T) {
 		{"create", dataName(0)},
 		{"write", dataName(0)},
 		{"sync", dataName(0)},
+		{"truncate", dataName(0)},
 		{"syncdir", ""},
 		{"create", ".tmp"},
 		{"write", ".tmp"},

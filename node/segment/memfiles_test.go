@@ -130,7 +130,14 @@ func (d *memFiles) remove(name string) error {
 	if d.files[name] == nil {
 		return fs.ErrNotExist
 	}
+	bad := d.fault("remove", name)
+	if bad == notApplied {
+		return errFault
+	}
 	delete(d.files, name)
+	if bad != noFault {
+		return errFault
+	}
 	return nil
 }
 
@@ -288,9 +295,16 @@ func (f *memFile) Allocate(off, n int64) error {
 func (f *memFile) Truncate(size int64) error {
 	f.dir.mu.Lock()
 	defer f.dir.mu.Unlock()
+	bad := f.dir.fault("truncate", f.name)
+	if bad == notApplied {
+		return errFault
+	}
 	f.room = 0
 	c := change{off: size}
 	f.data, f.since = apply(f.data, c), append(f.since, c)
+	if bad != noFault {
+		return errFault
+	}
 	return nil
 }
 
