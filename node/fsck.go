@@ -37,6 +37,20 @@ func Inspect(ctx context.Context, dir string, opt InspectOptions, fn func(Fault)
 	}, fn)
 }
 
+// InspectOpen is Inspect of this node, which is in use, as far as that goes:
+// unseen says what it has not looked at; empty, if it has looked at all.
+func (n *Node) InspectOpen(ctx context.Context, fn func(Fault)) (unseen string, err error) {
+	s, ok := n.store.(*segment.Store)
+	if !ok {
+		return "", nil // as with Inspect
+	}
+	left, err := s.Inspect(ctx, []string{driverFile, scrubFile}, fn)
+	if err != nil || left == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("%d segments that are being written", left), nil
+}
+
 // CheckRoots walks the DAGs of all roots and tells fn of each block that is not
 // here, or damaged, with a root that reaches it. With repair they are brought
 // back in the background.

@@ -21,6 +21,7 @@ type fsck struct {
 	hashed bool // all blocks were read
 	faults []node.Fault
 	out    io.Writer
+	notes  io.Writer // what was not looked at
 }
 
 func (c *cli) fsckCommand() *cobra.Command {
@@ -29,11 +30,11 @@ func (c *cli) fsckCommand() *cobra.Command {
 		Use:   "fsck",
 		Short: "compare metadata, references, pieces, blocks and their files with each other, and name every fault",
 		Long: "Names every fault in a line: where, what, whether data is at risk or only room, and what to do.\n" +
-			"Exit code 1 says that there were some. On a running node the files of the block store are not\n" +
-			"looked at, since they change; stop it for that.",
+			"Exit code 1 says that there were some. On a running node those files of the block store are not\n" +
+			"looked at that are being written, and a note on standard error says how many; stop it for that.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.out = cmd.OutOrStdout()
+			f.out, f.notes = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if c.live == nil {
 				c.before = f.files
 			}
@@ -61,6 +62,15 @@ func (f *fsck) files(ctx context.Context, cfg config) (err error) {
 
 // run looks at all that is behind the files.
 func (f *fsck) run(ctx context.Context, a *app, live bool) error {
+	if live {
+		unseen, err := a.node.InspectOpen(ctx, f.fault)
+		if err != nil {
+			return err
+		}
+		if unseen != "" {
+			fmt.Fprintf(f.notes, "not looked at: %s; stop the node for that\n", unseen)
+		}
+	}
 	if s, ok := a.store.(interface{ Check(context.Context) error }); ok {
 		f.lines("metadata", "stop the node and bring the metadata back from a backup", s.Check(ctx))
 	}

@@ -28,7 +28,8 @@ type InspectOptions struct {
 const (
 	doRead   = "none: the next scrub or reader of a block that is lost has it repaired"
 	doIndex  = "start the node: it makes the index again"
-	doRemake = "run fsck with --repair, which has the index made again"
+	doAgain  = "start the node again: it makes the index again, if no reader has had that done before"
+	doRemake = "run fsck with --repair while the node does not run: it has the index made again"
 	doRemove = "remove the file when you do not need it"
 	doStart  = "start the node: it removes the file"
 	doAside  = "keep the file; `whypfs fsck` lists the blocks that are missing"
@@ -67,8 +68,17 @@ type inspector struct {
 	dir   string
 	files files
 	names []string
+	open  bool // the store is in use
 	opt   InspectOptions
 	fn    func(blocks.Fault)
+}
+
+// index is what there is to do about one that is missing or damaged.
+func (i *inspector) index() string {
+	if i.open {
+		return doAgain
+	}
+	return doIndex
 }
 
 func (i *inspector) fault(name string, risk bool, do, what string, args ...any) {
@@ -138,7 +148,7 @@ func (i *inspector) unindexed(id uint32, f file, size int64, err error) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		i.badIndex(id, err)
 	case c.whole:
-		i.fault(indexName(id), false, doIndex, "the index of a sealed segment is missing")
+		i.fault(indexName(id), false, i.index(), "the index of a sealed segment is missing")
 	}
 	if unread != nil {
 		i.fault(dataName(id), true, "copy the disk, then try to read the file again", "cannot be read: %v", unread)
@@ -151,7 +161,7 @@ func (i *inspector) unindexed(id uint32, f file, size int64, err error) error {
 
 // badIndex tells of a damaged index, and with Repair removes it.
 func (i *inspector) badIndex(id uint32, err error) {
-	do := doIndex
+	do := i.index()
 	if i.opt.Repair {
 		do = "removed: the next start makes it again"
 		if e := errors.Join(i.files.remove(indexName(id)), i.files.sync()); e != nil {
