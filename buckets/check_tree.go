@@ -1,8 +1,12 @@
 package buckets
 
-import "github.com/whypfs/whypfs/kv"
+import (
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/queue"
+)
 
-// trees: every bucket says whether it has a tree. Touched keys may outlive one.
+// trees: every bucket says whether it has a tree. Touched keys may outlive one,
+// as there is the job then that removes them.
 func (c *checker) trees() error {
 	var uuid string
 	err := c.each(tabTree, func(value []byte) error {
@@ -32,11 +36,41 @@ func (c *checker) trees() error {
 	if err != nil {
 		return err
 	}
-	return c.each(tabBucket, func(value []byte) error {
+	err = c.each(tabBucket, func(value []byte) error {
 		bucket, err := decodeBucket(value)
 		if err != nil {
 			return err
 		}
 		return c.mustHave(bucket.Tree, keyTree(uuid), "tree of bucket %s", uuid)
 	}, &uuid)
+	if err != nil {
+		return err
+	}
+	return c.touched()
+}
+
+// touched: where there are touched keys there is the job that lets go of them.
+func (c *checker) touched() error {
+	from, to := kv.Range(tabTouched)
+	for from != nil {
+		var next []byte
+		for row, err := range c.tx.Scan(from, to) {
+			var uuid, key string
+			if err == nil {
+				err = kv.Unkey(row.Key, nil, &uuid, &key)
+			}
+			var waits bool
+			if err == nil {
+				waits, err = queue.Has(c.tx, jobTree, uuid)
+			}
+			if err != nil {
+				return err
+			}
+			c.must(waits, "key %q of bucket %s waits for its tree, and there is no job for that", key, uuid)
+			next = kv.After(tabTouched, uuid)
+			break
+		}
+		from = next
+	}
+	return nil
 }

@@ -122,6 +122,12 @@ func (q *Queue) Add(tx kv.Tx, kind, id string, due time.Time) error {
 	return nil
 }
 
+// Has says whether there is a job, waiting or running.
+func Has(tx kv.Tx, kind, id string) (bool, error) {
+	r, err := getRow(tx, kind, id)
+	return r != nil, err
+}
+
 // Remove takes a job out of the queue in the caller's transaction. A run of it
 // that is under way goes on, but is not repeated. A missing job is no error.
 func (q *Queue) Remove(tx kv.Tx, kind, id string) error {

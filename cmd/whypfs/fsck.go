@@ -42,7 +42,7 @@ func (c *cli) fsckCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&f.hash, "hash", false, "also read every block and compare it with its hash")
-	cmd.Flags().BoolVar(&f.repair, "repair", false, "have damaged indexes made again and, on a running node, missing blocks brought back")
+	cmd.Flags().BoolVar(&f.repair, "repair", false, "have damaged indexes and trees made again and, on a running node, missing blocks brought back")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the faults as JSON")
 	return cmd
 }
@@ -89,12 +89,26 @@ func (f *fsck) run(ctx context.Context, a *app, live bool) error {
 	if err := a.node.CheckRoots(ctx, roots, f.repair && live, f.fault); err != nil {
 		return err
 	}
+	if err := f.trees(ctx, a); err != nil {
+		return err
+	}
 	if f.hash && !f.hashed {
 		if err := f.scrub(ctx, a); err != nil {
 			return err
 		}
 	}
 	return f.end()
+}
+
+// trees looks at the directories that buckets are on IPFS.
+func (f *fsck) trees(ctx context.Context, a *app) error {
+	do := "run fsck --repair, or whypfs bucket tree with --forget and then without: it is made anew from the objects"
+	if f.repair {
+		do = "the tree is made anew from the objects, by the job tree of a node that runs"
+	}
+	return a.buckets.CheckTrees(ctx, f.repair, func(where, what string) {
+		f.fault(node.Fault{Where: where, What: what, Do: do})
+	})
 }
 
 // scrub reads the blocks of a running node.
