@@ -29,7 +29,8 @@ const kuboModule = "github.com/ipfs/kubo@v0.43.0"
 
 // kuboBinary returns the path of kubo. Building it takes minutes, so it is
 // kept in the user's cache, where ./bench looks for it too; without it there
-// the tests run only if WHYPFS_TEST_KUBO=1 asks for the build.
+// the tests run only if WHYPFS_TEST_KUBO=1 asks for the build. That took seven
+// minutes on two processors that did other work too.
 func kuboBinary(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -41,7 +42,7 @@ func kuboBinary(t *testing.T) string {
 		return path
 	}
 	if os.Getenv("WHYPFS_TEST_KUBO") != "1" {
-		t.Skipf("%s is not there; WHYPFS_TEST_KUBO=1 builds it, in some minutes", path)
+		t.Skipf("%s is not there; WHYPFS_TEST_KUBO=1 builds it, in two to seven minutes", path)
 	}
 	kuboBuild.Do(func() { kuboErr = buildKubo(path) })
 	if kuboErr != nil {
