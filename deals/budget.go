@@ -109,7 +109,7 @@ func promised(tx kv.Tx) (map[string]big.Int, error) {
 
 // promise is what a deal costs that the chain has not locked yet, in attoFIL.
 func (r *dealRow) promise() (string, error) {
-	if r.Signed == nil || r.ChainID != 0 {
+	if r.Signed == nil || r.ChainID != 0 || r.Settled {
 		return "0", nil
 	}
 	p, err := r.signedProposal()

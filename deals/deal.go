@@ -63,6 +63,7 @@ type dealRow struct {
 	Missing   int64  `json:",omitempty"` // epoch at which the chain first no longer knew it
 	Expiring  bool   `json:",omitempty"` // near its end: no longer counted as a replica to keep
 	Loose     bool   `json:",omitempty"` // over for us, while its provider may still bring it on chain
+	Settled   bool   `json:",omitempty"` // loose after its start epoch: the chain has locked its price, or never will
 	Unsound   bool   `json:",omitempty"` // samples of what it stores fail: no longer counted
 	Bucket    string `json:",omitempty"` // of its zone
 	Size      int64  `json:",omitempty"` // of its piece, padded

@@ -97,7 +97,7 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	case status.DealStatus == nil && !published:
 		return d.doubt(ctx, row, head, phaseStatus, row.Provider+" no longer knows the deal: "+short(status.Error))
 	case st.Error != "" && !published:
-		return d.end(ctx, row, failed(phaseTransfer, "provider gave up: "+short(st.Error)))
+		return d.end(ctx, row, gaveUp(&status, phaseTransfer))
 	default:
 		status.DealStatus = st
 		row.Reason = progress(row, &status)
@@ -110,16 +110,34 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 		return err
 	case id != 0:
 		return d.verify(ctx, row, id)
+	case st.Error != "":
+		// Its message had no effect, or may still have one.
+		if _, why, err := d.published(ctx, row); err != nil {
+			return err
+		} else if !why.pending {
+			return d.end(ctx, row, gaveUp(&status, phaseChain))
+		}
 	}
-	return d.keepWaiting(ctx, row, head, silent)
+	return d.keepWaiting(ctx, row, head, silent || claimsChain(st))
+}
+
+// gaveUp is how a deal ends of which its provider says that it has failed. One
+// that has the data may go on all the same: Boost says so, too, of a deal that
+// waits for its operator, who can publish it until its start epoch.
+func gaveUp(s *boostly.DealStatusResponse, phase string) fault {
+	f := failed(phase, "provider gave up: "+short(s.DealStatus.Error))
+	n := mk12.Pulled(s)
+	f.loose = n < 0 || n >= 100
+	return f
 }
 
 // keepWaiting waits for a deal that is not known to be on chain, until it can
-// no longer get there. The deal of a silent provider may be there all the same.
-func (d *Deals) keepWaiting(ctx context.Context, row dealRow, head int64, silent bool) error {
+// no longer get there. The deal of a silent provider may be there all the same,
+// and that of one who names a message or an id that is not the deal's.
+func (d *Deals) keepWaiting(ctx context.Context, row dealRow, head int64, loose bool) error {
 	if head > row.StartEpoch {
 		f := failed(phaseChain, fmt.Sprintf("not on chain at its start epoch %d", row.StartEpoch))
-		f.loose = silent
+		f.loose = loose
 		return d.end(ctx, row, f)
 	}
 	stored, err := d.dealRow(ctx, row.UUID)
@@ -183,7 +201,7 @@ func (d *Deals) verify(ctx context.Context, row dealRow, id uint64) error {
 	switch {
 	case errors.Is(err, chain.ErrNotOnChain):
 		row.Reason = fmt.Sprintf("waiting for deal %d of %s to appear on chain", id, row.Provider)
-		return d.keepWaiting(ctx, row, head, false)
+		return d.keepWaiting(ctx, row, head, true)
 	case err != nil:
 		return err
 	case diff != "":

@@ -180,7 +180,17 @@ func TestEscrowIsPromisedOnce(t *testing.T) {
 	if _, err := s.sign(t.Context(), third, p.Proposal); !errors.As(err, &wait) {
 		t.Errorf("what a loose deal may cost is spent twice: %v", err)
 	}
-	if _, err := s.change(t.Context(), signed.UUID, func(r *dealRow) { r.ChainID = 5 }); err != nil {
+	// Past its start epoch the chain has locked what it costs, or never will.
+	if _, err := s.change(t.Context(), signed.UUID, func(r *dealRow) { r.Settled = true }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.sign(t.Context(), third, p.Proposal); err != nil {
+		t.Errorf("a deal that can no longer be published is still promised: %v", err)
+	}
+	if _, err := s.change(t.Context(), third.UUID, func(r *dealRow) { r.Signed = nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.change(t.Context(), signed.UUID, func(r *dealRow) { r.Settled, r.ChainID = false, 5 }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.sign(t.Context(), third, p.Proposal); err != nil {
@@ -277,5 +287,24 @@ func TestLooseProviderIsBusy(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A provider that has the data, and gives a deal up, may publish it all the
+// same until its start epoch: Boost says so of deals that wait for its operator.
+func TestGivenUpIsWatched(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		size, pulled uint64
+		watched      bool
+	}{
+		{"all pulled", 100, 100, true},
+		{"it does not say how much", 1, 1, true},
+		{"half pulled", 100, 50, false},
+	} {
+		status := boostly.DealStatusResponse{TransferSize: c.size, NBytesReceived: c.pulled, DealStatus: &boostly.DealStatus{Error: "paused"}}
+		if f := gaveUp(&status, phaseTransfer); f.loose != c.watched || f.reason != "provider gave up: paused" {
+			t.Errorf("%s: watched %v (%q), want %v", c.name, f.loose, f.reason, c.watched)
+		}
 	}
 }

@@ -16,7 +16,9 @@ import (
 // watch follows a loose deal: one that was given up without its provider's
 // word, which holds our signature and may bring it on chain until its start
 // epoch. Then it is a replica that is paid for, and counts. Until it is known
-// to be worth nothing, its provider is asked for no other deal of the piece.
+// to be worth nothing, its provider is asked for no other deal of the piece. A
+// provider that means even later that the deal is on chain, under a name where
+// the chain has nothing of ours, is watched to the deal's end.
 func (d *Deals) watch(ctx context.Context, row dealRow) error {
 	head, err := d.chain.Head(ctx)
 	if err != nil {
@@ -46,15 +48,25 @@ func (d *Deals) watch(ctx context.Context, row dealRow) error {
 			return err
 		}
 	}
-	switch {
-	case head >= row.EndEpoch, silence == nil && head > row.StartEpoch+missingEpochs:
+	switch late := head > row.StartEpoch+missingEpochs; {
+	case head >= row.EndEpoch, silence == nil && late && !claimsChain(st):
 		return d.letGo(ctx, row)
-	case silence == nil && id == 0 && found.Publish == "" && (status.DealStatus == nil || st.Error != ""):
-		return d.letGo(ctx, row) // it does not know the deal, or has given it up
-	case silence == nil && id == 0 && head <= row.StartEpoch:
+	case silence == nil && id == 0 && found.Publish == "" && status.DealStatus == nil:
+		return d.letGo(ctx, row) // it does not know the deal
+	case silence == nil && id == 0 && st.Error == "" && status.DealStatus != nil && head <= row.StartEpoch:
 		return d.revive(ctx, found, DealAccepted, 0)
+	case silence == nil && late && !row.Settled:
+		row, err = d.change(ctx, row.UUID, func(r *dealRow) { r.Settled = true })
+		if err != nil {
+			return err
+		}
 	}
 	return d.waitFor(row)
+}
+
+// claimsChain says whether a provider means that a deal is on chain.
+func claimsChain(st *boostly.DealStatus) bool {
+	return st.Error == "" && (st.PublishCid != nil || st.ChainDealID != 0)
 }
 
 // letGo ends the watch over a deal that will not be on chain.
