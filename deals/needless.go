@@ -49,17 +49,27 @@ func (d *Deals) giveUpNeedless(ctx context.Context, pieceCID string) (bool, erro
 	if needed, err := d.needed(ctx, p.Zone, pieceCID); err != nil || needed {
 		return false, err
 	}
+	told := false
 	err = d.store.Update(ctx, func(tx kv.Tx) error {
 		// Not after the zone was forgotten.
-		if _, err := piece.Get(tx, pieceCID); err != nil {
+		row, err := piece.Get(tx, pieceCID)
+		if err != nil {
 			return err
+		}
+		if told = row.Reason == needlessReason; !told {
+			if err := piece.SetReason(tx, pieceCID, needlessReason); err != nil {
+				return err
+			}
 		}
 		return kv.PutJSON(tx, keyNeedless(pieceCID), d.queue.Now())
 	})
 	if err != nil {
 		return false, err
 	}
-	return true, d.explainPiece(ctx, pieceCID, needlessReason)
+	if !told {
+		d.opt.Changed(p.Zone)
+	}
+	return true, nil
 }
 
 // needless says whether a piece was found to be needless.
