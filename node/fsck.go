@@ -48,7 +48,7 @@ func (n *Node) InspectOpen(ctx context.Context, fn func(Fault)) (unseen string, 
 	if err != nil || left == 0 {
 		return "", err
 	}
-	return fmt.Sprintf("%d segments that are being written", left), nil
+	return fmt.Sprintf("the segments that are being written (%d)", left), nil
 }
 
 // CheckRoots walks the DAGs of all roots and tells fn of each block that is not
