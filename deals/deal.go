@@ -49,6 +49,7 @@ type Deal struct {
 	Changed    time.Time
 	ActiveAt   time.Time
 	Times      map[DealState]time.Time
+	Samples    Samples `json:",omitzero"`
 }
 
 // dealRow is a deal as stored.

@@ -43,6 +43,9 @@ type Options struct {
 	// Live calls yield with the contents of a zone that are not deleted, until it
 	// returns false. nil: every piece is needed for ever.
 	Live func(ctx context.Context, zone uint64, yield func(content uint64) bool) error
+	// SampleEvery is how often a range of each active deal's piece is fetched and
+	// checked; 0: never.
+	SampleEvery time.Duration
 	// Changed is called after the deals of a zone moved. It must not block.
 	Changed func(zone uint64)
 	Log     *slog.Logger
@@ -95,8 +98,9 @@ type Deals struct {
 	chain    *chain.Client // nil: none is configured
 	maxPrice *big.Int      // nil: Options.MaxPrice is no number
 
-	mu   sync.Mutex
-	self address.Address // guarded by mu; the wallet's id address, once the chain gave it one
+	mu          sync.Mutex
+	goodSamples map[string]time.Time // guarded by mu; the last, by provider
+	self        address.Address      // guarded by mu; the wallet's id address, once the chain gave it one
 }
 
 // New returns the deals in store and registers its jobs with q. box seals the wallet's key.
@@ -113,6 +117,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	d.maxPrice, _ = new(big.Int).SetString(opt.MaxPrice, 10)
 	q.Handle(kindReplicate, replicateWorkers, d.replicate)
 	q.Handle(kindDeal, dealWorkers, d.follow)
+	q.Handle(kindSample, sampleWorkers, d.sample)
 	return d
 }
 

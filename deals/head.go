@@ -26,6 +26,9 @@ func (d *Deals) Run(ctx context.Context) error {
 	if err := d.index(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
+	if err := d.sampleActive(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	if err := d.tellZones(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}

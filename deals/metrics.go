@@ -9,7 +9,10 @@ type metrics struct {
 	moves     *prometheus.CounterVec
 	failures  *prometheus.CounterVec
 	proposals *prometheus.CounterVec
+	samples   *prometheus.CounterVec
 	head      prometheus.Gauge
+
+	sampleSeconds prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -20,11 +23,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		moves:     prometheus.NewCounterVec(counter("moves_total", "Deals that reached a state."), []string{"state"}),
 		failures:  prometheus.NewCounterVec(counter("failures_total", "Failed attempts, by phase."), []string{"phase"}),
 		proposals: prometheus.NewCounterVec(counter("proposals_total", "Proposals sent, by result."), []string{"result"}),
+		samples:   prometheus.NewCounterVec(counter("samples_total", "Random ranges of pieces fetched from their providers, by result."), []string{"result"}),
+		sampleSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "whypfs", Subsystem: "deals",
+			Name: "sample_seconds", Help: "How long good samples took.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 13)}),
 		head: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "whypfs", Subsystem: "deals",
 			Name: "head_epoch", Help: "Newest epoch of the chain."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.moves, m.failures, m.proposals, m.head)
+		reg.MustRegister(m.moves, m.failures, m.proposals, m.samples, m.sampleSeconds, m.head)
 	}
 	return m
 }

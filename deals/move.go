@@ -54,6 +54,11 @@ func (d *Deals) advance(ctx context.Context, row dealRow, to DealState, reason s
 		if err := editProvider(tx, fresh.Provider, func(p *providerRow) { count(p, fresh, now) }); err != nil {
 			return err
 		}
+		if to == DealActive {
+			if err := d.sampleFrom(tx, fresh.UUID, now); err != nil {
+				return err
+			}
+		}
 		row = fresh
 		return putDeal(tx, fresh)
 	})

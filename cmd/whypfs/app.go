@@ -220,14 +220,15 @@ func (a *app) dealOptions() (deals.Options, error) {
 		return deals.Options{}, fmt.Errorf("--provider: %w", err)
 	}
 	opt := deals.Options{
-		RPC:       c.RPC,
-		RPCToken:  c.RPCToken.reveal(),
-		Poll:      c.RPCPoll,
-		PieceURL:  c.apiURL(),
-		Providers: providers,
-		MaxPrice:  c.MaxPrice,
-		MinPiece:  int64(c.MinPiece),
-		Pulls:     c.Pulls.limits(),
+		RPC:         c.RPC,
+		RPCToken:    c.RPCToken.reveal(),
+		Poll:        c.RPCPoll,
+		SampleEvery: c.SampleEvery,
+		PieceURL:    c.apiURL(),
+		Providers:   providers,
+		MaxPrice:    c.MaxPrice,
+		MinPiece:    int64(c.MinPiece),
+		Pulls:       c.Pulls.limits(),
 		Live: func(ctx context.Context, zone uint64, yield func(uint64) bool) error {
 			return a.buckets.LiveContents(ctx, zone, yield)
 		},

@@ -51,13 +51,14 @@ type config struct {
 	Aged           string
 	UploadExpiry   time.Duration
 
-	RPC       string
-	RPCToken  secret
-	RPCPoll   time.Duration
-	Providers []string
-	MaxPrice  string
-	MinPiece  size
-	Pulls     pulls
+	RPC         string
+	RPCToken    secret
+	RPCPoll     time.Duration
+	SampleEvery time.Duration
+	Providers   []string
+	MaxPrice    string
+	MinPiece    size
+	Pulls       pulls
 
 	Webhooks       named
 	WebhookSecrets named
@@ -97,6 +98,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.UploadExpiry, "upload-expiry", 7*24*time.Hour, "how long an unfinished multipart upload stays after its last part; 0: for ever")
 	fs.StringVar(&c.RPC, "rpc", "", "JSON-RPC URL of a Filecoin node; empty: no deals are made")
 	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc; better given as WHYPFS_RPC_TOKEN")
+	fs.DurationVar(&c.SampleEvery, "sample-every", 24*time.Hour, "how often a random range of each active deal's piece is fetched and checked; 0: never")
 	fs.DurationVar(&c.RPCPoll, "rpc-poll", 0, "how often the chain head is asked for; 0: 15s, in the sandbox the epoch")
 	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline, each but the address optional; repeatable")
 	c.MinPiece = 1 << 20
