@@ -160,6 +160,10 @@ func recallLeft(t *testing.T, m *market, mem piece.Member, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if list := m.deals.Retrieving(); len(list) != 1 || list[0].Root != mem.Root || list[0].Users != 1 ||
+		list[0].Bytes == 0 || list[0].Total < recallSize || list[0].Total > recallSize+recallSize/50 {
+		t.Errorf("what is being brought back is %+v", list)
+	}
 	restored := make(chan error)
 	go func() { restored <- m.deals.Restore(context.Background(), 1, mem.Content, mem.Root) }()
 	if _, err := io.CopyN(io.Discard, f, 2<<20); err != nil {
@@ -173,6 +177,9 @@ func recallLeft(t *testing.T, m *market, mem piece.Member, data []byte) {
 	}
 	if n := sum(t, reg, "whypfs_deals_restored_bytes_total"); n < recallSize {
 		t.Errorf("%.0f bytes came back of %d", n, recallSize)
+	}
+	if list := m.deals.Retrieving(); len(list) > 0 {
+		t.Errorf("still being brought back: %+v", list)
 	}
 	m.checkContent(mem, data)
 }

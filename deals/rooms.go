@@ -57,6 +57,9 @@ func (d *Deals) Recall(ctx context.Context, zone, content uint64, root cid.Cid, 
 	return d.retrieve.Open(ctx, zone, content, root, put)
 }
 
+// Retrieving lists the contents that are being brought back.
+func (d *Deals) Retrieving() []retrieve.Running { return d.retrieve.Running() }
+
 // fetchBlock reads a block that is gone here from a replica. It is a piece.Fetcher.
 func (d *Deals) fetchBlock(ctx context.Context, pieceCID string, block cid.Cid, off int64, size int) ([]byte, error) {
 	return d.retrieve.Block(ctx, pieceCID, block, off, size)

@@ -106,6 +106,16 @@ func (p *Pieces) spans(ctx context.Context, zone, content uint64) (spans []span,
 	return spans, err
 }
 
+// SizeOf returns how many bytes of its pieces the sections of a content take;
+// what it has twice may count twice.
+func (p *Pieces) SizeOf(ctx context.Context, zone, content uint64) (size int64, err error) {
+	spans, err := p.spans(ctx, zone, content)
+	for _, s := range spans {
+		size += s.size
+	}
+	return size, err
+}
+
 // walk calls fn for the blocks of a span from a mark in it on.
 func (p *Pieces) walk(ctx context.Context, zone uint64, pieces []pieceRow, s span, from Mark, fn func(Place) error) error {
 	piece, i := find(pieces, s.shard)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals/piece"
@@ -33,6 +34,8 @@ type Recall struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	began time.Time
+	total int64 // bytes of the content's sections
 	limit int64 // a DAG is not larger than the pieces it stands in
 
 	locating sync.Mutex // held while the layout is searched
@@ -43,6 +46,8 @@ type Recall struct {
 	fresh   map[string][]byte  // came, and are not stored yet
 	where   map[string]*window // of the blocks of recent windows
 	recent  []*window
+	came    int64         // bytes of blocks
+	reason  string        // of the last window that failed
 	changed chan struct{} // closed when a block came or a window ended
 }
 
@@ -56,6 +61,10 @@ func (r *Retriever) Open(ctx context.Context, zone, content uint64, root cid.Cid
 	if len(pieces) == 0 {
 		return nil, fmt.Errorf("%w: %w", node.ErrNotFound, piece.ErrNoPiece)
 	}
+	total, err := r.pieces.SizeOf(ctx, zone, content)
+	if err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := recallKey{zone, content}
@@ -64,7 +73,7 @@ func (r *Retriever) Open(ctx context.Context, zone, content uint64, root cid.Cid
 		if put == nil {
 			put = func(ctx context.Context, blocks []node.Block) error { return r.node.PutBlocks(ctx, blocks, true) }
 		}
-		c = &Recall{all: r, zone: zone, content: content, root: root, put: put, pending: map[string]*window{},
+		c = &Recall{all: r, zone: zone, content: content, root: root, put: put, began: time.Now().UTC(), total: total, pending: map[string]*window{},
 			fresh: map[string][]byte{}, where: map[string]*window{}, changed: make(chan struct{})}
 		// It does not end with the request that began it: others may join.
 		c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))

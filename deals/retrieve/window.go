@@ -147,7 +147,9 @@ func (w *window) run() {
 			delete(c.pending, key)
 		}
 	}
-	w.err = err
+	if w.err = err; err != nil && ctx.Err() == nil {
+		c.reason = err.Error()
+	}
 	close(w.done)
 	c.notify()
 }
@@ -215,6 +217,7 @@ func (w *window) keep(ctx context.Context, b node.Block) error {
 	c, key := w.recall, string(b.Cid.Hash())
 	c.mu.Lock()
 	c.fresh[key] = b.Data
+	c.came += int64(len(b.Data))
 	delete(c.pending, key)
 	c.notify()
 	c.mu.Unlock()
