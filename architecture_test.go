@@ -25,11 +25,12 @@ var layers = map[string]int{
 	"buckets":       2,
 	"deals":         2,
 	"deals/sandbox": 2, // stands for foreign software: imports internal only
-	"s3":            3,
-	"estuaryapi":    3,
-	"web":           3,
-	"cmd":           4,
-	"integration":   5,
+	"explain":       3,
+	"s3":            4,
+	"estuaryapi":    4,
+	"web":           4,
+	"cmd":           5,
+	"integration":   6,
 }
 
 // rooms inside deals, and which of the others each may import. They form one

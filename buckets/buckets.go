@@ -33,6 +33,7 @@ type Options struct {
 	// Gather is how long a new content waits for others before all of them are
 	// put into zones: one by one that costs more than the upload's own rows.
 	Gather  time.Duration
+	Offload OffloadOptions
 	Pins    PinOptions
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -71,6 +72,10 @@ type Buckets struct {
 	assigned  assignMarks
 	totals    totalsCache
 
+	offloading OffloadOptions
+	reads      reads
+	room       room
+
 	pinOptions PinOptions
 	pinning    pinning
 	pinCounts  pinCounts
@@ -93,6 +98,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		treeDelay: treeDelay,
 		gather:    opt.Gather,
 
+		offloading: opt.Offload,
 		pinOptions: opt.Pins.withDefaults(),
 	}
 	b.writes, b.flipping = newWrites(), make(chan struct{}, 1)

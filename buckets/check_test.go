@@ -112,7 +112,10 @@ func TestFigures(t *testing.T) {
 			continue // see TestPinFigures
 		}
 		for _, m := range family.GetMetric() {
-			name := family.GetName() + " " + m.GetLabel()[0].GetValue()
+			name := family.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
+			}
 			values[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
@@ -124,6 +127,9 @@ func TestFigures(t *testing.T) {
 		"whypfs_buckets_zones packed":         0,
 		"whypfs_buckets_zones dealing":        0,
 		"whypfs_buckets_zones complete":       1,
+
+		"whypfs_buckets_offloaded_objects_total": 0,
+		"whypfs_buckets_offloaded_bytes_total":   0,
 	}
 	if !maps.Equal(values, want) {
 		t.Errorf("metrics are %v, want %v", values, want)

@@ -28,5 +28,9 @@ type Progress struct {
 	Active  int // of them
 	Pending int // deals under way, wanted or not: their providers still fetch the pieces
 	Ending  int // active deals that are not wanted, and run out
+	// Samples says that providers are asked for samples of their pieces, and
+	// Sampled how many of the active replicas lately gave one.
+	Samples bool
+	Sampled int
 	Reason  string
 }

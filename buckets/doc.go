@@ -69,7 +69,9 @@
 // deleting costs the same whatever the size.
 //
 // A content of a complete zone can be offloaded while every wanted deal is
-// active: its blocks go, and a read brings them back from a provider. The job
+// active: its blocks go, and a read brings them back from a provider. With
+// Options.Offload the job offload does so when the disk gets full, to those that
+// were read least recently. The job
 // gc forgets a zone three months after its last step if all its members are
 // deleted. Its deals run out: for a piece in which everything was deleted the
 // dealer makes none, renews none and replaces none (LiveContents). A zone that a live content is in is never
@@ -159,6 +161,7 @@
 //	zin/<zone id>/<content id>          members of a zone
 //	zopen/<uuid>                        id of the bucket's open zone
 //	zcid/<zone id>/<root>               how many members, of some size, have that root; until the zone is packed
+//	read/<root>                         the hour in which a root was read last, if Options.Offload asks for it
 //	upl/<uuid>/<key>/<upload id>        MultipartUpload
 //	prt/<upload id>/<number>            Part
 //	doc/<uuid>/<name>                   a document that a transport keeps with a bucket

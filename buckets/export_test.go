@@ -282,3 +282,22 @@ func (b *Buckets) CountedRoots(ctx context.Context) (n int, err error) {
 	})
 	return n, err
 }
+
+// MakeRoom is the job that gives up local copies; what it ends with is what it waits for.
+func (b *Buckets) MakeRoom(ctx context.Context) error { return b.makeRoom(ctx, singleton) }
+
+// SetRead writes down when a root was read.
+func (b *Buckets) SetRead(ctx context.Context, root cid.Cid, at time.Time) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		return putReads(tx, map[string]int64{string(rootKey(root)): hourOf(at)})
+	})
+}
+
+// LastRead is the hour in which a root was read last.
+func (b *Buckets) LastRead(ctx context.Context, root cid.Cid) (hour int64, err error) {
+	err = b.view(ctx, func(tx kv.Tx) error {
+		hour, err = lastRead(tx, rootKey(root))
+		return err
+	})
+	return hour, err
+}

@@ -26,6 +26,7 @@ const (
 	jobRestore   = "restore"   // content id: the copy of a cold content is brought back
 	jobRelease   = "release"   // content id: it is given up
 	jobPin       = "pin"       // owner and slot: pins of the owner are fetched
+	jobRoom      = "offload"   // singleton: local copies are given up when the disk is full
 	jobTree      = "tree"      // bucket uuid: its tree is brought up to date
 )
 
@@ -43,6 +44,7 @@ func (b *Buckets) handleJobs() {
 	b.queue.Handle(jobRestore, 4, b.restoreCold)
 	b.queue.Handle(jobRelease, 4, b.release)
 	b.queue.Handle(jobTree, 2, b.runTree)
+	b.queue.Handle(jobRoom, 1, b.makeRoom)
 	b.queue.Handle(jobPin, b.pinOptions.Workers, b.runPins)
 	b.queue.Handle(jobNotify, max(1, len(b.webhooks)), b.notify)
 	b.queue.Handle(jobGC, 1, daily(b.GC))
@@ -70,6 +72,7 @@ func (b *Buckets) Start(ctx context.Context) error {
 		return errors.Join(
 			b.queue.Add(tx, jobGC, singleton, tomorrow),
 			b.queue.Add(tx, jobSweep, singleton, tomorrow),
+			b.queue.Add(tx, jobRoom, singleton, time.Time{}), // which is gone at once if it is off
 			b.resumeEvents(tx))
 	})
 	if err == nil && !b.clock.Real() {

@@ -28,6 +28,7 @@ const (
 	tabMember  = "zin"
 	tabOpen    = "zopen"
 	tabRoot    = "zcid"
+	tabRead    = "read"
 	tabUpload  = "upl"
 	tabPart    = "prt"
 	tabDone    = "done"

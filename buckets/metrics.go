@@ -12,6 +12,8 @@ type metrics struct {
 	objects *prometheus.CounterVec // by op: put, copy, complete, delete
 	events  *prometheus.CounterVec // by webhook, and result: delivered, failed, dropped
 	pins    pinMetrics
+
+	offloads, offloaded prometheus.Counter // objects and bytes that the job offload gave up
 }
 
 func newMetrics(reg prometheus.Registerer, b *Buckets) metrics {
@@ -22,8 +24,16 @@ func newMetrics(reg prometheus.Registerer, b *Buckets) metrics {
 		Name: "whypfs_buckets_events_total",
 		Help: "Events for webhooks: delivered, failed (and tried again), or dropped since too many waited.",
 	}, []string{"webhook", "result"}), pins: newPinMetrics()}
+	m.offloads = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "whypfs_buckets_offloaded_objects_total",
+		Help: "Objects whose local copies were given up because the disk got full.",
+	})
+	m.offloaded = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "whypfs_buckets_offloaded_bytes_total",
+		Help: "Bytes of these objects.",
+	})
 	if reg != nil {
-		reg.MustRegister(m.objects, m.events, &zoneCollector{b: b, desc: prometheus.NewDesc(
+		reg.MustRegister(m.objects, m.events, m.offloads, m.offloaded, &zoneCollector{b: b, desc: prometheus.NewDesc(
 			"whypfs_buckets_zones", "Zones by state.", []string{"state"}, nil)})
 		m.pins.register(reg, b)
 	}

@@ -294,6 +294,7 @@ func (b *Buckets) Head(ctx context.Context, bucket Bucket, key, version string) 
 // Open returns a reader of an object's bytes, whose root and size are given. It
 // brings them back from a provider if they are not local.
 func (b *Buckets) Open(ctx context.Context, root cid.Cid, size int64) (node.Reader, error) {
+	b.Read(root)
 	return b.node.OpenDAG(ctx, root, size)
 }
 

@@ -159,6 +159,7 @@ func (b *Buckets) sources(ctx context.Context, root cid.Cid) (sources []Content,
 // to be kept they stay for a day, as whoever reads them may read on.
 func (b *Buckets) markLocal(ctx context.Context, root cid.Cid) error {
 	tomorrow := b.clock.After(time.Now(), 1)
+	b.Read(root) // lest it is the first to be given up again
 	return b.update(ctx, func(tx kv.Tx) error {
 		b.announcer.changed(tx, root)
 		all, err := contentsWithRoot(tx, root)

@@ -32,7 +32,7 @@ func (d *Deals) budget(ctx context.Context, p market.DealProposal) (*budget, err
 	}
 	// Before the chain is asked: what is published meanwhile may not be locked in its answer yet.
 	err := d.store.View(ctx, func(tx kv.Tx) (err error) {
-		b.promised, err = promised(tx)
+		b.promised, err = promised(tx, p.Client)
 		return err
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func (b *budget) covers(tx kv.Tx, deal string) error {
 	if b.need.Sign() == 0 {
 		return nil
 	}
-	all, err := promised(tx)
+	all, err := promised(tx, b.client)
 	if err != nil {
 		return err
 	}
@@ -74,9 +74,9 @@ func (b *budget) covers(tx kv.Tx, deal string) error {
 	return &errNotNow{reason}
 }
 
-// promised is what deals cost that are signed and not on chain. The list of
-// pending deals has the amounts, as there may be thousands: see listDeal.
-func promised(tx kv.Tx) (map[string]big.Int, error) {
+// promised is what deals cost a client that are signed and not on chain. The
+// list of pending deals has the amounts, as there may be thousands: see listDeal.
+func promised(tx kv.Tx, client address.Address) (map[string]big.Int, error) {
 	out := make(map[string]big.Int)
 	from, to := kv.Range(prefix, "pending")
 	for r, err := range tx.Scan(from, to) {
@@ -90,15 +90,19 @@ func promised(tx kv.Tx) (map[string]big.Int, error) {
 		if err := kv.Unkey(r.Key, nil, nil, &id); err != nil {
 			return nil, err
 		}
-		cost := string(r.Value)
-		if cost == "" { // listed by an older version
+		value := string(r.Value)
+		if !strings.Contains(value, " ") { // listed by an older version
 			row, err := getDeal(tx, id)
 			if err == nil {
-				cost, err = row.promise()
+				value, err = row.promise()
 			}
 			if err != nil {
 				return nil, err
 			}
+		}
+		cost, payer, _ := strings.Cut(value, " ")
+		if payer != client.String() {
+			continue
 		}
 		if out[id], err = big.FromString(cost); err != nil {
 			return nil, fmt.Errorf("cost of deal %s: %w", id, err)
@@ -107,7 +111,8 @@ func promised(tx kv.Tx) (map[string]big.Int, error) {
 	return out, nil
 }
 
-// promise is what a deal costs that the chain has not locked yet, in attoFIL.
+// promise is what a deal costs that the chain has not locked yet, in attoFIL,
+// a space, and whom.
 func (r *dealRow) promise() (string, error) {
 	if r.Signed == nil || r.ChainID != 0 || r.Settled {
 		return "0", nil
@@ -116,7 +121,11 @@ func (r *dealRow) promise() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return p.Proposal.ClientBalanceRequirement().String(), nil
+	cost := p.Proposal.ClientBalanceRequirement()
+	if cost.Sign() == 0 {
+		return "0", nil
+	}
+	return cost.String() + " " + p.Proposal.Client.String(), nil
 }
 
 // fil writes an amount of attoFIL for a person.

@@ -44,6 +44,7 @@ type Deal struct {
 	StartEpoch int64
 	EndEpoch   int64
 	Proposal   string // CID of the signed proposal
+	Client     string // address that signed it and pays for it
 	Offline    bool   // its provider does not pull: someone imports the piece there
 	Created    time.Time
 	Changed    time.Time
@@ -61,7 +62,7 @@ type dealRow struct {
 	Sent      bool   `json:",omitempty"` // the provider may have heard of it
 	Publish   string `json:",omitempty"` // message that published it, as the provider says
 	Tries     int    `json:",omitempty"` // failed talks with the provider in a row
-	Missing   int64  `json:",omitempty"` // epoch at which the chain first no longer knew it
+	Missing   int64  `json:",omitempty"` // epoch at which the chain first said that it is gone, or slashed
 	Expiring  bool   `json:",omitempty"` // near its end: no longer counted as a replica to keep
 	Loose     bool   `json:",omitempty"` // over for us, while its provider may still bring it on chain
 	Settled   bool   `json:",omitempty"` // loose after its start epoch: the chain has locked its price, or never will

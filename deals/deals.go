@@ -12,6 +12,7 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/retrieve"
@@ -26,12 +27,14 @@ var ErrNoDeal = errors.New("no such deal")
 
 // Options of Deals. Store-independent settings come as values from cmd.
 type Options struct {
-	RPC       string           // chain JSON-RPC URL; "" : no dealing, zones wait with that reason
-	RPCToken  string           // bearer token for RPC, may be empty
+	RPC       []chain.Endpoint // of the chain; none: no dealing, zones wait with that reason
+	RPCRate   float64          // calls per second to each endpoint; 0: no limit
 	Poll      time.Duration    // how often the chain head is asked for; default 15 s
 	Recheck   time.Duration    // how often an active deal is looked for on chain; default 1 h
 	PieceURL  string           // public base URL under which PieceHandler is reachable, without a slash at the end
 	Providers []ProviderConfig // to choose from
+	Engine    string           // for providers that name none; default EngineMk12
+	Filclient string           // path of whypfs-filclient, for EngineFilclient
 	MaxPrice  string           // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
 	Pulls     piece.Limits     // of PieceHandler
 	MinPiece  int64            // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
@@ -58,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Recheck <= 0 {
 		o.Recheck = time.Hour
+	}
+	if o.Engine == "" {
+		o.Engine = EngineMk12
 	}
 	if o.MaxPrice == "" {
 		o.MaxPrice = "50000000"
@@ -91,28 +97,32 @@ type Deals struct {
 	log   *slog.Logger
 	met   *metrics
 
-	wallet   *wallet.Wallet
-	pieces   *piece.Pieces
-	mk12     *mk12.Client
-	retrieve *retrieve.Retriever
-	chain    *chain.Client // nil: none is configured
-	maxPrice *big.Int      // nil: Options.MaxPrice is no number
+	wallet    *wallet.Wallet
+	pieces    *piece.Pieces
+	mk12      *mk12.Client
+	filclient *filclient.Client // runs if a provider is to be dealt with over it
+	retrieve  *retrieve.Retriever
+	chain     *chain.Client // nil: none is configured
+	maxPrice  *big.Int      // nil: Options.MaxPrice is no number
 
 	mu          sync.Mutex
-	goodSamples map[string]time.Time // guarded by mu; the last, by provider
-	self        address.Address      // guarded by mu; the wallet's id address, once the chain gave it one
+	goodSamples map[string]time.Time                // guarded by mu; the last, by provider
+	given       string                              // guarded by mu; address of the key that filclient has
+	ids         map[address.Address]address.Address // guarded by mu; id addresses of the wallet's keys, once the chain gave them one
 }
 
 // New returns the deals in store and registers its jobs with q. box seals the wallet's key.
 func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Options) *Deals {
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
-		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box)}
+		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box),
+		ids: make(map[address.Address]address.Address)}
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
-	d.mk12 = mk12.New(n, d.reach, d.wallet)
+	d.mk12 = mk12.New(n, d.reach, signer{d})
+	d.filclient = newFilclient(d, opt)
 	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Log: opt.Log, Metrics: opt.Metrics})
-	if opt.RPC != "" {
-		d.chain = chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: opt.RPC, Token: opt.RPCToken}}})
+	if len(opt.RPC) > 0 {
+		d.chain = chain.New(chain.Options{Endpoints: opt.RPC, Rate: opt.RPCRate})
 	}
 	d.maxPrice, _ = new(big.Int).SetString(opt.MaxPrice, 10)
 	q.Handle(kindReplicate, replicateWorkers, d.replicate)
@@ -121,7 +131,10 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	return d
 }
 
-// Address is the wallet's f1 address, made on first use.
+// Wallet is the keys that sign deals and pay for them.
+func (d *Deals) Wallet() *wallet.Wallet { return d.wallet }
+
+// Address is the address that pays for new deals, made on first use.
 func (d *Deals) Address(ctx context.Context) (string, error) {
 	k, err := d.wallet.Key(ctx)
 	if err != nil {

@@ -80,10 +80,25 @@ func newPoorMarket(t *testing.T, n int, opt deals.Options) *market {
 	return openMarket(t, n, opt)
 }
 
+// newMarketOf opens a funded market over a network of its own kind.
+func newMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
+	t.Helper()
+	t.Parallel()
+	m := openMarketOf(t, of, opt)
+	m.fund()
+	return m
+}
+
 func openMarket(t *testing.T, n int, opt deals.Options) *market {
 	t.Helper()
+	return openMarketOf(t, sandbox.Options{Providers: n}, opt)
+}
+
+func openMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
+	t.Helper()
 	m := &market{changed: make(chan struct{}, 1)}
-	net, err := sandbox.Open(context.Background(), sandbox.Options{Dir: t.TempDir(), Providers: n, Epoch: epoch, Log: opt.Log})
+	of.Dir, of.Epoch, of.Log = t.TempDir(), epoch, opt.Log
+	net, err := sandbox.Open(context.Background(), of)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +128,7 @@ func openMarket(t *testing.T, n int, opt deals.Options) *market {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: target.Scheme, Host: target.Host})
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
-	chain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	rpc := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.down.Load() {
 			http.Error(w, "out of order", http.StatusBadGateway)
 			return
@@ -129,8 +144,8 @@ func openMarket(t *testing.T, n int, opt deals.Options) *market {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		proxy.ServeHTTP(w, r)
 	}))
-	t.Cleanup(chain.Close)
-	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = chain.URL+target.Path, configs(t, net.Providers()...), srv.URL, epoch
+	t.Cleanup(rpc.Close)
+	opt.RPC, opt.Providers, opt.PieceURL, opt.Poll = endpoints(rpc.URL+target.Path), configs(t, net.Providers()...), srv.URL, epoch
 	opt.Changed = func(uint64) {
 		select {
 		case m.changed <- struct{}{}:

@@ -1,10 +1,13 @@
 package deals
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/mk12"
 )
 
@@ -22,7 +25,58 @@ type Engine interface {
 }
 
 // engineOf returns the engine that talks with a provider.
-func (d *Deals) engineOf(string) Engine { return d.mk12 }
+func (d *Deals) engineOf(provider string) Engine {
+	if d.engineName(d.providerConfig(provider)) == EngineFilclient {
+		return d.filclient
+	}
+	return d.mk12
+}
+
+func (d *Deals) engineName(p ProviderConfig) string { return cmp.Or(p.Engine, d.opt.Engine) }
+
+// runEngines runs the engines that are processes of their own, until ctx ends.
+func (d *Deals) runEngines(ctx context.Context) error {
+	uses := func(p ProviderConfig) bool { return d.engineName(p) == EngineFilclient }
+	// A provider that is listed no more may have deals, and then the usual engine.
+	if d.opt.Engine != EngineFilclient && !slices.ContainsFunc(d.opt.Providers, uses) {
+		return nil
+	}
+	return d.filclient.Run(ctx)
+}
+
+// newFilclient returns filclient, which knows the first endpoint of the chain only.
+func newFilclient(d *Deals, opt Options) *filclient.Client {
+	o := filclient.Options{Path: opt.Filclient, Log: opt.Log}
+	if len(opt.RPC) > 0 {
+		o.RPC = opt.RPC[0]
+	}
+	return filclient.New(d.secret, o)
+}
+
+// asking returns the engine that asks after a deal. filclient signs with the
+// one key that it was started with; after deals of other keys it is mk12 that
+// asks, in the same protocol.
+func (d *Deals) asking(row dealRow) Engine {
+	e := d.engineOf(row.Provider)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e == Engine(d.filclient) && d.given != "" && row.Client != "" && row.Client != d.given {
+		return d.mk12
+	}
+	return e
+}
+
+// secret is the wallet's key, for an engine that signs for itself.
+func (d *Deals) secret(ctx context.Context) ([]byte, error) {
+	k, err := d.wallet.Key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.given = k.Address().String()
+	return k.Secret(), nil
+}
 
 // reach is how a provider is reached, by what the operator and the chain say.
 func (d *Deals) reach(ctx context.Context, provider string) (mk12.Route, error) {

@@ -240,7 +240,7 @@ func TestChainOutage(t *testing.T) {
 	m.zone(1, 6, 1<<20)
 	m.until("a reason", 20*time.Second, func() bool {
 		_, _, reason, err := m.deals.Progress(t.Context(), 1)
-		return err == nil && strings.Contains(reason, "the chain cannot be asked") && !strings.Contains(reason, m.opt.RPC)
+		return err == nil && strings.Contains(reason, "the chain cannot be asked") && !strings.Contains(reason, "http")
 	})
 	m.down.Store(false)
 	m.until("deals under way", 30*time.Second, func() bool { return m.count(1, deals.DealAccepted) > 0 })

@@ -9,6 +9,7 @@ import (
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
@@ -46,7 +47,8 @@ func (d *Deals) follow(ctx context.Context, id string) error {
 	default:
 		err = d.checkChain(ctx, row)
 	}
-	if errors.Is(err, chain.ErrUnavailable) && row.State.Pending() && ctx.Err() == nil {
+	down := errors.Is(err, chain.ErrUnavailable) || errors.Is(err, filclient.ErrDown)
+	if down && row.State.Pending() && ctx.Err() == nil {
 		err = errors.Join(err, notGone(d.explain(ctx, row, short(err.Error()))))
 	}
 	return notMoved(err)
@@ -81,7 +83,7 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	if err != nil {
 		return err
 	}
-	status, err := d.engineOf(row.Provider).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	status, err := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
 	st := status.DealStatus
 	if st == nil {
 		st = new(boostly.DealStatus)
@@ -185,6 +187,9 @@ func progress(row dealRow, s *boostly.DealStatusResponse) string {
 	case mk12.PhaseTaken:
 		return row.Provider + " has the data; waiting for it to publish the deal"
 	case mk12.PhaseUnknown:
+		if s.DealStatus.Status == "" { // the engine has no words for what it says
+			return "waiting for " + row.Provider + " to publish the deal"
+		}
 		return fmt.Sprintf("waiting for %s to publish the deal (it says %q)", row.Provider, short(s.DealStatus.Status))
 	default:
 		return fmt.Sprintf("%s says that the deal is %s; waiting until the chain shows it", row.Provider, phase)
@@ -223,17 +228,25 @@ func sealing(row dealRow) string {
 	return fmt.Sprintf("waiting for %s to seal, by epoch %d", row.Provider, row.StartEpoch)
 }
 
-// compare reads a deal on chain and says how it is not ours.
+// compare reads a deal on chain and says how it is not ours. What it says is
+// news for us, and confirmed, or what we know already.
 func (d *Deals) compare(ctx context.Context, row dealRow, id uint64) (chain.Deal, string, error) {
-	got, err := d.chain.Deal(ctx, id)
-	if err != nil {
-		return got, "", err
-	}
 	signed, err := row.signedProposal()
 	if err != nil {
-		return got, "", err
+		return chain.Deal{}, "", err
 	}
-	self, err := d.selfID(ctx)
+	self, err := d.idOf(ctx, signed.Proposal.Client)
+	if err != nil {
+		return chain.Deal{}, "", err
+	}
+	got, err := d.chain.Witnessed(ctx, id, func(got chain.Deal, err error) bool {
+		if id != row.ChainID { // it was never seen there
+			return errors.Is(err, chain.ErrNotOnChain)
+		}
+		sealed := got.State.SectorStartEpoch > -1
+		return err == nil && chain.Differs(&got.Proposal, &signed.Proposal, self) == "" &&
+			sealed == (row.State == DealActive) && got.State.SlashEpoch == -1
+	})
 	if err != nil {
 		return got, "", err
 	}
@@ -262,8 +275,10 @@ func (d *Deals) checkChain(ctx context.Context, row dealRow) error {
 func (d *Deals) settle(ctx context.Context, row dealRow, got chain.Deal, head int64) (err error) {
 	sealed := got.State.SectorStartEpoch > -1
 	switch {
-	case got.State.SlashEpoch > -1:
+	case got.State.SlashEpoch > -1 && head >= row.Missing+missingEpochs && row.Missing != 0:
 		return d.end(ctx, row, failed(phaseFault, fmt.Sprintf("slashed at epoch %d", got.State.SlashEpoch)))
+	case got.State.SlashEpoch > -1:
+		return d.makeSure(ctx, row, head, fmt.Sprintf("the chain says that deal %d was slashed; making sure", row.ChainID))
 	case head >= row.EndEpoch:
 		return d.expire(ctx, row)
 	case !sealed && row.State == DealPublished && head > row.StartEpoch:

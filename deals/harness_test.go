@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
@@ -113,6 +114,14 @@ func (w *world) add(id uint64, data []byte) piece.Member {
 		w.t.Fatal(err)
 	}
 	return piece.Member{Content: id, Root: f.Root, Size: f.Size}
+}
+
+// endpoints are the chain's, without tokens.
+func endpoints(urls ...string) (list []chain.Endpoint) {
+	for _, u := range urls {
+		list = append(list, chain.NewEndpoint(u, ""))
+	}
+	return list
 }
 
 // configs is the operator's list of providers.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/whypfs/whypfs/kv"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -17,7 +17,8 @@ const (
 	youngDeal = 10 * time.Minute
 )
 
-// Run follows the chain head and wakes the jobs that wait for it, until ctx ends.
+// Run follows the chain head and wakes the jobs that wait for it, and runs the
+// engines, until ctx ends.
 func (d *Deals) Run(ctx context.Context) error {
 	if d.chain == nil {
 		<-ctx.Done()
@@ -29,6 +30,14 @@ func (d *Deals) Run(ctx context.Context) error {
 	if err := d.sampleActive(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.runEngines(ctx) })
+	g.Go(func() error { return d.followHead(ctx) })
+	return g.Wait()
+}
+
+// followHead wakes jobs with each new head.
+func (d *Deals) followHead(ctx context.Context) error {
 	if err := d.tellZones(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -131,25 +140,4 @@ func (d *Deals) young(ctx context.Context) ([]string, error) {
 		return nil
 	})
 	return slices.Clip(ids), err
-}
-
-// selfID is the wallet's id address, which stands in deals on chain.
-func (d *Deals) selfID(ctx context.Context) (address.Address, error) {
-	d.mu.Lock()
-	id := d.self
-	d.mu.Unlock()
-	if !id.Empty() {
-		return id, nil
-	}
-	k, err := d.wallet.Key(ctx)
-	if err != nil {
-		return id, err
-	}
-	if id, err = d.chain.LookupID(ctx, k.Address()); err != nil {
-		return id, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.self = id
-	return id, nil
 }

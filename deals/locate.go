@@ -83,22 +83,29 @@ func (d *Deals) gone(ctx context.Context, row dealRow, head int64) error {
 	switch {
 	case head >= row.EndEpoch && row.State == DealActive:
 		return d.expire(ctx, row)
-	case row.Missing == 0:
+	case row.Missing != 0 && head >= row.Missing+missingEpochs:
+		return d.lost(ctx, row, head)
+	}
+	return d.makeSure(ctx, row, head, fmt.Sprintf("the chain does not know deal %d any more; making sure", row.ChainID))
+}
+
+// makeSure waits for bad news to last: a lagging node or a short fork takes
+// them back.
+func (d *Deals) makeSure(ctx context.Context, row dealRow, head int64, reason string) error {
+	if row.Missing == 0 {
 		_, err := d.change(ctx, row.UUID, func(r *dealRow) { r.Missing = head })
 		if err != nil {
 			return err
 		}
-	case head >= row.Missing+missingEpochs:
-		return d.lost(ctx, row, head)
 	}
-	return queue.Later(d.queue.Now().Add(d.opt.Poll), fmt.Sprintf("the chain does not know deal %d any more; making sure", row.ChainID))
+	return queue.Later(d.queue.Now().Add(d.opt.Poll), reason)
 }
 
 // lost gives up a deal that is gone for good. A fork may have undone its publish
 // message only to execute it again, with another deal id, or to do so later.
 func (d *Deals) lost(ctx context.Context, row dealRow, head int64) error {
 	// What the provider says is welcome, and not needed: it may be why the deal is gone.
-	status, err := d.engineOf(row.Provider).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	status, err := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
 	if err != nil || status.DealStatus == nil {
 		status.DealStatus = new(boostly.DealStatus)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
@@ -74,7 +75,7 @@ func newScripted(t *testing.T) *scripted {
 			t.Error(err)
 		}
 	})
-	s.Deals = New(store, n, queue.New(store, queue.Options{}), box, Options{RPC: srv.URL, Providers: []ProviderConfig{{Address: "f01003"}, {Address: "f01004"}}})
+	s.Deals = New(store, n, queue.New(store, queue.Options{}), box, Options{RPC: []chain.Endpoint{chain.NewEndpoint(srv.URL, "")}, Providers: []ProviderConfig{{Address: "f01003"}, {Address: "f01004"}}})
 	return s
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/wallet"
@@ -112,7 +113,7 @@ func waitsForData(row dealRow) string {
 // askFirst asks a provider that may have got the proposal whether it knows the
 // deal. Unless it says that it does not, this step is done.
 func (d *Deals) askFirst(ctx context.Context, row dealRow) (done bool, err error) {
-	resp, err := d.engineOf(row.Provider).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	resp, err := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
 	if err != nil {
 		return true, d.notSent(ctx, row, err, true)
 	}
@@ -145,7 +146,7 @@ func (d *Deals) notSent(ctx context.Context, row dealRow, cause error, read bool
 
 // blameless says that talking to a provider came to nothing for a reason of our own.
 func blameless(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, chain.ErrUnavailable) || errors.Is(err, node.ErrNoHost)
+	return ctx.Err() != nil || errors.Is(err, chain.ErrUnavailable) || errors.Is(err, node.ErrNoHost) || errors.Is(err, filclient.ErrDown)
 }
 
 // errNotNow is a reason to wait that is no fault of the provider.
@@ -206,7 +207,7 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p piece.Piece) (dealRo
 
 // sign signs a proposal that can be paid, and stores it.
 func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealProposal) (dealRow, error) {
-	k, err := d.wallet.Key(ctx)
+	k, err := d.wallet.Of(ctx, proposal.Client)
 	if err != nil {
 		return row, err
 	}
@@ -226,7 +227,7 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 		if err := budget.covers(tx, row.UUID); err != nil {
 			return err
 		}
-		fresh.Signed, fresh.Proposal = signed, id
+		fresh.Signed, fresh.Proposal, fresh.Client = signed, id, proposal.Client.String()
 		fresh.StartEpoch, fresh.EndEpoch = int64(proposal.StartEpoch), int64(proposal.EndEpoch)
 		fresh.Reason = "asking " + fresh.Provider
 		row = fresh

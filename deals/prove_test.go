@@ -19,7 +19,7 @@ func (m *market) check(p *proof.Proof, file []byte) *proof.Report {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	if err := p.Check(context.Background(), chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: m.net.RPC()}}}), r); err != nil {
+	if err := p.Check(context.Background(), chain.New(chain.Options{Endpoints: []chain.Endpoint{chain.NewEndpoint(m.net.RPC(), "")}}), r); err != nil {
 		m.t.Fatal(err)
 	}
 	return r

@@ -13,14 +13,15 @@ import (
 
 // The engines that deals can be brought to a provider with.
 const (
-	EngineMk12    = "mk12"    // the provider pulls the piece over HTTP as soon as it took the deal
-	EngineOffline = "offline" // the provider takes the deal, and imports the piece when its operator says so
+	EngineMk12      = "mk12"      // the provider pulls the piece over HTTP as soon as it took the deal
+	EngineOffline   = "offline"   // the provider takes the deal, and imports the piece when its operator says so
+	EngineFilclient = "filclient" // as mk12, but it is Estuary's client, in a process of its own, that talks
 )
 
 // A ProviderConfig is one storage provider of the operator's list.
 type ProviderConfig struct {
 	Address string // f0…
-	Engine  string // EngineMk12 unless something else is said
+	Engine  string // "": Options.Engine
 	HTTP    string // base URL of its market over HTTP, as Curio serves it; "": as its addresses on chain say
 	Owner   string // whose it is; "": its owner on chain
 	Region  string // where it is, in the operator's words
@@ -52,7 +53,7 @@ func ParseProviders(words []string) ([]ProviderConfig, error) {
 				bad = append(bad, fmt.Errorf("%q is no address of a provider, such as f01234", word))
 				break
 			}
-			p := ProviderConfig{Address: a.String(), Engine: EngineMk12}
+			p := ProviderConfig{Address: a.String()}
 			if slices.ContainsFunc(out, func(o ProviderConfig) bool { return o.Address == p.Address }) {
 				bad = append(bad, fmt.Errorf("provider %s is listed twice", p.Address))
 			}
@@ -65,8 +66,8 @@ func ParseProviders(words []string) ([]ProviderConfig, error) {
 func (p *ProviderConfig) set(key, value string) error {
 	switch key {
 	case "engine":
-		if value != EngineMk12 && value != EngineOffline {
-			return fmt.Errorf("engine %q is neither %s nor %s", value, EngineMk12, EngineOffline)
+		if value != EngineMk12 && value != EngineOffline && value != EngineFilclient {
+			return fmt.Errorf("engine %q is neither %s nor %s nor %s", value, EngineMk12, EngineOffline, EngineFilclient)
 		}
 		p.Engine = value
 	case "http":
@@ -99,5 +100,5 @@ func (d *Deals) providerConfig(addr string) ProviderConfig {
 			return p
 		}
 	}
-	return ProviderConfig{Address: addr, Engine: EngineMk12}
+	return ProviderConfig{Address: addr}
 }

@@ -9,10 +9,12 @@ import (
 )
 
 func TestParseProviders(t *testing.T) {
-	got, err := deals.ParseProviders([]string{"f01000", "region=eu", "most=3", "http=https://sp.example/", " f01001 ", "", "engine=offline", "owner=acme"})
+	got, err := deals.ParseProviders([]string{"f01000", "region=eu", "engine=mk12", "most=3", "http=https://sp.example/", " f01001 ", "", "engine=offline", "owner=acme", "f01002", "engine=filclient", "f01003"})
 	want := []deals.ProviderConfig{
 		{Address: "f01000", Engine: deals.EngineMk12, Region: "eu", Most: 3, HTTP: "https://sp.example"},
 		{Address: "f01001", Engine: deals.EngineOffline, Owner: "acme"},
+		{Address: "f01002", Engine: deals.EngineFilclient},
+		{Address: "f01003"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("providers %+v, %v, want %+v", got, err, want)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/internal/seal"
@@ -103,7 +104,7 @@ func newSimulation(t *testing.T, size simSize) *simulation {
 	list, err := ParseProviders(s.net.Providers())
 	s.must(err)
 	s.queue = queue.New(s.store, queue.Options{Now: s.now})
-	opt := Options{RPC: s.net.RPC(), Poll: size.poll, Recheck: size.recheck, Providers: list, MinPiece: 4 << 10, Duration: size.duration}
+	opt := Options{RPC: []chain.Endpoint{chain.NewEndpoint(s.net.RPC(), "")}, Poll: size.poll, Recheck: size.recheck, Providers: list, MinPiece: 4 << 10, Duration: size.duration}
 	srv := httptest.NewUnstartedServer(nil)
 	opt.PieceURL = "http://" + srv.Listener.Addr().String()
 	s.deals = New(s.store, n, s.queue, box, opt)

@@ -42,8 +42,11 @@ func (d *Deals) SmallestPiece(ctx context.Context, n int) (int64, error) {
 	}
 	var sizes []int64
 	var reasons []string
+	var own error // no provider's fault
 	for i, f := range found {
 		switch {
+		case f.err != nil && blameless(ctx, f.err):
+			own = f.err
 		case f.err != nil:
 			reasons = append(reasons, providers[i]+" cannot be reached: "+short(f.err.Error()))
 		case d.maxPrice != nil && f.ask.Price.Cmp(d.maxPrice) > 0:
@@ -51,6 +54,9 @@ func (d *Deals) SmallestPiece(ctx context.Context, n int) (int64, error) {
 		default:
 			sizes = append(sizes, f.ask.Min)
 		}
+	}
+	if len(sizes) == 0 && own != nil {
+		return 0, own
 	}
 	if len(sizes) == 0 {
 		return 0, errors.New(join(reasons))

@@ -1,10 +1,12 @@
 package deals_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/filclient"
 )
 
 // TestSmallestPiece: it is what providers ask for, of those who can be asked
@@ -40,5 +42,15 @@ func TestSmallestPieceUnknown(t *testing.T) {
 	w = newWorld(t, deals.Options{})
 	if size, err := w.deals.SmallestPiece(t.Context(), 1); size != 0 || err != nil {
 		t.Errorf("SmallestPiece without providers = %d, %v", size, err)
+	}
+}
+
+// TestSmallestPieceWithoutEngine: that nobody could be asked is no provider's
+// fault, and is told once.
+func TestSmallestPieceWithoutEngine(t *testing.T) {
+	m := newMarket(t, 2, deals.Options{Engine: deals.EngineFilclient, Filclient: "/none/whypfs-filclient"})
+	_, err := m.deals.SmallestPiece(t.Context(), 1)
+	if !errors.Is(err, filclient.ErrDown) || strings.Contains(err.Error(), m.net.Providers()[0]) {
+		t.Errorf("SmallestPiece = %v, want %v and no provider's name", err, filclient.ErrDown)
 	}
 }

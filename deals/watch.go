@@ -24,7 +24,7 @@ func (d *Deals) watch(ctx context.Context, row dealRow) error {
 	if err != nil {
 		return err
 	}
-	status, silence := d.engineOf(row.Provider).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	status, silence := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
 	if silence != nil && blameless(ctx, silence) {
 		return silence
 	}

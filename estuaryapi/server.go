@@ -9,6 +9,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/explain"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -24,13 +25,14 @@ type Options struct {
 
 // server holds what the handlers work on.
 type server struct {
-	buckets  *buckets.Buckets
-	deals    *deals.Deals
-	accounts *accounts.Accounts
-	node     *node.Node
-	gateway  http.Handler
-	opt      Options
-	log      *slog.Logger
+	buckets   *buckets.Buckets
+	deals     *deals.Deals
+	accounts  *accounts.Accounts
+	node      *node.Node
+	gateway   http.Handler
+	explainer *explain.Explainer
+	opt       Options
+	log       *slog.Logger
 }
 
 // caller is who sent a request, as far as its token tells; the zero value is nobody.
@@ -60,6 +62,7 @@ func (s *server) routes() []route {
 		{"GET", "/content/contents", user, s.listContents},
 		{"GET", "/content/status/{id}", user, s.contentStatus},
 		{"GET", "/content/proof/{id}", user, s.contentProof},
+		{"GET", "/content/explain/{id}", user, s.explainContent},
 		{"GET", "/content/staging-zones", user, s.listZones},
 		{"GET", "/content/staging-zones/{zone}", user, s.showZone},
 		{"GET", "/content/staging-zones/{zone}/contents", user, s.zoneContents},
@@ -69,7 +72,7 @@ func (s *server) routes() []route {
 
 // New returns Estuary V1's API.
 func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node, opt Options) http.Handler {
-	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.PathGateway(), opt: opt, log: opt.Log}
+	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.PathGateway(), explainer: explain.New(b, d), opt: opt, log: opt.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	cbg "github.com/whyrusleeping/cbor-gen"
 
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/deals/wallet"
@@ -185,7 +186,7 @@ func TestSameBytes(t *testing.T) {
 	}
 
 	foreign := filclient.New(func(context.Context) ([]byte, error) { return key.Secret(), nil },
-		filclient.Options{Path: filclientPath(t), RPC: w.chain(t, net.RPC(), theirs)})
+		filclient.Options{Path: filclientPath(t), RPC: chain.NewEndpoint(w.chain(t, net.RPC(), theirs), "")})
 	background(t, foreign.Run)
 	var deal boostly.DealParams
 	if err := deal.UnmarshalCBOR(bytes.NewReader(fromUs)); err != nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
 
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/internal/car"
@@ -80,7 +81,7 @@ func newForeigner(t *testing.T, providers int) *foreigner {
 		t.Fatal(err)
 	}
 	client := filclient.New(func(context.Context) ([]byte, error) { return key, nil },
-		filclient.Options{Path: filclientPath(t), RPC: net.RPC()})
+		filclient.Options{Path: filclientPath(t), RPC: chain.NewEndpoint(net.RPC(), "")})
 	background(t, client.Run)
 	background(t, net.Run)
 	return &foreigner{Client: client, t: t, net: net, address: addr}

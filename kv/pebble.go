@@ -20,7 +20,7 @@ import (
 const (
 	// What a store takes of memory, but for what its iterators hold: the cache,
 	// and memtables until they are flushed.
-	pebbleCache     = 192 << 20
+	pebbleCache     = 320 << 20
 	pebbleMemTable  = 32 << 20
 	pebbleMemTables = 4
 

@@ -133,13 +133,14 @@ func percentText(share float64) string {
 // tone is the colour of a state's badge.
 func tone(state any) string {
 	switch fmt.Sprint(state) {
-	case "complete", string(deals.DealActive):
+	case "complete", string(deals.DealActive), string(deals.VerdictHolds):
 		return "good"
 	case string(deals.DealFailed), string(deals.DealRejected), "failing":
 		return "bad"
-	case string(deals.DealExpired):
+	case string(deals.DealExpired), string(deals.VerdictRule), string(deals.VerdictRefused), string(deals.VerdictCoolDown),
+		string(deals.VerdictSize), string(deals.VerdictPrice), string(deals.VerdictFull):
 		return "dim"
-	case "open", "waiting":
+	case "open", "waiting", string(deals.VerdictSpare):
 		return "calm"
 	}
 	return "busy"

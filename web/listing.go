@@ -74,6 +74,7 @@ type listingView struct {
 	Bucket   bucketView
 	Marks    []mark
 	Settings []setting
+	Policy   *policyForm // nil: a global bucket's cannot be changed
 	Tree     treeView
 	Prefix   string
 	Versions bool
@@ -121,6 +122,10 @@ func (s *server) listObjects(c *call) error {
 	}
 	a := s.accessOf(ctx, b)
 	data.Marks = marksOf(b, a)
+	if !b.Global {
+		f := newPolicyForm(b.Policy)
+		data.Policy = &f
+	}
 	if data.Settings, err = s.settings(c, b, a); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/explain"
 	"github.com/whypfs/whypfs/internal/reqstat"
 	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/queue"
@@ -29,13 +30,14 @@ type Options struct {
 
 // server holds what the handlers work on.
 type server struct {
-	buckets  *buckets.Buckets
-	deals    *deals.Deals
-	accounts *accounts.Accounts
-	node     *node.Node
-	queue    *queue.Queue
-	opt      Options
-	log      *slog.Logger
+	buckets   *buckets.Buckets
+	deals     *deals.Deals
+	accounts  *accounts.Accounts
+	node      *node.Node
+	queue     *queue.Queue
+	explainer *explain.Explainer
+	opt       Options
+	log       *slog.Logger
 
 	started time.Time
 	pages   map[string]*template.Template
@@ -49,7 +51,7 @@ type server struct {
 
 // New returns the pages, to be mounted at /ui/ with a redirect from /.
 func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node, q *queue.Queue, opt Options) http.Handler {
-	s := &server{buckets: b, deals: d, accounts: a, node: n, queue: q, opt: opt, log: opt.Log,
+	s := &server{buckets: b, deals: d, accounts: a, node: n, queue: q, explainer: explain.New(b, d), opt: opt, log: opt.Log,
 		started: time.Now(), logins: newLimiter(), hashing: make(chan struct{}, 2)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -96,9 +98,11 @@ func (s *server) routes() []route {
 		{"GET /ui/buckets/{bucket}/delete", user, s.confirmDeleteBucket},
 		{"POST /ui/buckets/{bucket}/delete", user, s.deleteBucket},
 		{"POST /ui/buckets/{bucket}/tree", user, s.makeTree},
+		{"POST /ui/buckets/{bucket}/policy", user, s.setPolicy},
 		{"POST /ui/buckets/{bucket}/upload", user, s.uploadForm},
 		{"PUT /ui/buckets/{bucket}/object", user, s.uploadRaw},
 		{"GET /ui/buckets/{bucket}/object", user, s.showObject},
+		{"GET /ui/buckets/{bucket}/explain", user, s.explainObject},
 		{"GET /ui/buckets/{bucket}/download", user, s.download},
 		{"GET /ui/buckets/{bucket}/proof", user, s.proof},
 		{"GET /ui/buckets/{bucket}/remove", user, s.confirmDeleteObject},

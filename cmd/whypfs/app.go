@@ -20,6 +20,7 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/internal/dirlock"
 	"github.com/whypfs/whypfs/internal/seal"
@@ -153,6 +154,10 @@ func (a *app) connect(ctx context.Context) error {
 		return err
 	}
 	a.deals = deals.New(a.store, a.node, a.queue, a.box, opt)
+	room, err := a.cfg.offload.options(a.cfg.Data, func() int64 { return a.node.Usage().Disk })
+	if err != nil {
+		return err
+	}
 	a.buckets = buckets.New(a.store, a.node, a.queue, buckets.Options{
 		Dealer:       a.dealer(),
 		Policy:       a.policy(),
@@ -161,6 +166,7 @@ func (a *app) connect(ctx context.Context) error {
 		Webhooks:     hooks,
 		UploadExpiry: a.cfg.UploadExpiry,
 		Gather:       gather,
+		Offload:      room,
 		Pins:         a.cfg.pins.options(),
 		Log:          a.log.With("pkg", "buckets"),
 		Metrics:      a.metrics,
@@ -197,7 +203,7 @@ func (a *app) private(ctx context.Context, root cid.Cid) bool {
 // dealer is nil without a Filecoin network: zones then wait, and say so, and
 // deleted contents leave them.
 func (a *app) dealer() buckets.Dealer {
-	if a.cfg.RPC == "" && a.sandbox == nil {
+	if len(a.cfg.RPC) == 0 && a.sandbox == nil {
 		return nil
 	}
 	return dealer{a.deals}
@@ -220,12 +226,14 @@ func (a *app) dealOptions() (deals.Options, error) {
 		return deals.Options{}, fmt.Errorf("--provider: %w", err)
 	}
 	opt := deals.Options{
-		RPC:         c.RPC,
-		RPCToken:    c.RPCToken.reveal(),
+		RPC:         c.endpoints(),
+		RPCRate:     c.RPCRate,
 		Poll:        c.RPCPoll,
 		SampleEvery: c.SampleEvery,
 		PieceURL:    c.apiURL(),
 		Providers:   providers,
+		Engine:      c.DealEngine,
+		Filclient:   c.Filclient,
 		MaxPrice:    c.MaxPrice,
 		MinPiece:    int64(c.MinPiece),
 		Pulls:       c.Pulls.limits(),
@@ -241,12 +249,29 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Metrics: a.metrics,
 	}
 	if a.sandbox != nil {
-		opt.RPC = a.sandbox.RPC()
+		opt.RPC = nil
+		for _, u := range a.sandbox.RPCAddrs() {
+			opt.RPC = append(opt.RPC, chain.NewEndpoint(u, ""))
+		}
 		if opt.Poll == 0 {
 			opt.Poll = c.SandboxEpoch
 		}
 	}
 	return opt, nil
+}
+
+// endpoints are those of the chain, each with its token.
+func (c config) endpoints() []chain.Endpoint {
+	tokens := strings.Split(c.RPCToken.reveal(), ",")
+	var list []chain.Endpoint
+	for i, u := range c.RPC {
+		token := ""
+		if i < len(tokens) {
+			token = strings.TrimSpace(tokens[i])
+		}
+		list = append(list, chain.NewEndpoint(u, token))
+	}
+	return list
 }
 
 func (a *app) openSandbox(ctx context.Context) (*sandbox.Network, error) {

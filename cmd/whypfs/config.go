@@ -38,6 +38,7 @@ type config struct {
 	network
 	pins
 	storage
+	offload
 
 	S3Region    string
 	S3Domain    string
@@ -51,7 +52,8 @@ type config struct {
 	Aged           string
 	UploadExpiry   time.Duration
 
-	RPC         string
+	RPC         []string
+	RPCRate     float64
 	RPCToken    secret
 	RPCPoll     time.Duration
 	SampleEvery time.Duration
@@ -59,6 +61,7 @@ type config struct {
 	MaxPrice    string
 	MinPiece    size
 	Pulls       pulls
+	engine
 
 	Webhooks       named
 	WebhookSecrets named
@@ -85,6 +88,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	c.pins.flags(fs)
 	c.Gateway.flags(fs)
 	c.storage.flags(fs)
+	c.offload.flags(fs)
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
 	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
 	fs.StringVar(&c.S3Ownership, "s3-object-ownership", "BucketOwnerEnforced", "object ownership of new buckets that name none: BucketOwnerEnforced (no ACLs), BucketOwnerPreferred or ObjectWriter")
@@ -96,15 +100,17 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.Var(&c.MaxPiece, "max-piece", "largest piece of a new bucket, padded; a power of two")
 	fs.StringVar(&c.Aged, "aged", "pad", "what a new bucket does with an aged zone whose piece is too small for providers: pad it with zeros, wait for more, or choose the providers that take it")
 	fs.DurationVar(&c.UploadExpiry, "upload-expiry", 7*24*time.Hour, "how long an unfinished multipart upload stays after its last part; 0: for ever")
-	fs.StringVar(&c.RPC, "rpc", "", "JSON-RPC URL of a Filecoin node; empty: no deals are made")
-	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc; better given as WHYPFS_RPC_TOKEN")
+	fs.StringSliceVar(&c.RPC, "rpc", nil, "JSON-RPC URL of a Filecoin node; empty: no deals are made; repeatable: the first that answers is asked, and what ends a deal or makes one active is believed when two agree")
+	fs.Float64Var(&c.RPCRate, "rpc-rate", 0, "calls per second to each --rpc; 0: no limit of ours")
+	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc, or several with commas between them, in the same order; better given as WHYPFS_RPC_TOKEN")
 	fs.DurationVar(&c.SampleEvery, "sample-every", 24*time.Hour, "how often a random range of each active deal's piece is fetched and checked; 0: never")
 	fs.DurationVar(&c.RPCPoll, "rpc-poll", 0, "how often the chain head is asked for; 0: 15s, in the sandbox the epoch")
-	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline, each but the address optional; repeatable")
+	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline (or mk12, filclient), each but the address optional; repeatable")
 	c.MinPiece = 1 << 20
 	fs.Var(&c.MinPiece, "min-piece", "smallest piece, padded: an aged zone that is smaller is filled up with zeros to it")
 	c.Pulls.flags(fs)
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
+	c.engine.flags(fs)
 	fs.Var(&c.Webhooks, "webhook", "`NAME=URL` of a receiver of S3 event notifications, which buckets name as arn:whypfs:sns:<region>::NAME; repeatable")
 	fs.Var(&c.WebhookSecrets, "webhook-secret", "`NAME=SECRET`, or NAME=@FILE, that signs what the webhook gets; repeatable; better given as WHYPFS_WEBHOOK_SECRET")
 	fs.DurationVar(&c.LifecycleDay, "test-lifecycle-day", 24*time.Hour, "for tests alone: what lifecycle rules take for a day")
@@ -242,6 +248,8 @@ func (c *config) check() error {
 	c.pins.check(bad)
 	c.storage.check(bad)
 	c.Pulls.check(bad)
+	c.offload.check(bad)
+	c.engine.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
 	}
@@ -251,10 +259,10 @@ func (c *config) check() error {
 	if _, err := deals.ParseProviders(c.Providers); err != nil {
 		bad("--provider: %w", err)
 	}
-	if c.Sandbox && c.RPC != "" {
+	if c.Sandbox && len(c.RPC) > 0 {
 		bad("--sandbox brings a chain of its own: leave out --rpc")
 	}
-	if c.RPC != "" && c.PublicURL == "" {
+	if len(c.RPC) > 0 && c.PublicURL == "" {
 		bad("--rpc needs --public-url: storage providers fetch pieces from it")
 	}
 	if !slices.Contains([]string{"pad", "wait", "choose"}, c.Aged) {

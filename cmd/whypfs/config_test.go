@@ -85,6 +85,8 @@ func TestCheck(t *testing.T) {
 		{[]string{"--sandbox", "--rpc", "http://x", "--public-url", "http://y"}, "--sandbox"},
 		{[]string{"--rpc", "http://x"}, "--public-url"},
 		{[]string{"--log-level", "loud"}, `"loud"`},
+		{[]string{"--deal-engine", "offline"}, `"offline"`},
+		{[]string{"--filclient", ""}, "--filclient"},
 		{[]string{"--sandbox", "--sandbox-providers", "0"}, "--sandbox-providers"},
 		{[]string{"--sandbox", "--sandbox-rpcs", "17"}, "--sandbox-rpcs"},
 		{[]string{"--sandbox", "--sandbox-escrow", "some"}, "--sandbox-escrow"},

@@ -32,7 +32,8 @@ func socket(data string) (path string, release func(), err error) {
 }
 
 type controlRequest struct {
-	Args []string `json:"args"`
+	Args  []string `json:"args"`
+	Input []byte   `json:"input,omitempty"` // what the command reads, of a file or its standard input
 }
 
 // A controlAnswer is a part of what a command printed; the last one has its code.
@@ -43,7 +44,7 @@ type controlAnswer struct {
 }
 
 // forward lets the node that serves data run the command line, and prints what it printed.
-func forward(ctx context.Context, data string, args []string, stdout, stderr io.Writer) (code int, err error) {
+func forward(ctx context.Context, data string, args []string, input []byte, stdout, stderr io.Writer) (code int, err error) {
 	path, release, err := socket(data)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, errNoNode
@@ -57,7 +58,7 @@ func forward(ctx context.Context, data string, args []string, stdout, stderr io.
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		},
 	}}
-	body, err := json.Marshal(controlRequest{args})
+	body, err := json.Marshal(controlRequest{args, input})
 	if err != nil {
 		return 0, err
 	}
@@ -143,7 +144,7 @@ func (a *app) control(w http.ResponseWriter, r *http.Request) {
 	answer := controlWriter{enc: json.NewEncoder(w), flush: http.NewResponseController(w)}
 	out := writerFunc(func(p []byte) (int, error) { return answer.send(p, controlAnswer{Stdout: string(p)}) })
 	errs := writerFunc(func(p []byte) (int, error) { return answer.send(p, controlAnswer{Stderr: string(p)}) })
-	code := execute(r.Context(), &cli{live: a}, req.Args, out, errs)
+	code := execute(r.Context(), &cli{live: a, input: req.Input}, req.Args, out, errs)
 	if _, err := answer.send(nil, controlAnswer{Code: &code}); err != nil {
 		a.log.Warn("answer on control socket", "err", err)
 	}

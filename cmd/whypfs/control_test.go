@@ -30,7 +30,7 @@ func TestControlSocket(t *testing.T) {
 		var out, errs bytes.Buffer
 		code, err := 0, errNoNode
 		for wait := time.Now().Add(10 * time.Second); errors.Is(err, errNoNode) && time.Now().Before(wait); {
-			code, err = forward(ctx, data, []string{"--help"}, &out, &errs)
+			code, err = forward(ctx, data, []string{"--help"}, nil, &out, &errs)
 		}
 		if code != 0 || err != nil || !strings.Contains(out.String(), "whypfs") {
 			t.Errorf("help by the socket = %d, %v\n%s%s", code, err, out.String(), errs.String())

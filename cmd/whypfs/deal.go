@@ -32,7 +32,7 @@ func (c *cli) dealCommand() *cobra.Command {
 			return printJSON(out, d)
 		}),
 	}
-	return group("deal", "deals with storage providers", ls, show, c.dealExportCommand(), c.providerListCommand(), c.walletCommand())
+	return group("deal", "deals with storage providers", ls, show, c.dealExportCommand(), c.providerListCommand(), c.walletDefaultCommand())
 }
 
 func (c *cli) dealExportCommand() *cobra.Command {
@@ -66,22 +66,6 @@ Curio:  add a PieceLocator that serves this file, or the URL with its header
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
-}
-
-func (c *cli) walletCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "wallet",
-		Short: "print the address that deals are paid from",
-		Args:  noArgs,
-		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
-			address, err := a.deals.Address(ctx)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(out, address)
-			return err
-		}),
-	}
 }
 
 func (c *cli) providerListCommand() *cobra.Command {

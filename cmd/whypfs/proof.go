@@ -51,18 +51,11 @@ func (c *cli) proofGetCommand() *cobra.Command {
 // prove makes the proof of a version of an object, "" the current one, that is
 // called BUCKET/KEY.
 func (a *app) prove(ctx context.Context, name, version string) (*proof.Proof, error) {
-	bucket, key, ok := strings.Cut(name, "/")
-	if !ok || key == "" {
-		return nil, usageError{fmt.Errorf("%q is not BUCKET/KEY", name)}
-	}
-	b, err := a.buckets.Bucket(ctx, bucket)
+	o, err := a.objectNamed(ctx, name, version)
 	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", bucket, err)
+		return nil, err
 	}
-	o, err := a.buckets.Head(ctx, b, key, version)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
+	bucket, key, _ := strings.Cut(name, "/")
 	content, err := a.buckets.Content(ctx, o.Content)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -111,7 +104,7 @@ func (c *cli) proofVerifyCommand() *cobra.Command {
 		}
 		var asked *chain.Client
 		if rpc != "" {
-			asked = chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: rpc, Token: token.reveal()}}})
+			asked = chain.New(chain.Options{Endpoints: []chain.Endpoint{chain.NewEndpoint(rpc, token.reveal())}})
 		}
 		report, err := verifyProof(cmd.Context(), args[0], args[1], asked)
 		if report != nil {

@@ -61,6 +61,9 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 type cli struct {
 	live *app
 	cfg  config
+	// input is what the command reads, of a file or its standard input; the
+	// process that was started has read it.
+	input []byte
 	// before, if not nil, looks at the data that no node serves, before it is
 	// opened. There has to be some.
 	before func(context.Context, config) error
@@ -87,7 +90,8 @@ func (c *cli) command() *cobra.Command {
 	})
 	c.cfg.common(root.PersistentFlags())
 	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.keyCommand(), c.bucketCommand(),
-		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.retrieveCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
+		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.retrieveCommand(), c.walletCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
+		c.explainCommand(), c.offloadCommand(),
 		c.sandboxCommand(), settingsCommand())
 	return root
 }
@@ -142,7 +146,7 @@ func (c *cli) on(act action) func(*cobra.Command, []string) error {
 		if err := c.cfg.load(cmd.Flags(), os.LookupEnv); err != nil {
 			return usageError{err}
 		}
-		code, err := forward(ctx, c.cfg.Data, os.Args[1:], out, cmd.ErrOrStderr())
+		code, err := forward(ctx, c.cfg.Data, os.Args[1:], c.input, out, cmd.ErrOrStderr())
 		if err == nil {
 			if code != 0 {
 				return exitCode(code)

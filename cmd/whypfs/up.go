@@ -96,6 +96,7 @@ func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	a.serve(ctx, g, listeners)
 	g.Go(func() error { return serveControl(ctx, a) })
+	g.Go(func() error { return a.buckets.RunReads(ctx) })
 	if cfg.role("core") {
 		g.Go(func() error { return a.queue.Run(ctx) })
 		g.Go(func() error { return a.buckets.RunAnnouncer(ctx) })
@@ -169,7 +170,7 @@ func (a *app) serve(ctx context.Context, g *errgroup.Group, p ports) {
 		serve(p.s3, stats.Wrap("s3", api))
 	}
 	if p.gateway != nil {
-		serve(p.gateway, stats.Wrap("gateway", a.node.Gateway()))
+		serve(p.gateway, stats.Wrap("gateway", noteReads(a.node.Gateway(), a.buckets.Read)))
 	}
 }
 

@@ -23,49 +23,42 @@ var (
 	ErrPending = errors.New("message is not executed yet")
 )
 
-// An Endpoint is a node of the chain that answers JSON-RPC.
-type Endpoint struct {
-	URL   string
-	Token string // bearer token, may be empty
-}
-
 // Options of a Client.
 type Options struct {
-	Endpoints []Endpoint // one, for now
+	Endpoints []Endpoint // at least one, the preferred first
+	Rate      float64    // calls per second to each; 0: no limit
 }
 
 // A Client asks the chain. It is safe for concurrent use.
-type Client struct{ rpc *rpc }
+type Client struct{ pool *pool }
 
-// New returns a client of the chain behind opt's endpoint. It asks nothing yet.
+// New returns a client of the chain behind opt's endpoints. It asks nothing yet.
 func New(opt Options) *Client {
-	if len(opt.Endpoints) != 1 {
-		panic("chain: a client needs one endpoint")
+	if len(opt.Endpoints) == 0 {
+		panic("chain: a client needs an endpoint")
 	}
-	e := opt.Endpoints[0]
-	return &Client{rpc: newRPC(e.URL, e.Token)}
+	return &Client{pool: newPool(opt)}
+}
+
+// Endpoints tells how the endpoints are doing.
+func (c *Client) Endpoints() []State {
+	var out []State
+	for _, e := range c.pool.endpoints {
+		out = append(out, e.look())
+	}
+	return out
 }
 
 // headTipset is the tipset key that stands for the newest tipset.
 var headTipset any = json.RawMessage("null")
 
-// Head returns the newest epoch.
-func (c *Client) Head(ctx context.Context) (int64, error) {
-	var head struct{ Height *int64 }
-	if err := c.rpc.call(ctx, "ChainHead", &head); err != nil {
-		return 0, err
-	}
-	// Epoch 0 out of an empty answer would end up in proposals.
-	if head.Height == nil || *head.Height < 0 {
-		return 0, fmt.Errorf("%w: ChainHead: no height in the answer", ErrUnavailable)
-	}
-	return *head.Height, nil
-}
+// Head returns the newest epoch, as most endpoints have it.
+func (c *Client) Head(ctx context.Context) (int64, error) { return c.pool.head(ctx) }
 
 // NetworkVersion returns the version of the network's rules.
 func (c *Client) NetworkVersion(ctx context.Context) (uint, error) {
 	var v uint
-	return v, c.rpc.call(ctx, "StateNetworkVersion", &v, headTipset)
+	return v, c.pool.call(ctx, "StateNetworkVersion", &v, headTipset)
 }
 
 // MinerInfo is whose a provider is, and how it is reached.
@@ -82,7 +75,7 @@ func (c *Client) MinerInfo(ctx context.Context, miner string) (MinerInfo, error)
 		Multiaddrs []string
 		Owner      string
 	}
-	if err := c.rpc.call(ctx, "StateMinerInfo", &raw, miner, headTipset); err != nil {
+	if err := c.pool.call(ctx, "StateMinerInfo", &raw, miner, headTipset); err != nil {
 		return MinerInfo{}, err
 	}
 	if raw.PeerID == nil || *raw.PeerID == "" {
@@ -104,7 +97,7 @@ func (c *Client) MinerInfo(ctx context.Context, miner string) (MinerInfo, error)
 // CollateralBounds returns the least collateral a provider must put up.
 func (c *Client) CollateralBounds(ctx context.Context, padded int64, verified bool) (big.Int, error) {
 	var b struct{ Min, Max big.Int }
-	err := c.rpc.call(ctx, "StateDealProviderCollateralBounds", &b, padded, verified, headTipset)
+	err := c.pool.call(ctx, "StateDealProviderCollateralBounds", &b, padded, verified, headTipset)
 	if err == nil && b.Min.Int == nil {
 		err = errors.New("StateDealProviderCollateralBounds: no minimum in the answer")
 	}
@@ -114,7 +107,7 @@ func (c *Client) CollateralBounds(ctx context.Context, padded int64, verified bo
 // Escrow returns what a client has free in the market to pay for deals.
 func (c *Client) Escrow(ctx context.Context, addr address.Address) (big.Int, error) {
 	var b struct{ Escrow, Locked big.Int }
-	if err := c.rpc.call(ctx, "StateMarketBalance", &b, addr, headTipset); err != nil {
+	if err := c.pool.call(ctx, "StateMarketBalance", &b, addr, headTipset); err != nil {
 		return big.Zero(), err
 	}
 	if b.Escrow.Int == nil || b.Locked.Int == nil {
@@ -125,7 +118,7 @@ func (c *Client) Escrow(ctx context.Context, addr address.Address) (big.Int, err
 
 // LookupID returns the f0 address of an actor.
 func (c *Client) LookupID(ctx context.Context, addr address.Address) (id address.Address, err error) {
-	err = c.rpc.call(ctx, "StateLookupID", &id, addr, headTipset)
+	err = c.pool.call(ctx, "StateLookupID", &id, addr, headTipset)
 	return id, err
 }
 
@@ -138,11 +131,19 @@ type Deal struct {
 	}
 }
 
-// Deal returns a deal in the market's state, or ErrNotOnChain.
-func (c *Client) Deal(ctx context.Context, id uint64) (Deal, error) {
+// Deal returns a deal in the market's state as one endpoint knows it, or ErrNotOnChain.
+func (c *Client) Deal(ctx context.Context, id uint64) (d Deal, err error) {
+	err = c.pool.each(ctx, c.pool.order(), func(ctx context.Context, e *endpoint) (err error) {
+		d, err = dealOf(ctx, e, id)
+		return err
+	})
+	return d, err
+}
+
+func dealOf(ctx context.Context, e *endpoint, id uint64) (Deal, error) {
 	var d Deal
 	d.State.SectorStartEpoch, d.State.SlashEpoch = -1, -1
-	err := c.rpc.call(ctx, "StateMarketStorageDeal", &d, id, headTipset)
+	err := e.call(ctx, "StateMarketStorageDeal", &d, id, headTipset)
 	// The API has no code for this: Lotus says "deal 7 not found - deal may not
 	// have completed sealing before deal proposal start epoch, or …". Methods,
 	// tipsets and blocks are "not found" too: none of that may cost a deal.
@@ -167,8 +168,24 @@ type Receipt struct {
 	Message cid.Cid // what was executed: a message may be replaced by one with a higher fee
 }
 
-// Search looks a message up among executed ones; ErrPending if it is not there.
-func (c *Client) Search(ctx context.Context, msg cid.Cid) (Receipt, error) {
+// Search looks a message up among executed ones; ErrPending if no endpoint has it there.
+func (c *Client) Search(ctx context.Context, msg cid.Cid) (r Receipt, err error) {
+	pending := false
+	err = c.pool.each(ctx, c.pool.order(), func(ctx context.Context, e *endpoint) (err error) {
+		r, err = receiptOf(ctx, e, msg)
+		if errors.Is(err, ErrPending) { // the next one may be ahead
+			pending = true
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return err
+	})
+	if pending && errors.Is(err, ErrUnavailable) {
+		err = ErrPending
+	}
+	return r, err
+}
+
+func receiptOf(ctx context.Context, e *endpoint, msg cid.Cid) (Receipt, error) {
 	var found *struct {
 		Message *cid.Cid
 		Receipt struct {
@@ -178,7 +195,7 @@ func (c *Client) Search(ctx context.Context, msg cid.Cid) (Receipt, error) {
 		Height int64
 	}
 	var raw json.RawMessage // null says that it was not found
-	err := c.rpc.call(ctx, "StateSearchMsg", &raw, headTipset, messageRef(msg), -1, true)
+	err := e.call(ctx, "StateSearchMsg", &raw, headTipset, messageRef(msg), -1, true)
 	if err == nil {
 		err = decodeResult("StateSearchMsg", raw, &found)
 	}
@@ -198,6 +215,6 @@ func (c *Client) Search(ctx context.Context, msg cid.Cid) (Receipt, error) {
 // Message returns the parameters a message was sent with.
 func (c *Client) Message(ctx context.Context, msg cid.Cid) (params []byte, err error) {
 	var m struct{ Params []byte }
-	err = c.rpc.call(ctx, "ChainGetMessage", &m, messageRef(msg))
+	err = c.pool.call(ctx, "ChainGetMessage", &m, messageRef(msg))
 	return m.Params, err
 }

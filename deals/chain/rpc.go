@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -66,10 +67,6 @@ func (r *rpc) call(ctx context.Context, method string, out any, params ...any) e
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, method, err)
 	}
-	if busy(status) {
-		// What stands in the body, even a JSON-RPC error, is no answer to the question.
-		return fmt.Errorf("%w: %s: HTTP %d", ErrUnavailable, method, status)
-	}
 	var msg struct {
 		Result json.RawMessage `json:"result"`
 		Error  *CallError      `json:"error"`
@@ -109,6 +106,25 @@ func busy(status int) bool {
 	return false
 }
 
+// busyError is the answer of a node that cannot answer now.
+type busyError struct {
+	status int
+	after  time.Duration // how long it wants to be left alone, 0: it does not say
+}
+
+func (b *busyError) Error() string { return fmt.Sprintf("HTTP %d", b.status) }
+
+// retryAfter reads the header Retry-After (RFC 9110, 10.2.3).
+func retryAfter(s string) time.Duration {
+	if n, err := strconv.Atoi(s); err == nil && n > 0 {
+		return time.Duration(min(n, 86400)) * time.Second
+	}
+	if t, err := http.ParseTime(s); err == nil {
+		return max(0, time.Until(t))
+	}
+	return 0
+}
+
 func (r *rpc) post(ctx context.Context, body []byte) (answer []byte, status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(body))
 	if err != nil {
@@ -128,6 +144,10 @@ func (r *rpc) post(ctx context.Context, body []byte) (answer []byte, status int,
 		return nil, 0, err
 	}
 	defer resp.Body.Close()
+	if busy(resp.StatusCode) {
+		// What stands in the body, even a JSON-RPC error, is no answer to the question.
+		return nil, 0, &busyError{resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"))}
+	}
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, rpcLimit+1))
 	if err != nil {
 		return nil, 0, err

@@ -17,7 +17,7 @@ func newTestChain(t *testing.T, token string, answer http.HandlerFunc) *Client {
 	t.Helper()
 	srv := httptest.NewServer(answer)
 	t.Cleanup(srv.Close)
-	return New(Options{Endpoints: []Endpoint{{URL: srv.URL + "/secret-api-key", Token: token}}})
+	return New(Options{Endpoints: []Endpoint{NewEndpoint(srv.URL+"/secret-api-key", token)}})
 }
 
 func result(s string) http.HandlerFunc {
@@ -48,7 +48,7 @@ func TestRPCRequest(t *testing.T) {
 	if got.Version != "2.0" || got.Method != "Filecoin.StateMarketBalance" || fmt.Sprint(got.Params) != "[f077 <nil>]" || got.ID == 0 {
 		t.Errorf("request %+v", got)
 	}
-	if s := fmt.Sprintf("%+v %v", c.rpc.token, c.rpc.token); strings.Contains(s, "Bearer") || !strings.Contains(s, "redacted") {
+	if s := fmt.Sprintf("%+v %v", c.pool.endpoints[0].rpc.token, c.pool.endpoints[0].rpc.token); strings.Contains(s, "Bearer") || !strings.Contains(s, "redacted") {
 		t.Errorf("token prints as %s", s)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/whypfs/whypfs/deals/chain"
 )
 
 // ErrDown says that there is no filclient to ask: no provider's fault.
@@ -14,10 +16,9 @@ var ErrDown = errors.New("filclient does not run")
 
 // Options of a Client.
 type Options struct {
-	Path     string // of whypfs-filclient; a name without a slash is looked for in PATH
-	RPC      string // chain JSON-RPC URL
-	RPCToken string // bearer token for RPC, may be empty
-	Log      *slog.Logger
+	Path string // of whypfs-filclient; a name without a slash is looked for in PATH
+	RPC  chain.Endpoint
+	Log  *slog.Logger
 }
 
 // A Secret is where the key to sign with comes from: 32 bytes, secp256k1.
@@ -30,6 +31,7 @@ type Client struct {
 	grace  time.Duration // for a process to answer after its time, and to end by itself
 
 	mu      sync.Mutex
+	idle    bool          // guarded by mu; Run has not been called
 	proc    *process      // guarded by mu; nil: none runs
 	down    error         // guarded by mu; why none runs; nil: one is being started
 	changed chan struct{} // guarded by mu; closed when any of these changes
@@ -40,19 +42,21 @@ func New(secret Secret, opt Options) *Client {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{opt: opt, secret: secret, grace: 10 * time.Second, changed: make(chan struct{})}
+	return &Client{opt: opt, secret: secret, grace: 10 * time.Second, idle: true, changed: make(chan struct{})}
 }
 
 const (
 	startTimeout = 30 * time.Second // from exec to the answer that it is ready
 	firstPause   = time.Second
 	longestPause = time.Minute
+	idlePatience = time.Second // who asks while the node starts may be before Run; elsewhere nothing calls it
 )
 
 // Run keeps a process running until ctx ends, and then ends it. One that ends
 // is started again at once; if that ends too, after ever longer pauses.
 func (c *Client) Run(ctx context.Context) error {
 	var pause time.Duration
+	c.set(nil, nil)
 	for {
 		begun := time.Now()
 		err := c.once(ctx)
@@ -83,7 +87,7 @@ func (c *Client) once(ctx context.Context) error {
 		return err
 	}
 	c.set(p, nil)
-	c.opt.Log.InfoContext(ctx, "filclient runs", "path", c.opt.Path, "peer", p.peer)
+	c.opt.Log.InfoContext(ctx, "filclient runs", "path", c.opt.Path, "pid", p.cmd.Process.Pid, "peer", p.peer)
 	select {
 	case <-ctx.Done():
 	case <-p.done:
@@ -92,6 +96,10 @@ func (c *Client) once(ctx context.Context) error {
 }
 
 func (c *Client) start(ctx context.Context) (*process, error) {
+	if c.opt.RPC == (chain.Endpoint{}) {
+		return nil, errors.New("no chain is configured")
+	}
+	rpc, token := c.opt.RPC.Reveal()
 	key, err := c.secret(ctx)
 	if err != nil {
 		return nil, err
@@ -104,7 +112,7 @@ func (c *Client) start(ctx context.Context) (*process, error) {
 		Address string `json:"address"`
 		Peer    string `json:"peer"`
 	}
-	err = p.call(ctx, startTimeout, "start", map[string]any{"rpc": c.opt.RPC, "rpc_token": c.opt.RPCToken, "key": key}, &ready)
+	err = p.call(ctx, startTimeout, "start", map[string]any{"rpc": rpc, "rpc_token": token, "key": key}, &ready)
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", errors.Join(err, p.stop()))
 	}
@@ -116,7 +124,7 @@ func (c *Client) start(ctx context.Context) (*process, error) {
 func (c *Client) set(p *process, down error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.proc, c.down = p, down
+	c.proc, c.down, c.idle = p, down, false
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
@@ -125,8 +133,12 @@ func (c *Client) set(p *process, down error) {
 func (c *Client) running(ctx context.Context) (*process, error) {
 	for {
 		c.mu.Lock()
-		p, down, changed := c.proc, c.down, c.changed
+		p, down, idle, changed := c.proc, c.down, c.idle, c.changed
 		c.mu.Unlock()
+		var never <-chan time.Time
+		if idle {
+			never = time.After(idlePatience)
+		}
 		switch {
 		case p != nil && !p.ended():
 			return p, nil
@@ -135,6 +147,8 @@ func (c *Client) running(ctx context.Context) (*process, error) {
 		}
 		select {
 		case <-changed:
+		case <-never:
+			return nil, fmt.Errorf("%w: nothing has started it", ErrDown)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: it is being started", ErrDown)
 		}

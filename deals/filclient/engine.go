@@ -23,15 +23,13 @@ const (
 
 // ask asks the process, and maps what it refuses with.
 func (c *Client) ask(ctx context.Context, limit time.Duration, method string, params, result any) error {
-	p, err := c.running(ctx)
-	if err != nil {
-		return err
-	}
-	err = p.call(ctx, limit, method, params, result)
+	err := c.call(ctx, limit, method, params, result)
 	var no *refusal
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, ErrDown):
+		return err
 	case errors.Is(err, errNotAsked):
 		return fmt.Errorf("%w: %w", ErrDown, err)
 	case !errors.As(err, &no), no.Code == "reached":
@@ -40,6 +38,20 @@ func (c *Client) ask(ctx context.Context, limit time.Duration, method string, pa
 		return fmt.Errorf("%w: filclient: %w", chain.ErrUnavailable, err)
 	}
 	return err
+}
+
+// call asks the process that runs, and if that ends before it has the question, the next.
+func (c *Client) call(ctx context.Context, limit time.Duration, method string, params, result any) error {
+	for {
+		p, err := c.running(ctx)
+		if err != nil {
+			return err
+		}
+		err = p.call(ctx, limit, method, params, result)
+		if !errors.Is(err, errNotAsked) || !p.ended() {
+			return err
+		}
+	}
 }
 
 // Ask asks a provider for its price and piece sizes.

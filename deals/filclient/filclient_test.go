@@ -20,6 +20,8 @@ import (
 
 const ready = `read line; echo '{"id":1,"result":{"address":"f1","peer":"12D3"}}'` + "\n"
 
+var testRPC = chain.NewEndpoint("http://chain", "token")
+
 var testKey = []byte("a key of thirty-two bytes, secret")[:32]
 
 // newScript runs a client over a script, in whose directory it starts out with the path of.
@@ -30,7 +32,7 @@ func newScript(t *testing.T, script string) (*Client, func(name string) string) 
 	if err := os.WriteFile(path, []byte("#!/bin/sh\ncd "+dir+"\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c := New(func(context.Context) ([]byte, error) { return testKey, nil }, Options{Path: path, RPC: "http://chain", RPCToken: "token"})
+	c := New(func(context.Context) ([]byte, error) { return testKey, nil }, Options{Path: path, RPC: testRPC})
 	return c, func(name string) string {
 		t.Helper()
 		b, err := os.ReadFile(filepath.Join(dir, name))
@@ -133,11 +135,19 @@ read line
 // TestAbsent: without the program every question says so.
 func TestAbsent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none")
-	c := New(func(context.Context) ([]byte, error) { return testKey, nil }, Options{Path: path})
+	c := New(func(context.Context) ([]byte, error) { return testKey, nil }, Options{Path: path, RPC: testRPC})
 	run(t, c)
 	err := ask(c)
 	if !errors.Is(err, ErrDown) || !strings.Contains(err.Error(), path) {
 		t.Errorf("Ask = %v, want %v and the path", err, ErrDown)
+	}
+}
+
+// TestNotRun: where nothing runs it, as in a command beside the node, nobody waits for it.
+func TestNotRun(t *testing.T) {
+	c := New(func(context.Context) ([]byte, error) { return testKey, nil }, Options{Path: "/bin/true"})
+	if err := ask(c); !errors.Is(err, ErrDown) {
+		t.Errorf("Ask = %v, want %v", err, ErrDown)
 	}
 }
 

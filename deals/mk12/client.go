@@ -38,9 +38,9 @@ type Streams interface {
 // A Directory says how a provider is reached. Its errors are returned as they are.
 type Directory func(ctx context.Context, provider string) (Route, error)
 
-// A Signer signs as the client of the deals that are asked after.
+// A Signer signs the 16 bytes of a deal's id as the client who proposed it.
 type Signer interface {
-	Sign(ctx context.Context, data []byte) (crypto.Signature, error)
+	Sign(ctx context.Context, deal uuid.UUID) (crypto.Signature, error)
 }
 
 // A Client talks with providers. It is safe for concurrent use.
@@ -85,7 +85,7 @@ func (c *Client) Propose(ctx context.Context, provider string, p *boostly.DealPa
 
 // Status asks a provider what became of a deal.
 func (c *Client) Status(ctx context.Context, provider string, id uuid.UUID) (resp boostly.DealStatusResponse, err error) {
-	sig, err := c.signer.Sign(ctx, id[:])
+	sig, err := c.signer.Sign(ctx, id)
 	if err != nil {
 		return resp, err
 	}

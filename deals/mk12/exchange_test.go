@@ -42,7 +42,7 @@ func (*stream) Reset() error                 { return nil }
 
 type signer struct{}
 
-func (signer) Sign(context.Context, []byte) (crypto.Signature, error) {
+func (signer) Sign(context.Context, uuid.UUID) (crypto.Signature, error) {
 	return crypto.Signature{Type: crypto.SigTypeSecp256k1, Data: make([]byte, 65)}, nil
 }
 

@@ -46,6 +46,18 @@ func shardSize(remaining int64) int64 {
 	return size / 2
 }
 
+// pieceSize is the size of the smallest piece that has room for so many bytes
+// more when taken of it are used, 0 if none of at most limit has.
+func pieceSize(taken, bytes, limit int64) int64 {
+	need := taken + (bytes+126)/127*128
+	for size := int64(leastPiece); size <= limit; size *= 2 {
+		if need+indexArea(size) <= size {
+			return size
+		}
+	}
+	return 0
+}
+
 // aggregate lays shards out as the smallest piece, not below least, that holds them.
 func aggregate(shards []Shard, least int64) (*datasegment.Aggregate, error) {
 	infos, err := pieceInfos(shards)

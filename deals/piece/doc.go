@@ -18,8 +18,8 @@
 // Prove shows that a content is in its pieces without hashing them again: the
 // roots of a shard's chunks are kept when it is packed.
 //
-// Memory while a zone is packed: 2·GOMAXPROCS+2 parts of a shard, GOMAXPROCS+1
-// chunks of its tree, 110 bytes for each block. While a piece is sent: two
+// Memory while a zone is packed: 34 parts of a shard, GOMAXPROCS+1 chunks of
+// its tree of 0.3 MiB, 110 bytes for each block. While a piece is sent: two
 // parts for each request, of which Limits allows so many. A part is 1.3 MiB, or
 // a block if that is larger, and at most 4.3.
 //

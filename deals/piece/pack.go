@@ -294,6 +294,15 @@ func (p *packer) openShard(m Member, need int64) error {
 	for !fits(0, 0, size, p.limit) {
 		size /= 2
 	}
+	// The last shards must not make the piece twice as large as what is left needs.
+	if whole := pieceSize(p.taken, p.remaining, p.limit); whole > 0 {
+		for s := size; s >= max(least, smallShard); s /= 2 {
+			if fits(p.taken, len(p.shards), s, whole) {
+				size = s
+				break
+			}
+		}
+	}
 	// A piece's last places are smaller than the shard one would like: worth
 	// filling down to a 32nd of the piece.
 	room := size

@@ -114,6 +114,8 @@ func TestPack(t *testing.T) {
 		{"one small object", []int{1000}, 0, 1, mib},
 		{"an empty object", []int{0}, 0, 1, mib},
 		{"many small objects", slices.Repeat([]int{10_000}, 200), 0, 1, 4 * mib},
+		// A shard of 16 MiB would hold them, and with its index be a piece of 32.
+		{"as small a piece as they need", slices.Repeat([]int{10_000}, 1360), 0, 1, 16 * mib},
 		// 16 MiB of data and its overhead: a full 16 MiB shard, a small one, and the index.
 		{"16 MiB in objects", slices.Repeat([]int{mib}, 16), 0, 1, 32 * mib},
 		{"one object over many shards", []int{9*mib + 5}, 0, 1, 16 * mib},

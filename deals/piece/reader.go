@@ -130,12 +130,8 @@ func (r *pieceReader) shard(i int) (*shardReader, error) {
 	return r.sr, nil
 }
 
-const (
-	// sendAhead is how many parts are read while those before them are sent.
-	sendAhead = 2
-	// gapSize is how much of a gap between shards is sent at once.
-	gapSize = 64 << 10
-)
+// gapSize is how much of a gap between shards is sent at once.
+const gapSize = 64 << 10
 
 // sendTo writes the next n bytes to w, as they come and with no more copies.
 func (r *pieceReader) sendTo(w io.Writer, n int64) (sent int64, err error) {
@@ -164,7 +160,7 @@ func (r *pieceReader) sendShard(i int, end int64, write func([]byte) error) erro
 		return err
 	}
 	base := r.row.Shards[i].Offset
-	return sr.each(r.ctx, r.off-base, min(end-base, sr.row.Size), sendAhead, write)
+	return sr.each(r.ctx, r.off-base, min(end-base, sr.row.Size), sending, write)
 }
 
 // shardAt is the shard in which the next byte is, -1 if it is in none.
@@ -242,6 +238,17 @@ func (s *shardReader) read(ctx context.Context, e entry, off int64, buf []byte) 
 	} else {
 		data, err = s.serve(ctx, e, off, buf)
 	}
+	return s.laidOut(e, data, err)
+}
+
+// stored is read for one who verifies the block.
+func (s *shardReader) stored(ctx context.Context, e entry, _ int64, buf []byte) ([]byte, error) {
+	data, err := s.pieces.node.StoredBlock(ctx, e.cid, buf)
+	return s.laidOut(e, data, err)
+}
+
+// laidOut lets through what has the size that the layout has it with.
+func (s *shardReader) laidOut(e entry, data []byte, err error) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shard %d of zone %d: %w", s.ord, s.zone, err)
 	}

@@ -160,7 +160,7 @@ func (p *packer) stop() {
 func (s *shardReader) commit(ctx context.Context) (sum commp.Sum, chunks []commp.Node, err error) {
 	w := commp.NewParallel(0)
 	w.Keep = true
-	err = s.each(ctx, 0, s.row.Size, packReaders(), func(b []byte) error {
+	err = s.each(ctx, 0, s.row.Size, packing, func(b []byte) error {
 		_, err := w.Write(b)
 		return err
 	})

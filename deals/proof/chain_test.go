@@ -35,7 +35,7 @@ func (m *market) serve(t *testing.T) *chain.Client {
 		fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,`+m.answer(t, q.Method, q.Params)+`}`)
 	}))
 	t.Cleanup(srv.Close)
-	return chain.New(chain.Options{Endpoints: []chain.Endpoint{{URL: srv.URL}}})
+	return chain.New(chain.Options{Endpoints: []chain.Endpoint{chain.NewEndpoint(srv.URL, "")}})
 }
 
 func (m *market) answer(t *testing.T, method string, params []any) string {

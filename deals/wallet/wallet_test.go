@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 	"github.com/filecoin-project/go-address"
 	filcrypto "github.com/filecoin-project/go-crypto"
+	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/crypto"
 	"golang.org/x/crypto/blake2b"
 )
@@ -18,6 +20,12 @@ import (
 const (
 	knownKey     = "f15716d3b003b304b8055d9cc62e6b9c869d56cc930c3858d4d7c31f5f53f14a"
 	knownAddress = "f1d2xrzcslx7xlbbylc5c3d5lvandqw4iwl6epxba"
+)
+
+// The key and address in the example of Ethereum's EIP-155.
+const (
+	ethereumKey   = "4646464646464646464646464646464646464646464646464646464646464646"
+	knownEthereum = "0x9d8a62f656a8d1615c1294fd71e9cfb3e4855a4f"
 )
 
 func knownSigner(t testing.TB) *Key {
@@ -36,6 +44,52 @@ func knownSigner(t testing.TB) *Key {
 func TestKnownAddress(t *testing.T) {
 	if got := knownSigner(t).Address().String(); got != knownAddress {
 		t.Errorf("address %s, want %s", got, knownAddress)
+	}
+}
+
+// A message that other Filecoin wallets sign with the known key: the signature
+// is over the CID of its CBOR.
+func TestKnownSignature(t *testing.T) {
+	message, err := hex.DecodeString("8a005501fd1d0f4dfcd7e99afcb99a8326b7dc459d32c62855011eaf1c8a4bbfeeb0870b1745b1f57503470b71160144000186a01961a84200014200010040")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := abi.CidBuilder.Sum(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "nFuTI7MxEXqTQ0QmmQTmqbUsNZfHFXlNjz+susVDkAk1SrRCdJKxlVZZrM4vUtVBSYgtMIeigNfpqdKGIFhoWQA="
+	if got := base64.StdEncoding.EncodeToString(knownSigner(t).Sign(id.Bytes()).Data); got != want {
+		t.Errorf("signature %s, want %s", got, want)
+	}
+}
+
+// The transaction in the example of EIP-155: as Lotus's lib/sigs/delegated, a
+// delegated key signs the Keccak hash of what it is given.
+func TestDelegatedSignature(t *testing.T) {
+	raw, err := hex.DecodeString(ethereumKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := NewKey(Delegated, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Ethereum(k.Address()); got != knownEthereum {
+		t.Errorf("address %s, want %s", got, knownEthereum)
+	}
+	if back, err := ParseAddress(strings.ToUpper(knownEthereum)); err != nil || back != k.Address() {
+		t.Errorf("ParseAddress = %s, %v, want %s", back, err, k.Address())
+	}
+	tx, err := hex.DecodeString("ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "28ef61340bd939bc2195fe537567866003e1a15d3c71ff63e1590620aa636276" +
+		"67cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83" + "00"
+	sig := k.Sign(tx)
+	if got := hex.EncodeToString(sig.Data); got != want || sig.Type != crypto.SigTypeDelegated {
+		t.Errorf("signature %s of type %d, want %s", got, sig.Type, want)
 	}
 }
 

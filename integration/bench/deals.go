@@ -36,6 +36,7 @@ type dealRun struct {
 // A result is a work's figures, one for each round.
 type result struct {
 	what   string
+	each   bool // the figures are of things, not of MB
 	rounds []figure
 }
 
@@ -52,8 +53,8 @@ func (b bench) deals(ctx context.Context, zone int64) error {
 		return err
 	}
 	defer d.node.Close()
-	// A further work, like proofs or retrieval, is one more line here.
-	for _, work := range []func(context.Context) error{d.commitments, d.fill, d.disk, d.pack, d.serve} {
+	// A further work, like retrieval, is one more line here.
+	for _, work := range []func(context.Context) error{d.commitments, d.fill, d.disk, d.pack, d.proofs, d.serve} {
 		if err := work(ctx); err != nil {
 			return err
 		}
@@ -63,19 +64,36 @@ func (b bench) deals(ctx context.Context, zone int64) error {
 
 // measure runs a work over so many bytes once a round.
 func (d *dealRun) measure(what string, size int64, work func(round int) error) error {
-	r := result{what: what}
+	return d.run(result{what: what}, size, work)
+}
+
+func (d *dealRun) run(r result, size int64, work func(round int) error) error {
 	for round := range d.rounds {
 		before, begin := processorTime(), time.Now()
 		if err := work(round); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return fmt.Errorf("%s: %w", r.what, err)
 		}
 		mb := float64(size) / 1e6
 		f := figure{wall: mb / time.Since(begin).Seconds(), cpu: mb / (processorTime() - before).Seconds()}
 		r.rounds = append(r.rounds, f)
-		fmt.Fprintf(os.Stderr, "round %d  %-60s %6.0f MB/s  %6.0f MB per second of a core\n", round+1, what, f.wall, f.cpu)
+		wall, cpu := r.text(f.wall, f.cpu)
+		fmt.Fprintf(os.Stderr, "round %d  %-60s %10s  %s\n", round+1, r.what, wall, cpu)
 	}
 	d.results = append(d.results, r)
 	return nil
+}
+
+// measureEach runs a work on n things once a round.
+func (d *dealRun) measureEach(what string, n int64, work func(round int) error) error {
+	return d.run(result{what: what, each: true}, n*1e6, work)
+}
+
+// text is a figure for people.
+func (r result) text(wall, cpu float64) (byClock, byProcessor string) {
+	if r.each {
+		return fmt.Sprintf("%.1f ms", 1000/wall), fmt.Sprintf("%.1f ms", 1000/cpu)
+	}
+	return fmt.Sprintf("%.0f MB/s", wall), fmt.Sprintf("%.0f MB for each second of a core", cpu)
 }
 
 func processorTime() time.Duration {
@@ -238,8 +256,8 @@ func (d *dealRun) pieces(ctx context.Context) (p *piece.Pieces, done func() erro
 func (d *dealRun) write(w io.Writer) error {
 	fmt.Fprintln(w, "| work | by the clock | by the processor |\n|---|---|---|")
 	for _, r := range d.results {
-		fmt.Fprintf(w, "| %s | %.0f MB/s | %.0f MB for each second of a core |\n", r.what,
-			median(r.rounds, func(f figure) float64 { return f.wall }), median(r.rounds, func(f figure) float64 { return f.cpu }))
+		wall, cpu := r.text(median(r.rounds, func(f figure) float64 { return f.wall }), median(r.rounds, func(f figure) float64 { return f.cpu }))
+		fmt.Fprintf(w, "| %s | %s | %s |\n", r.what, wall, cpu)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func run(ctx context.Context) error {
 		scale   = flag.Float64("scale", 1, "how many objects, relative to the default")
 		reads   = flag.Int("reads", 2, "times that each object is read")
 		ipfs    = flag.Bool("ipfs", false, "compare import and gateway with kubo instead")
-		deals   = flag.Bool("deals", false, "measure what deals cost instead: commitments, packing, pulling")
+		deals   = flag.Bool("deals", false, "measure what deals cost instead: commitments, packing, proofs, pulling")
 		zone    = flag.Int64("zone", 4, "GiB in the zone that -deals packs")
 	)
 	flag.Parse()

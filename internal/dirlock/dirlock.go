@@ -46,8 +46,11 @@ func Acquire(dir string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// Release gives the directory back.
-func (l *Lock) Release() error { return l.file.Close() }
+// Release gives the directory back. Closing alone would not: a process that is
+// being started has a copy of the file until it runs its program.
+func (l *Lock) Release() error {
+	return errors.Join(unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
+}
 
 func owner(path string) string {
 	b, err := os.ReadFile(path)

@@ -1,0 +1,376 @@
+package buckets
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/queue"
+)
+
+// OffloadOptions has local copies given up when the disk gets full: those of
+// contents that Filecoin keeps, the least recently read first, until there is
+// room again. The zero value gives up none.
+type OffloadOptions struct {
+	// Used is how much of what Above and To bound is taken now, in bytes.
+	Used  func() (int64, error)
+	Above int64 // where it begins
+	To    int64 // and ends
+}
+
+func (o OffloadOptions) enabled() bool { return o.Used != nil && o.Above > 0 }
+
+const (
+	roomEvery = time.Minute      // the disk is looked at as often
+	roomTired = 10 * time.Minute // and when nothing more can be given up
+	roomPage  = 1000             // contents that one snapshot is read for
+	// roomMost bounds the roots that one pass gives up.
+	roomMost = 50_000
+	// roomBatch bounds those of one transaction.
+	roomBatch = 100
+)
+
+// room is what the passes remember of each other.
+type room struct {
+	// owed is what was given up and has not come back to the disk: a sweep
+	// leaves blocks in files that are still written to. Only the job has it.
+	owed int64
+}
+
+// makeRoom is the job that looks at the disk. Its reason says what it did, and why not more.
+func (b *Buckets) makeRoom(ctx context.Context, _ string) error {
+	o := b.offloading
+	if !o.enabled() || b.dealer == nil {
+		return nil
+	}
+	if err := b.flushReads(ctx); err != nil {
+		return err
+	}
+	used, err := o.Used()
+	if err != nil {
+		return fmt.Errorf("offload: %w", err)
+	}
+	if used <= o.Above {
+		b.room.owed = 0
+		return queue.Later(time.Now().Add(roomEvery), fmt.Sprintf("%s are taken, nothing is given up below %s", bytesText(used), bytesText(o.Above)))
+	}
+	need := used - b.room.owed - o.To
+	if need <= 0 {
+		return queue.Later(time.Now().Add(roomTired), fmt.Sprintf("%s are taken; %s that were given up come back as the files they are in are written anew", bytesText(used), bytesText(b.room.owed)))
+	}
+	p, err := b.giveUpOldest(ctx, need)
+	if err != nil {
+		return fmt.Errorf("offload: %w", err)
+	}
+	b.metrics.offloads.Add(float64(p.objects))
+	b.metrics.offloaded.Add(float64(p.bytes))
+	reason := fmt.Sprintf("%s were taken, over %s: gave up %d objects of %s", bytesText(used), bytesText(o.Above), p.objects, bytesText(p.bytes))
+	if p.why() != "" {
+		reason += "; of the others " + p.why()
+	}
+	if p.objects == 0 {
+		return queue.Later(time.Now().Add(roomTired), reason)
+	}
+	b.log.InfoContext(ctx, "local copies given up", "objects", p.objects, "bytes", p.bytes, "used", used)
+	res, err := b.Sweep(ctx)
+	if err != nil {
+		return err
+	}
+	b.room.owed = max(0, b.room.owed+p.bytes-res.Bytes)
+	return queue.Later(time.Now().Add(roomEvery), reason)
+}
+
+func bytesText(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
+// A roomPass is one pass over the contents.
+type roomPass struct {
+	b     *Buckets
+	need  int64
+	found oldest
+	in    map[string]bool   // the roots in found, which copies share
+	size  int64             // of found
+	zones map[uint64]string // by zone: why its contents stay, "" if they may go
+
+	objects int
+	bytes   int64
+	kept    map[string]int // contents that stay, by reason
+}
+
+// why says what keeps the contents that stay.
+func (p *roomPass) why() string {
+	s := ""
+	for _, reason := range []string{notDealt, notSampled, alsoElsewhere} {
+		if n := p.kept[reason]; n > 0 {
+			if s != "" {
+				s += ", "
+			}
+			s += fmt.Sprintf("%d %s", n, reason)
+		}
+	}
+	return s
+}
+
+// Why a content stays.
+const (
+	notDealt      = "wait for their deals"
+	notSampled    = "wait for a sample from each provider"
+	alsoElsewhere = "are needed by an upload, a pin or a copy without deals"
+)
+
+// giveUpOldest gives up the local copies that were read least recently, until
+// need bytes are, or no more may be.
+func (b *Buckets) giveUpOldest(ctx context.Context, need int64) (*roomPass, error) {
+	p := &roomPass{b: b, need: need, in: map[string]bool{}, zones: map[uint64]string{}, kept: map[string]int{}}
+	for after, more := uint64(math.MaxUint64), true; more; {
+		var page []Content
+		var last []int64
+		err := b.view(ctx, func(tx kv.Tx) (err error) {
+			page, last, err = localBefore(tx, after, roomPage)
+			return err
+		})
+		if err != nil {
+			return p, err
+		}
+		if more = len(page) == roomPage; more {
+			after = page[len(page)-1].ID
+		}
+		for i, c := range page {
+			if err := p.consider(ctx, c, last[i]); err != nil {
+				return p, err
+			}
+		}
+	}
+	for some := range slices.Chunk(p.found.sorted(), roomBatch) {
+		if err := p.giveUp(ctx, some); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// localBefore returns contents with ids below before, newest first, with the
+// hour in which each was read last, or made.
+func localBefore(tx kv.Tx, before uint64, limit int) (page []Content, last []int64, err error) {
+	_, to := kv.Range(tabContent)
+	for row, err := range tx.Scan(keyContent(before-1), to) {
+		if err != nil {
+			return nil, nil, err
+		}
+		c, err := decodeContent(row.Value)
+		if err != nil {
+			return nil, nil, err
+		}
+		hour, err := lastRead(tx, rootKey(c.CID))
+		if err != nil {
+			return nil, nil, err
+		}
+		page, last = append(page, c), append(last, max(hour, hourOf(c.Created)))
+		if len(page) == limit {
+			break
+		}
+	}
+	return page, last, nil
+}
+
+// consider keeps a content in mind if it may go, and is among the oldest that are needed.
+func (p *roomPass) consider(ctx context.Context, c Content, hour int64) error {
+	if c.Deleted || c.Offloaded || c.Size == 0 || c.Restoring > 0 || time.Now().Before(c.Until) {
+		return nil
+	}
+	why, err := p.stays(ctx, c.Zone)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		p.kept[why]++
+		return nil
+	}
+	if p.in[c.CID.KeyString()] {
+		return nil
+	}
+	p.in[c.CID.KeyString()] = true
+	heap.Push(&p.found, old{root: c.CID, size: c.Size, hour: hour})
+	p.size += c.Size
+	for len(p.found) > roomMost || p.size-p.found[0].size >= p.need {
+		o := heap.Pop(&p.found).(old)
+		delete(p.in, o.root.KeyString())
+		p.size -= o.size
+	}
+	return nil
+}
+
+// stays says why the contents of a zone stay, or "" if they may go.
+func (p *roomPass) stays(ctx context.Context, zone uint64) (string, error) {
+	if why, known := p.zones[zone]; known {
+		return why, nil
+	}
+	why, err := p.b.undealt(ctx, zone)
+	if err == nil {
+		p.zones[zone] = why
+	}
+	return why, err
+}
+
+// undealt says why the deals of a zone are not enough to do without local copies.
+func (b *Buckets) undealt(ctx context.Context, zone uint64) (string, error) {
+	if zone == 0 {
+		return notDealt, nil
+	}
+	z, err := b.loadZone(ctx, zone)
+	if errors.Is(err, ErrNoZone) || err == nil && z.State != ZoneComplete {
+		return notDealt, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	prog, err := b.dealer.Progress(ctx, z.Zone)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("progress: %w", err)
+	case prog.Wanted == 0 || prog.Active < prog.Wanted:
+		return notDealt, nil
+	case prog.Samples && prog.Sampled < prog.Wanted:
+		return notSampled, nil
+	}
+	return "", nil
+}
+
+// giveUp lets go of some roots, but for those that somebody needs here.
+func (p *roomPass) giveUp(ctx context.Context, some []old) error {
+	// What the deals of zones are is asked before the transaction.
+	var zones []uint64
+	err := p.b.view(ctx, func(tx kv.Tx) error {
+		zones = nil
+		for _, o := range some {
+			all, err := contentsWithRoot(tx, o.root)
+			if err != nil {
+				return err
+			}
+			for _, c := range all {
+				zones = append(zones, c.Zone)
+			}
+		}
+		return nil
+	})
+	for _, z := range zones {
+		if err == nil {
+			_, err = p.stays(ctx, z)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	var objects, kept int
+	var bytes int64
+	err = p.b.update(ctx, func(tx kv.Tx) error {
+		objects, kept, bytes = 0, 0, 0
+		for _, o := range some {
+			n, err := p.giveUpRoot(tx, o.root)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				kept++
+				continue
+			}
+			objects += n
+			bytes += o.size
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.objects += objects
+	p.bytes += bytes
+	if kept > 0 {
+		p.kept[alsoElsewhere] += kept
+	}
+	return nil
+}
+
+// giveUpRoot says how many contents have given up a root; none if one of them, or anybody else, needs it here.
+func (p *roomPass) giveUpRoot(tx kv.Tx, root cid.Cid) (given int, err error) {
+	if free, err := onlyContents(tx, root); err != nil || !free {
+		return 0, err
+	}
+	all, err := contentsWithRoot(tx, root)
+	if err != nil {
+		return 0, err
+	}
+	now := time.Now()
+	for _, c := range all {
+		why, known := p.zones[c.Zone]
+		if !c.Offloaded && (!known || why != "" || c.Restoring > 0 || now.Before(c.Until)) {
+			return 0, nil
+		}
+	}
+	for _, c := range all {
+		if c.Offloaded || c.Deleted {
+			continue
+		}
+		if err := p.b.giveUp(tx, c, now.Add(day)); err != nil {
+			return 0, err
+		}
+		given++
+	}
+	return given, nil
+}
+
+// onlyContents says whether a root is held by contents alone: not by a part of
+// an upload, and not by a pin under way.
+func onlyContents(tx kv.Tx, root cid.Cid) (bool, error) {
+	for row, err := range tx.Scan(kv.Range(tabRef, rootKey(root))) {
+		if err != nil {
+			return false, err
+		}
+		var kind string
+		if err := kv.Unkey(row.Key, nil, nil, &kind, nil); err != nil {
+			return false, err
+		}
+		if kind != "c" {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// old is a root that may go, with the hour in which it was read last.
+type old struct {
+	root cid.Cid
+	size int64
+	hour int64
+}
+
+// oldest is a heap of those that were read least recently; the most recent of
+// them is on top, and the first to leave.
+type oldest []old
+
+func (h oldest) Len() int { return len(h) }
+func (h oldest) Less(i, j int) bool {
+	return h[i].hour > h[j].hour || h[i].hour == h[j].hour && h[i].size < h[j].size
+}
+func (h oldest) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *oldest) Push(x any)   { *h = append(*h, x.(old)) }
+func (h *oldest) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	*h = (*h)[:last]
+	return x
+}
+
+// sorted takes them out, the least recently read first.
+func (h oldest) sorted() []old {
+	out := make([]old, len(h))
+	for i := len(h) - 1; i >= 0; i-- {
+		out[i] = heap.Pop(&h).(old)
+	}
+	return out
+}

@@ -1,0 +1,44 @@
+//go:build integration
+
+package integration
+
+import (
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWalletCommands: keys are made, imported, exported and chosen by command,
+// with the node and without it, and the log tells none of them.
+func TestWalletCommands(t *testing.T) {
+	t.Parallel()
+	const (
+		lotus   = `{"Type":"secp256k1","PrivateKey":"8VcW07ADswS4BV2cxi5rnIadVsyTDDhY1NfDH19T8Uo="}`
+		address = "f1d2xrzcslx7xlbbylc5c3d5lvandqw4iwl6epxba"
+	)
+	s := start(t, t.TempDir())
+	first := strings.TrimSpace(s.run("deal", "wallet"))
+	file := filepath.Join(t.TempDir(), "lotus.key")
+	if err := os.WriteFile(file, []byte(lotus), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.TrimSpace(s.run("wallet", "import", file)); got != address {
+		t.Fatalf("import gave %q, want %s", got, address)
+	}
+	eth := strings.TrimSpace(s.run("wallet", "new", "--type", "delegated"))
+	s.run("wallet", "default", address)
+	list := s.run("wallet", "ls")
+	for _, a := range []string{first, address, eth, "0x"} {
+		if !strings.Contains(list, a) {
+			t.Errorf("wallet ls does not list %s:\n%s", a, list)
+		}
+	}
+	if got := strings.TrimSpace(s.run("deal", "wallet")); got != address {
+		t.Errorf("deals are paid by %s, want %s", got, address)
+	}
+	if got := s.run("wallet", "export", address); !strings.Contains(got, hex.EncodeToString([]byte(lotus))+"\n") || !strings.Contains(got, "secret key") {
+		t.Error("export is not what Lotus takes, with a warning")
+	}
+}
