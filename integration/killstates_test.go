@@ -21,7 +21,7 @@ import (
 func TestKilledInDealStates(t *testing.T) {
 	// What keeps deals in a state until they are seen there.
 	holds := map[deals.DealState]string{
-		deals.DealProposed: "vanish", deals.DealAccepted: "no-publish", deals.DealPublished: "no-seal", deals.DealActive: "none",
+		deals.DealAccepted: "no-publish", deals.DealPublished: "no-seal", deals.DealActive: "none",
 	}
 	for state, mode := range holds {
 		t.Run(string(state), func(t *testing.T) {
