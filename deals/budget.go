@@ -71,7 +71,40 @@ func (b *budget) covers(tx kv.Tx, deal string) error {
 	if spent.Sign() > 0 {
 		reason += fmt.Sprintf(" beside %s promised to deals that are not on chain yet", fil(spent))
 	}
-	return &errNotNow{reason}
+	row, err := getEscrow(tx, b.client.String())
+	if err != nil {
+		return err
+	}
+	if row.Reason != "" {
+		reason += "; " + row.Reason
+	}
+	return &errShort{errNotNow{reason}, big.Add(b.need, spent)}
+}
+
+// errShort says that the escrow is too low for a deal, which waits until it has so much.
+type errShort struct {
+	errNotNow
+	need big.Int
+}
+
+func (e *errShort) Unwrap() error { return &e.errNotNow }
+
+// ParseFIL reads an amount of FIL, like 2 or 0.5, in attoFIL.
+func ParseFIL(s string) (big.Int, error) {
+	r, ok := new(mathbig.Rat).SetString(s)
+	if !ok || len(s) > 40 || strings.Trim(s, "0123456789.") != "" {
+		return big.Int{}, fmt.Errorf("%q is not an amount of FIL", s)
+	}
+	if r.Mul(r, new(mathbig.Rat).SetInt64(1e18)); !r.IsInt() {
+		return big.Int{}, fmt.Errorf("%q is finer than an attoFIL", s)
+	}
+	return big.NewFromGo(r.Num()), nil
+}
+
+// filFloat is an amount as a metric has it.
+func filFloat(a big.Int) float64 {
+	f, _ := new(mathbig.Rat).SetFrac(a.Int, mathbig.NewInt(1e18)).Float64()
+	return f
 }
 
 // promised is what deals cost a client that are signed and not on chain. The

@@ -35,12 +35,13 @@ type Options struct {
 	Providers []ProviderConfig // to choose from
 	Engine    string           // for providers that name none; default EngineMk12
 	Filclient string           // path of whypfs-filclient, for EngineFilclient
-	MaxPrice  string           // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
-	Pulls     piece.Limits     // of PieceHandler
-	MinPiece  int64            // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
-	Duration  int64            // epochs a deal lasts; default 1494720 (Estuary's 519 days)
-	StartLead int64            // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
-	PerPiece  int              // deals of a piece under way at once; 0: as many as replicas are lacking
+	Escrow    EscrowOptions
+	MaxPrice  string       // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
+	Pulls     piece.Limits // of PieceHandler
+	MinPiece  int64        // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
+	Duration  int64        // epochs a deal lasts; default 1494720 (Estuary's 519 days)
+	StartLead int64        // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
+	PerPiece  int          // deals of a piece under way at once; 0: as many as replicas are lacking
 	// Rules are those of a bucket, as they are now. nil: there are none.
 	Rules func(ctx context.Context, bucket string) (Rules, error)
 	// Live calls yield with the contents of a zone that are not deleted, until it
@@ -77,6 +78,7 @@ func (o Options) withDefaults() Options {
 	if o.StartLead <= 0 {
 		o.StartLead = 8640
 	}
+	o.Escrow = o.Escrow.withDefaults()
 	if o.Changed == nil {
 		o.Changed = func(uint64) {}
 	}
@@ -128,6 +130,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	q.Handle(kindReplicate, replicateWorkers, d.replicate)
 	q.Handle(kindDeal, dealWorkers, d.follow)
 	q.Handle(kindSample, sampleWorkers, d.sample)
+	q.Handle(kindEscrow, 1, d.fillEscrow)
 	return d
 }
 

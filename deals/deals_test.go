@@ -32,8 +32,12 @@ type market struct {
 	handler atomic.Pointer[http.Handler]
 	pulls   atomic.Int64           // requests for pieces
 	down    atomic.Bool            // the chain does not answer
+	push    atomic.Pointer[pushes] // what becomes of messages that are pushed
 	hidden  atomic.Pointer[string] // a provider that the chain says is where nobody is
 }
+
+// pushes answers the calls that push a message; to the chain they go by way of next.
+type pushes func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
 // nowhere is what the chain says of a hidden provider: a peer at 127.0.0.1, port 1.
 const nowhere = `{"jsonrpc":"2.0","id":1,"result":{"PeerId":"12D3KooWQbt5nFXP4riBtnv4mAV82ifCcQsFmS4H2RZSC5oCKfWL","Multiaddrs":["BH8AAAEGAAE="]}}`
@@ -142,6 +146,10 @@ func openMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		if f := m.push.Load(); f != nil && bytes.Contains(body, []byte("MpoolPush")) {
+			(*f)(w, r, proxy)
+			return
+		}
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(rpc.Close)

@@ -38,6 +38,9 @@ func (d *Deals) Run(ctx context.Context) error {
 
 // followHead wakes jobs with each new head.
 func (d *Deals) followHead(ctx context.Context) error {
+	if err := d.watchEscrow(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	if err := d.tellZones(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}

@@ -11,6 +11,8 @@ type metrics struct {
 	proposals *prometheus.CounterVec
 	samples   *prometheus.CounterVec
 	head      prometheus.Gauge
+	escrow    prometheus.Gauge
+	topups    *prometheus.CounterVec
 
 	sampleSeconds prometheus.Histogram
 }
@@ -29,8 +31,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		head: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "whypfs", Subsystem: "deals",
 			Name: "head_epoch", Help: "Newest epoch of the chain."}),
 	}
+	m.escrow = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "whypfs", Subsystem: "deals",
+		Name: "escrow_free_fil", Help: "What was free in escrow to pay for deals when it was last looked at, in FIL; only with --escrow-topup."})
+	m.topups = prometheus.NewCounterVec(counter("topups_total", "Payments into escrow that ended, by result."), []string{"result"})
 	if reg != nil {
-		reg.MustRegister(m.moves, m.failures, m.proposals, m.samples, m.sampleSeconds, m.head)
+		reg.MustRegister(m.moves, m.failures, m.proposals, m.samples, m.sampleSeconds, m.head, m.escrow, m.topups)
 	}
 	return m
 }

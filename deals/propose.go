@@ -233,6 +233,12 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 		row = fresh
 		return putDeal(tx, fresh)
 	})
+	var lacks *errShort
+	if errors.As(err, &lacks) {
+		if err := d.wantEscrow(ctx, proposal.Client, lacks.need); err != nil {
+			return row, err
+		}
+	}
 	return row, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestWalletCommands: keys are made, imported, exported and chosen by command,
@@ -40,5 +41,31 @@ func TestWalletCommands(t *testing.T) {
 	}
 	if got := s.run("wallet", "export", address); !strings.Contains(got, hex.EncodeToString([]byte(lotus))+"\n") || !strings.Contains(got, "secret key") {
 		t.Error("export is not what Lotus takes, with a warning")
+	}
+}
+
+// TestEscrowTopUp: the node fills its escrow from its wallet, and one that is
+// killed meanwhile does not pay twice.
+func TestEscrowTopUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	args := []string{"--sandbox", "--sandbox-epoch", "100ms", "--sandbox-wallet", "5", "--sandbox-escrow", "0",
+		"--escrow-topup", "1", "--escrow-daily-limit", "4", "--escrow-low", "0.5"}
+	s := start(t, dir, args...)
+	s.kill() // somewhere on the way
+	s = start(t, dir, args...)
+	type funds struct{ Escrow, Today, Reason string }
+	var got []funds
+	for range 300 {
+		if got = list[funds](s, "wallet", "balance"); len(got) == 1 && got[0].Escrow == "1 FIL" && got[0].Reason == "" {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if len(got) != 1 || got[0] != (funds{"1 FIL", "1 FIL", ""}) {
+		t.Errorf("the wallet has %+v, want 1 FIL moved into escrow", got)
+	}
+	if text := s.run("chain", "status"); !strings.Contains(text, "network version 29") || !strings.Contains(text, "1 FIL") {
+		t.Errorf("chain status says\n%s", text)
 	}
 }

@@ -235,6 +235,7 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Engine:      c.DealEngine,
 		Filclient:   c.Filclient,
 		MaxPrice:    c.MaxPrice,
+		Escrow:      c.escrow.options(),
 		MinPiece:    int64(c.MinPiece),
 		Pulls:       c.Pulls.limits(),
 		Live: func(ctx context.Context, zone uint64, yield func(uint64) bool) error {

@@ -62,6 +62,7 @@ type config struct {
 	MinPiece    size
 	Pulls       pulls
 	engine
+	escrow
 
 	Webhooks       named
 	WebhookSecrets named
@@ -111,6 +112,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	c.Pulls.flags(fs)
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
 	c.engine.flags(fs)
+	c.escrow.flags(fs)
 	fs.Var(&c.Webhooks, "webhook", "`NAME=URL` of a receiver of S3 event notifications, which buckets name as arn:whypfs:sns:<region>::NAME; repeatable")
 	fs.Var(&c.WebhookSecrets, "webhook-secret", "`NAME=SECRET`, or NAME=@FILE, that signs what the webhook gets; repeatable; better given as WHYPFS_WEBHOOK_SECRET")
 	fs.DurationVar(&c.LifecycleDay, "test-lifecycle-day", 24*time.Hour, "for tests alone: what lifecycle rules take for a day")
@@ -250,6 +252,7 @@ func (c *config) check() error {
 	c.Pulls.check(bad)
 	c.offload.check(bad)
 	c.engine.check(bad)
+	c.escrow.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
 	}

@@ -86,6 +86,8 @@ func TestCheck(t *testing.T) {
 		{[]string{"--rpc", "http://x"}, "--public-url"},
 		{[]string{"--log-level", "loud"}, `"loud"`},
 		{[]string{"--deal-engine", "offline"}, `"offline"`},
+		{[]string{"--escrow-topup", "a lot"}, "--escrow-topup"},
+		{[]string{"--escrow-topup", "2", "--escrow-daily-limit", "1"}, "--escrow-daily-limit"},
 		{[]string{"--filclient", ""}, "--filclient"},
 		{[]string{"--sandbox", "--sandbox-providers", "0"}, "--sandbox-providers"},
 		{[]string{"--sandbox", "--sandbox-rpcs", "17"}, "--sandbox-rpcs"},

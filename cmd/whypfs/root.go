@@ -90,7 +90,7 @@ func (c *cli) command() *cobra.Command {
 	})
 	c.cfg.common(root.PersistentFlags())
 	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.keyCommand(), c.bucketCommand(),
-		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.retrieveCommand(), c.walletCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
+		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.retrieveCommand(), c.walletCommand(), c.chainCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
 		c.explainCommand(), c.offloadCommand(),
 		c.sandboxCommand(), settingsCommand())
 	return root

@@ -20,7 +20,7 @@ func (c *cli) walletCommand() *cobra.Command {
 		},
 		func(i wallet.Info) []any { return []any{i.Address, i.Type, mark(i.Default), i.Ethereum} })
 	return group("wallet", "the keys that sign deals and pay for them", ls, c.walletNewCommand(), c.walletImportCommand(),
-		c.walletExportCommand(), c.walletSetDefaultCommand())
+		c.walletExportCommand(), c.walletSetDefaultCommand(), c.walletBalanceCommand())
 }
 
 func mark(on bool) string {

@@ -1,7 +1,7 @@
 // Package chain asks a Filecoin chain what making and watching deals needs to
 // know, over the part of Lotus' JSON-RPC API that public gateways offer too.
 //
-// A Client reads and never writes: it sends no message and holds no key. Its
+// A Client holds no key: what it sends is messages that were signed elsewhere. Its
 // answers are of the newest tipset, which a fork may take back; nothing is
 // remembered from one question to the next.
 //

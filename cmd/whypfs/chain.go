@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/whypfs/whypfs/deals"
+)
+
+func (c *cli) chainCommand() *cobra.Command {
+	var asJSON bool
+	status := &cobra.Command{
+		Use:   "status",
+		Short: "show the chain's head and version, how its endpoints are doing, and what the wallet has",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, _ []string) error {
+			s := a.deals.ChainStatus(ctx)
+			funds, err := a.deals.Funds(ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(out, struct {
+					deals.ChainStatus
+					Wallet []deals.Funds
+				}{s, funds})
+			}
+			return printChain(out, s, funds)
+		}),
+	}
+	status.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return group("chain", "the Filecoin chain", status)
+}
+
+func printChain(out io.Writer, s deals.ChainStatus, funds []deals.Funds) error {
+	fmt.Fprintf(out, "head %d, network version %d\n", s.Head, s.Version)
+	if s.Fault != "" {
+		fmt.Fprintln(out, s.Fault)
+	}
+	t := newTable("endpoint", "head", "behind", "fault")
+	for _, e := range s.Endpoints {
+		t.row(e.Name, e.Head, s.Head-e.Head, e.Fault)
+	}
+	if err := t.write(out); err != nil {
+		return err
+	}
+	t = newTable(fundsHead()...)
+	for _, f := range funds {
+		t.row(fundsCells(f)...)
+	}
+	return t.write(out)
+}
+
+func fundsHead() []string {
+	return []string{"address", "default", "wallet", "escrow", "promised", "moved today", "reason"}
+}
+
+func fundsCells(f deals.Funds) []any {
+	return []any{f.Address, mark(f.Default), f.Balance, f.Escrow, f.Promised, f.Today, f.Reason}
+}
+
+func (c *cli) walletBalanceCommand() *cobra.Command {
+	return listing(c, "balance", "show what the keys have, to spend and in the market's escrow",
+		fundsHead(), func(ctx context.Context, a *app, _ []string) ([]deals.Funds, error) { return a.deals.Funds(ctx) }, fundsCells)
+}
