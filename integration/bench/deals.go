@@ -49,12 +49,13 @@ type figure struct {
 func (b bench) deals(ctx context.Context, zone int64) error {
 	d := &dealRun{dir: b.dir, rounds: b.rounds, zone: zone}
 	var err error
-	if d.node, err = node.Open(ctx, node.Config{Dir: filepath.Join(b.dir, "node"), DHT: "off"}); err != nil {
+	if d.node, err = node.Open(ctx, node.Config{Dir: filepath.Join(b.dir, "node"), DHT: "off",
+		ListenAddrs: []string{"/ip4/127.0.0.1/tcp/0"}}); err != nil {
 		return err
 	}
 	defer d.node.Close()
-	// A further work, like retrieval, is one more line here.
-	for _, work := range []func(context.Context) error{d.commitments, d.fill, d.disk, d.pack, d.proofs, d.serve} {
+	// A further work is one more line here.
+	for _, work := range []func(context.Context) error{d.commitments, d.fill, d.disk, d.pack, d.proofs, d.serve, d.retrieval} {
 		if err := work(ctx); err != nil {
 			return err
 		}
