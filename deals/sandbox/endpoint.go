@@ -84,7 +84,7 @@ func (e *endpoint) open() error {
 	switch {
 	case closed:
 		return ErrClosed
-	case rec.Mode == rpcDown && rec.Port != 0:
+	case rec.Mode == rpcDown && e.url != "":
 		return e.stop()
 	case e.web != nil:
 		return nil

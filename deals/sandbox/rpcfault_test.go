@@ -168,3 +168,24 @@ func TestLyingEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// TestDownFromTheStart: an endpoint that is down when the network is opened has
+// the address at which it answers once it is healed.
+func TestDownFromTheStart(t *testing.T) {
+	dir := t.TempDir()
+	n := openNetworkWith(t, sandbox.Options{Dir: dir, Providers: 1})
+	was := n.RPC()
+	must(t, n.FailRPC(0, "down"))
+	n = n.again(dir, 1)
+	at := n.RPC()
+	if at != was {
+		t.Errorf("RPC is %q, was %q", at, was)
+	}
+	if _, err := callAt[head](n, at, "ChainHead"); err == nil {
+		t.Error("an endpoint that is down answers")
+	}
+	must(t, n.FailRPC(0, "none"))
+	if h, err := callAt[head](n, at, "ChainHead"); err != nil || h.Height != n.Height() {
+		t.Errorf("healed: %d, %v", h.Height, err)
+	}
+}
