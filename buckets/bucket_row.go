@@ -3,6 +3,7 @@ package buckets
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/whypfs/whypfs/internal/acl"
@@ -26,6 +27,7 @@ type rareBucket struct {
 	Grants    []acl.Grant       `json:",omitzero"`
 	Documents map[string]uint64 `json:",omitempty"`
 	Flip      Flip              `json:",omitempty"`
+	Providers ProviderRules     `json:",omitzero"`
 }
 
 func putBucket(tx kv.Tx, bucket Bucket) error {
@@ -33,8 +35,8 @@ func putBucket(tx kv.Tx, bucket Bucket) error {
 }
 
 func encodeBucket(b Bucket) []byte {
-	rare := rareBucket{b.Lock, b.Grants, b.Documents, b.Flip}
-	hasRare := rare.Lock != nil || rare.Grants != nil || len(rare.Documents) > 0 || rare.Flip != ""
+	rare := rareBucket{b.Lock, b.Grants, b.Documents, b.Flip, b.Policy.Providers}
+	hasRare := rare.Lock != nil || rare.Grants != nil || len(rare.Documents) > 0 || rare.Flip != "" || !reflect.ValueOf(rare.Providers).IsZero()
 	w := rowcode.NewWriter(compact)
 	w.Uint(bit(bucketGlobal, b.Global) | bit(bucketPublish, b.Policy.Publish) | bit(bucketArchive, b.Policy.Archive) | bit(bucketRare, hasRare) | bit(bucketTree, b.Tree) |
 		bit(bucketAged, b.Policy.Aged != AgedPad))
@@ -86,6 +88,7 @@ func decodeBucket(value []byte) (b Bucket, err error) {
 		var rare rareBucket
 		err = decode([]byte(r.String()), &rare)
 		b.Lock, b.Grants, b.Documents, b.Flip = rare.Lock, rare.Grants, rare.Documents, rare.Flip
+		b.Policy.Providers = rare.Providers
 	}
 	if r.Err() != nil {
 		err = r.Err()

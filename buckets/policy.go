@@ -15,6 +15,7 @@ type Policy struct {
 	MaxPiece    int64         // bytes, padded; default 32 GiB
 	Aged        Aged          // what becomes of an aged zone whose piece providers do not take. default AgedPad
 	Archive     bool          // S3 readers of an object kept on Filecoin alone have to restore it first
+	Providers   ProviderRules `json:",omitzero"`
 }
 
 // Bounds of a policy.
@@ -58,5 +59,5 @@ func (p Policy) validate() error {
 	case !slices.Contains([]Aged{AgedPad, AgedWait, AgedChoose}, p.Aged):
 		return fmt.Errorf("%w: aged %q is not pad, wait or choose", ErrPolicy, p.Aged)
 	}
-	return nil
+	return p.Providers.validate(p.Replication)
 }

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -106,6 +107,8 @@ type Deals struct {
 	retrieve  *retrieve.Retriever
 	chain     *chain.Client // nil: none is configured
 	maxPrice  *big.Int      // nil: Options.MaxPrice is no number
+
+	known atomic.Pointer[knownHead] // nil: nobody follows the chain, or it cannot be asked
 
 	mu          sync.Mutex
 	goodSamples map[string]time.Time                // guarded by mu; the last, by provider

@@ -79,7 +79,7 @@ func (d *Deals) waitFor(row dealRow) error {
 
 // checkAccepted asks the provider how far it is, and looks for the deal on chain.
 func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
-	head, err := d.chain.Head(ctx)
+	head, err := d.head(ctx)
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func progress(row dealRow, s *boostly.DealStatusResponse) string {
 
 // verify takes a deal id for ours only if the chain's deal is the one we proposed.
 func (d *Deals) verify(ctx context.Context, row dealRow, id uint64) error {
-	head, err := d.chain.Head(ctx)
+	head, err := d.head(ctx)
 	if err != nil {
 		return err
 	}
@@ -255,7 +255,7 @@ func (d *Deals) compare(ctx context.Context, row dealRow, id uint64) (chain.Deal
 
 // checkChain follows a deal that is on chain.
 func (d *Deals) checkChain(ctx context.Context, row dealRow) error {
-	head, err := d.chain.Head(ctx)
+	head, err := d.head(ctx)
 	if err != nil {
 		return err
 	}

@@ -75,16 +75,36 @@ func (d *Deals) look(ctx context.Context, seen *lookout) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
+		d.known.Store(nil)
 		if !seen.lost {
 			d.log.WarnContext(ctx, "chain cannot be asked", "err", err)
 		}
 		seen.lost = true
-	case head != seen.head:
+	default:
+		d.known.Store(&knownHead{head, d.queue.Now()})
+		if head == seen.head {
+			break
+		}
 		if err := d.newHead(ctx, seen.head, head, seen.lost || seen.head == 0); err != nil && ctx.Err() == nil {
 			d.log.ErrorContext(ctx, "wake jobs for a new head", "err", err)
 		}
 		seen.head, seen.lost = head, false
 	}
+}
+
+// A knownHead is the head as it was not long ago.
+type knownHead struct {
+	height int64
+	at     time.Time
+}
+
+// head returns the chain's head, not older than one who follows it sees it: the
+// deals of a whole sweep need not all ask for it.
+func (d *Deals) head(ctx context.Context) (int64, error) {
+	if k := d.known.Load(); k != nil && d.queue.Now().Sub(k.at) < d.opt.Poll {
+		return k.height, nil
+	}
+	return d.chain.Head(ctx)
 }
 
 // tellZones tells every zone to look at its deals: what moved just before a

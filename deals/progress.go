@@ -68,7 +68,7 @@ func (d *Deals) pieceStanding(ctx context.Context, p piece.Piece) (s Standing, r
 			switch {
 			case err != nil:
 				return err
-			case row.State == DealActive:
+			case row.State == DealActive && !row.Unsound:
 				holders[row.Provider] = true
 			case row.State.Pending():
 				s.Pending++

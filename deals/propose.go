@@ -180,7 +180,7 @@ func (d *Deals) notPrepared(ctx context.Context, row dealRow, err error) error {
 
 // prepare asks the provider's terms, and signs and stores the proposal.
 func (d *Deals) prepare(ctx context.Context, row dealRow, p piece.Piece) (dealRow, error) {
-	head, err := d.chain.Head(ctx)
+	head, err := d.head(ctx)
 	if err != nil {
 		return row, err
 	}

@@ -49,10 +49,8 @@ const slowHours = 144
 func (r record) score(now time.Time) float64 {
 	r.fade(now)
 	rate := func(good, all float64) float64 { return (good + 2) / (math.Max(all, good) + 3) }
-	speed := 1.0
-	if r.Timed > 0 {
-		speed = 1 / (1 + r.Hours/r.Timed/slowHours)
-	}
+	// One deal that took no time is added, as this ratio would not fade by itself.
+	speed := 1 / (1 + r.Hours/(r.Timed+1)/slowHours)
 	return rate(r.Accepted, r.Asked) *
 		rate(r.Active, r.Active+r.Failed+lostWeight*r.Lost) *
 		rate(r.Fetched, r.Fetched+r.Unsound) * speed

@@ -54,7 +54,6 @@ type simSize struct {
 	duration         int64         // epochs of a deal
 	poll, recheck    time.Duration // Options of Deals
 	bout             time.Duration // how long a fault lasts, on average
-	quiet            time.Duration // before the first fault
 }
 
 // simPiece is what the chain said of a piece.
@@ -179,13 +178,9 @@ func (s *simulation) run() {
 
 // nextTurn is when the next fault begins or ends.
 func (s *simulation) nextTurn() time.Time {
-	next := s.begin.Add(s.quiet)
-	if len(s.faulty) == 0 {
-		return next
-	}
-	next = next.Add(1000 * 24 * time.Hour)
+	next := s.begin
 	for _, until := range s.faulty {
-		if until.Before(next) {
+		if next.Equal(s.begin) || until.Before(next) {
 			next = until
 		}
 	}
@@ -265,7 +260,11 @@ func (s *simulation) summary() string {
 			least = min(least, p.least)
 		}
 	}
-	return fmt.Sprintf("%d deals %v, %d pieces lack replicas, least so far %d", total, states, lacking, least)
+	faults := 0
+	for _, n := range s.onsets {
+		faults += n
+	}
+	return fmt.Sprintf("%d faults, %d deals %v, %d pieces lack replicas, least so far %d", faults, total, states, lacking, least)
 }
 
 // check compares rows and chain at the end, and reports.
@@ -316,18 +315,25 @@ func (s *simulation) distinct() {
 	}
 }
 
-// TestSimulation lives through two months with a few zones; with WHYPFS_SIM=full
-// through a year with a thousand.
+// TestSimulation lives through two months with a few zones. WHYPFS_SIM=full makes
+// it a year with 1,000 zones and 60 providers, WHYPFS_SIM=50x20x90 what it says.
 func TestSimulation(t *testing.T) {
+	t.Parallel()
 	size := simSize{seed: 7, zones: 20, providers: 12, days: 60, duration: 518_400, poll: 10 * time.Minute, recheck: 24 * time.Hour,
-		bout: 5 * 24 * time.Hour, quiet: 24 * time.Hour}
-	if testing.Short() {
-		size.days = 20
-	}
-	if os.Getenv("WHYPFS_SIM") == "full" {
-		size.zones, size.providers, size.days, size.bout = 1000, 60, 365, 15*24*time.Hour
+		bout: 5 * 24 * time.Hour}
+	switch s := os.Getenv("WHYPFS_SIM"); s {
+	case "":
+	case "full":
+		s = "1000x60x365"
+		fallthrough
+	default:
+		size.bout *= 3
+		if _, err := fmt.Sscanf(s, "%dx%dx%d", &size.zones, &size.providers, &size.days); err != nil {
+			t.Fatalf("WHYPFS_SIM=%q: %v", s, err)
+		}
 	}
 	s := newSimulation(t, size)
+	s.rotate()
 	s.pack()
 	s.run()
 	s.check()

@@ -20,7 +20,7 @@ import (
 // provider that means even later that the deal is on chain, under a name where
 // the chain has nothing of ours, is watched to the deal's end.
 func (d *Deals) watch(ctx context.Context, row dealRow) error {
-	head, err := d.chain.Head(ctx)
+	head, err := d.head(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -24,13 +25,13 @@ func TestPolicyForm(t *testing.T) {
 		`value="pad" selected`, "an aged zone that is too small for providers is filled up with zeros")
 	was := policy()
 	ann.submit(form, "threshold", "1 MiB", "max-age", "1h", "max-piece", "32 GiB", "replication", "6", "aged", "pad").want(303)
-	if now := policy(); now != was {
+	if now := policy(); !reflect.DeepEqual(now, was) {
 		t.Errorf("the policy is %+v, and was %+v", now, was)
 	}
 	ann.submit(form, "threshold", "10 GiB", "max-age", "90m", "max-piece", "16GiB", "replication", "3", "aged", "wait").want(303)
 	want := was
 	want.Threshold, want.MaxAge, want.MaxPiece, want.Replication, want.Aged = 10<<30, 90*time.Minute, 16<<30, 3, buckets.AgedWait
-	if now := policy(); now != want {
+	if now := policy(); !reflect.DeepEqual(now, want) {
 		t.Errorf("the policy is %+v, want %+v", now, want)
 	}
 	ann.get("/ui/buckets/box").want(200).has(`name="max-age" value="1h30m"`, `value="wait" selected`, "waits for more")
@@ -44,7 +45,7 @@ func TestPolicyForm(t *testing.T) {
 		ann.submit(form, f...).want(400).has("This policy cannot be", "Nothing was changed", name)
 	}
 	s.as("bob", accounts.LevelUser).submit(form, "threshold", "1 GiB", "max-age", "1h", "max-piece", "16GiB", "replication", "3", "aged", "pad").want(404)
-	if now := policy(); now != want {
+	if now := policy(); !reflect.DeepEqual(now, want) {
 		t.Errorf("the policy is %+v, want %+v", now, want)
 	}
 }

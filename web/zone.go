@@ -65,6 +65,9 @@ func (s *server) visibleZone(c *call) (buckets.Zone, error) {
 	return z, err
 }
 
+// shownChoices is of how many pieces a zone's page tells how providers were chosen.
+const shownChoices = 4
+
 type zoneView struct {
 	Zone           zoneRow
 	Members        []memberRow
@@ -73,6 +76,7 @@ type zoneView struct {
 	Pieces         []piece.Piece
 	Deals          []deals.Deal
 	Wanted, Active int
+	Choices        []deals.Choice // of providers, by piece
 	Failures       []deals.Failure
 	Admin          bool
 }
@@ -103,6 +107,13 @@ func (s *server) showZone(c *call) error {
 		}
 		if data.Deals, err = s.deals.Deals(ctx, z.ID, "", pageSize, 0); err != nil {
 			return err
+		}
+		for _, p := range data.Pieces[:min(len(data.Pieces), shownChoices)] {
+			choice, err := s.deals.Candidates(ctx, p.CID)
+			if err != nil {
+				return err
+			}
+			data.Choices = append(data.Choices, choice)
 		}
 		if data.Wanted, data.Active, _, err = s.deals.Progress(ctx, z.ID); err != nil {
 			return err

@@ -237,6 +237,9 @@ func (a *app) dealOptions() (deals.Options, error) {
 		MaxPrice:    c.MaxPrice,
 		Escrow:      c.escrow.options(),
 		MinPiece:    int64(c.MinPiece),
+		PerPiece:    c.PerPiece,
+		Recheck:     c.Recheck,
+		Rules:       a.providerRules,
 		Pulls:       c.Pulls.limits(),
 		Live: func(ctx context.Context, zone uint64, yield func(uint64) bool) error {
 			return a.buckets.LiveContents(ctx, zone, yield)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -60,6 +61,7 @@ func (c *cli) policyCommand() *cobra.Command {
 	var replication int
 	var aged string
 	var publish, archive bool
+	var rules buckets.ProviderRules
 	cmd := &cobra.Command{Use: "policy NAME", Short: "show or change a bucket's policy", Args: nArgs(1)}
 	fs := cmd.Flags()
 	fs.Var(&threshold, "threshold", "size at which a zone is sealed")
@@ -69,9 +71,15 @@ func (c *cli) policyCommand() *cobra.Command {
 	fs.StringVar(&aged, "aged", "", "what becomes of an aged zone whose piece is too small for providers: wait for more, pad it with zeros, or choose the providers that take it")
 	fs.BoolVar(&publish, "publish", true, "publish the contents over IPFS; returns when all of them are served, or none")
 	fs.BoolVar(&archive, "archive", false, "S3 readers of an object kept on Filecoin alone have to restore it first; else a read brings it back")
+	fs.IntVar(&rules.Owners, "owners", 0, "least number of owners among the storage providers of a piece")
+	fs.IntVar(&rules.Regions, "regions", 0, "least number of their regions, as the operator's list tells them")
+	fs.IntVar(&rules.Share, "share", 0, "percent of the bucket's replicas that the providers of one owner may have; 0: any")
+	fs.StringSliceVar(&rules.Block, "block", nil, "providers, owners or regions that get nothing of the bucket; '' for none")
+	fs.StringSliceVar(&rules.Allow, "allow", nil, "providers, owners or regions that alone get something; '' for all")
 	cmd.RunE = c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
 		b, err := a.buckets.Bucket(ctx, args[0])
-		if err == nil && fs.NFlag() > 0 && anyChanged(cmd, "threshold", "max-age", "replication", "max-piece", "aged", "publish", "archive") {
+		if err == nil && fs.NFlag() > 0 && anyChanged(cmd, "threshold", "max-age", "replication", "max-piece", "aged", "publish", "archive",
+			"owners", "regions", "share", "block", "allow") {
 			b, err = a.buckets.SetPolicy(ctx, args[0], func(p *buckets.Policy) {
 				set(cmd, "threshold", &p.Threshold, int64(threshold))
 				set(cmd, "max-age", &p.MaxAge, maxAge)
@@ -80,6 +88,11 @@ func (c *cli) policyCommand() *cobra.Command {
 				set(cmd, "aged", &p.Aged, buckets.Aged(aged))
 				set(cmd, "publish", &p.Publish, publish)
 				set(cmd, "archive", &p.Archive, archive)
+				set(cmd, "owners", &p.Providers.Owners, rules.Owners)
+				set(cmd, "regions", &p.Providers.Regions, rules.Regions)
+				set(cmd, "share", &p.Providers.Share, rules.Share)
+				set(cmd, "block", &p.Providers.Block, names(rules.Block))
+				set(cmd, "allow", &p.Providers.Allow, names(rules.Allow))
 			})
 		}
 		if err != nil {
@@ -88,6 +101,11 @@ func (c *cli) policyCommand() *cobra.Command {
 		return printJSON(out, b.Policy)
 	})
 	return cmd
+}
+
+// names leaves the empty word out, which stands for no names at all.
+func names(list []string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
 }
 
 func anyChanged(cmd *cobra.Command, names ...string) bool {

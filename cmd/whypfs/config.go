@@ -58,6 +58,8 @@ type config struct {
 	RPCPoll     time.Duration
 	SampleEvery time.Duration
 	Providers   []string
+	PerPiece    int
+	Recheck     time.Duration
 	MaxPrice    string
 	MinPiece    size
 	Pulls       pulls
@@ -109,6 +111,8 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.Providers, "provider", nil, "storage provider to choose from, and what is to be known of it: f01234,region=eu,owner=acme,most=4,http=https://sp.example,engine=offline (or mk12, filclient), each but the address optional; repeatable")
 	c.MinPiece = 1 << 20
 	fs.Var(&c.MinPiece, "min-piece", "smallest piece, padded: an aged zone that is smaller is filled up with zeros to it")
+	fs.IntVar(&c.PerPiece, "deals-per-piece", 0, "deals of a piece under way at once; 0: as many as replicas are lacking")
+	fs.DurationVar(&c.Recheck, "deal-recheck", time.Hour, "how often an active deal is looked for on chain")
 	c.Pulls.flags(fs)
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
 	c.engine.flags(fs)

@@ -68,15 +68,6 @@ Curio:  add a PieceLocator that serves this file, or the URL with its header
 	return cmd
 }
 
-func (c *cli) providerListCommand() *cobra.Command {
-	return listing(c, "providers", "list the storage providers to choose from",
-		[]string{"address", "proposed", "accepted", "active", "failed", "not before", "reason"},
-		func(ctx context.Context, a *app, _ []string) ([]deals.Provider, error) { return a.deals.Providers(ctx) },
-		func(p deals.Provider) []any {
-			return []any{p.Address, p.Proposed, p.Accepted, p.Active, p.Failed, stamp(p.CoolUntil), p.Reason}
-		})
-}
-
 func (c *cli) jobCommand() *cobra.Command {
 	ls := listing(c, "ls", "list jobs, with what they wait for",
 		[]string{"kind", "id", "running", "tries", "due", "reason"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ipfs/go-cid"
 
@@ -77,4 +78,14 @@ func (x dealer) Pieces(ctx context.Context, zone, content uint64) ([]s3.Piece, e
 		}
 	}
 	return pieces, nil
+}
+
+// providerRules are those of a bucket, as deals wants them. A bucket that is
+// gone has none: its zones may still be dealt.
+func (a *app) providerRules(ctx context.Context, bucket string) (deals.Rules, error) {
+	b, err := a.buckets.BucketByUUID(ctx, bucket)
+	if errors.Is(err, buckets.ErrNoBucket) {
+		return deals.Rules{}, nil
+	}
+	return deals.Rules(b.Policy.Providers), err
 }

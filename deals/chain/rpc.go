@@ -45,7 +45,11 @@ type bearer struct{ p *string }
 func (bearer) String() string { return "[redacted]" }
 
 func newRPC(url, token string) *rpc {
-	r := &rpc{url: url, web: &http.Client{Timeout: rpcTimeout}}
+	// A sweep over all deals has many calls at once; the default keeps two
+	// connections and dials anew for the others.
+	many := http.DefaultTransport.(*http.Transport).Clone()
+	many.MaxIdleConnsPerHost = 32
+	r := &rpc{url: url, web: &http.Client{Timeout: rpcTimeout, Transport: many}}
 	if token != "" {
 		r.token.p = &token
 	}
