@@ -2,6 +2,7 @@ package buckets_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,16 +11,28 @@ import (
 )
 
 // market is providers by the smallest piece that they take, smallest first.
-func market(sizes *[]int64, err *error) func(int) (int64, error) {
-	return func(n int) (int64, error) {
-		if *err != nil {
-			return 0, *err
-		}
-		if len(*sizes) == 0 {
-			return 0, nil
-		}
-		return (*sizes)[min(n, len(*sizes))-1], nil
+type market struct {
+	mu    sync.Mutex
+	sizes []int64 // guarded by mu
+	err   error   // guarded by mu; they cannot be asked
+}
+
+func (m *market) set(sizes []int64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sizes, m.err = sizes, err
+}
+
+func (m *market) smallest(n int) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return 0, m.err
 	}
+	if len(m.sizes) == 0 {
+		return 0, nil
+	}
+	return m.sizes[min(n, len(m.sizes))-1], nil
 }
 
 // TestAged: a zone that is old enough while its piece is too small for
@@ -56,8 +69,8 @@ func TestAged(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(30 * 365 * 24 * time.Hour)
-				sizes, ask := tt.sizes, tt.ask
-				f := newTest(t, buckets.Options{Dealer: &dealer{smallest: market(&sizes, &ask)}})
+				m := &market{sizes: tt.sizes, err: tt.ask}
+				f := newTest(t, buckets.Options{Dealer: &dealer{smallest: m.smallest}})
 				f.run()
 				b := f.policied("one", func(p *buckets.Policy) {
 					p.MaxAge, p.Replication, p.Aged = 10*time.Hour, 2, tt.aged
@@ -90,19 +103,19 @@ func TestAged(t *testing.T) {
 // TestAgedGoesOn: a zone that waits goes on when it has enough, when providers
 // take less, and when they can be asked again.
 func TestAgedGoesOn(t *testing.T) {
-	for name, change := range map[string]func(f *fixture, b buckets.Bucket, sizes *[]int64, ask *error){
-		"more":     func(f *fixture, b buckets.Bucket, _ *[]int64, _ *error) { f.put(b, "more", fresh(925<<10)) },
-		"smaller":  func(_ *fixture, _ buckets.Bucket, sizes *[]int64, _ *error) { *sizes = []int64{1 << 16} },
-		"no limit": func(_ *fixture, _ buckets.Bucket, sizes *[]int64, _ *error) { *sizes = nil },
-		"policy": func(f *fixture, b buckets.Bucket, _ *[]int64, _ *error) {
+	for name, change := range map[string]func(f *fixture, b buckets.Bucket, m *market){
+		"more":     func(f *fixture, b buckets.Bucket, _ *market) { f.put(b, "more", fresh(925<<10)) },
+		"smaller":  func(_ *fixture, _ buckets.Bucket, m *market) { m.set([]int64{1 << 16}, nil) },
+		"no limit": func(_ *fixture, _ buckets.Bucket, m *market) { m.set(nil, nil) },
+		"policy": func(f *fixture, b buckets.Bucket, _ *market) {
 			f.policy(b, func(p *buckets.Policy) { p.Aged = buckets.AgedPad })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(30 * 365 * 24 * time.Hour)
-				sizes, ask := []int64{2 << 20}, error(nil)
-				f := newTest(t, buckets.Options{Dealer: &dealer{smallest: market(&sizes, &ask)}})
+				m := &market{sizes: []int64{2 << 20}}
+				f := newTest(t, buckets.Options{Dealer: &dealer{smallest: m.smallest}})
 				f.run()
 				b := f.policied("one", func(p *buckets.Policy) { p.MaxAge, p.Aged = time.Hour, buckets.AgedWait })
 				f.put(b, "key", fresh(100<<10))
@@ -113,7 +126,7 @@ func TestAgedGoesOn(t *testing.T) {
 				if z := f.zones()[0]; z.State != buckets.ZoneOpen {
 					t.Fatalf("zone is %+v, want it open", z)
 				}
-				change(f, b, &sizes, &ask)
+				change(f, b, m)
 				time.Sleep(time.Hour)
 				synctest.Wait()
 				zones := f.zones()
@@ -128,8 +141,9 @@ func TestAgedGoesOn(t *testing.T) {
 // TestPackAsks: a zone is not packed, and its members may still leave it, while
 // nobody knows which pieces are taken.
 func TestPackAsks(t *testing.T) {
-	sizes, ask := []int64{1 << 20, 4 << 20}, errors.New("no provider answers")
-	f := newTest(t, buckets.Options{Dealer: &dealer{smallest: market(&sizes, &ask)}})
+	ask := errors.New("no provider answers")
+	m := &market{sizes: []int64{1 << 20, 4 << 20}, err: ask}
+	f := newTest(t, buckets.Options{Dealer: &dealer{smallest: m.smallest}})
 	b := f.policied("one", func(p *buckets.Policy) { p.Replication = 2 })
 	f.put(b, "key", "body")
 	f.put(b, "gone", "other")
@@ -142,7 +156,7 @@ func TestPackAsks(t *testing.T) {
 		t.Errorf("zone is %+v, want reason %q", z, want)
 	}
 	f.delete(b, "gone")
-	ask = nil
+	m.set(m.sizes, nil)
 	wantErr(t, "Advance", f.Advance(t.Context(), id), nil)
 	if z := f.zone(id); z.State != buckets.ZoneComplete || z.MinPiece != 4<<20 || z.Count != 1 {
 		t.Errorf("zone is %+v", z)

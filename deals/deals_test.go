@@ -50,7 +50,7 @@ func (m *market) hides(body []byte) bool {
 // TestMain lets many tests run at once: they wait for epochs, they do not compute.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
 	m.Run()
@@ -102,6 +102,9 @@ func openMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
 	t.Helper()
 	m := &market{changed: make(chan struct{}, 1)}
 	of.Dir, of.Epoch, of.Log = t.TempDir(), epoch, opt.Log
+	if opt.Recheck == 0 {
+		opt.Recheck = 5 * epoch // bad news are looked for while the test waits
+	}
 	net, err := sandbox.Open(context.Background(), of)
 	if err != nil {
 		t.Fatal(err)

@@ -24,26 +24,34 @@ func (d *Deals) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	if err := d.index(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
-	if err := d.sampleActive(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
+	d.insist(ctx, "list the deals of an older version", d.index)
+	d.insist(ctx, "begin to sample active deals", d.sampleActive)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.runEngines(ctx) })
 	g.Go(func() error { return d.followHead(ctx) })
 	return g.Wait()
 }
 
+// insist takes a first step again and again until it succeeds or ctx ends: a
+// store that fails for a moment must not end the node.
+func (d *Deals) insist(ctx context.Context, what string, step func(context.Context) error) {
+	for {
+		err := step(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		d.log.ErrorContext(ctx, what, "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(d.opt.Poll):
+		}
+	}
+}
+
 // followHead wakes jobs with each new head.
 func (d *Deals) followHead(ctx context.Context) error {
-	if err := d.watchEscrow(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
-	if err := d.tellZones(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
+	d.insist(ctx, "look after the escrow", d.watchEscrow)
+	d.insist(ctx, "tell zones to look at their deals", d.tellZones)
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	asking.Go(func() { d.keepAsking(ctx) })

@@ -14,17 +14,19 @@ import (
 func TestScrub(t *testing.T) {
 	h := newHurt(t, false)
 	var n *Node
-	mended := make(chan struct{}, 1)
+	mended, scrubbed := make(chan struct{}, 1), make(chan struct{})
 	n = newTestNode(t, Config{
 		Dir:   h.dir,
 		Roots: func(_ context.Context, yield func(cid.Cid) error) error { return yield(h.file.Root) },
 		Restore: func(ctx context.Context, root cid.Cid) error {
+			<-scrubbed // what is stored again meanwhile would be counted, too
 			defer func() { mended <- struct{}{} }()
 			return n.PutBlocks(ctx, []Block{h.leaf}, false)
 		},
 	})
 	var found []ScrubFault
 	got, err := n.Scrub(t.Context(), ScrubOptions{Found: func(f ScrubFault) { found = append(found, f) }})
+	close(scrubbed)
 	if err != nil {
 		t.Fatal(err)
 	}
