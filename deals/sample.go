@@ -46,6 +46,32 @@ func (d *Deals) SampledSince(ctx context.Context, pieceCID string, since time.Ti
 	return out, err
 }
 
+// Sampled counts, over the pieces of a zone, the wanted replicas that gave a good
+// sample within the last two periods and none that was bad since. on says that
+// replicas are sampled at all.
+func (d *Deals) Sampled(ctx context.Context, zone uint64) (n int, on bool, err error) {
+	if d.opt.SampleEvery <= 0 {
+		return 0, false, nil
+	}
+	pieces, err := d.Pieces(ctx, zone)
+	if err != nil {
+		return 0, true, err
+	}
+	since := d.queue.Now().Add(-2 * d.opt.SampleEvery)
+	for _, p := range pieces {
+		good, err := d.SampledSince(ctx, p.CID, since)
+		if err != nil {
+			return 0, true, err
+		}
+		providers := make(map[string]bool)
+		for _, deal := range good {
+			providers[deal.Provider] = true
+		}
+		n += min(len(providers), p.Replication)
+	}
+	return n, true, nil
+}
+
 // sampleFrom sees that a deal is sampled, at a time of its own: not all that
 // became active together are.
 func (d *Deals) sampleFrom(tx kv.Tx, uuid string, now time.Time) error {

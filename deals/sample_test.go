@@ -32,6 +32,14 @@ func TestSamples(t *testing.T) {
 	if err != nil || len(list) > 0 {
 		t.Errorf("sampled in an hour from now: %v, %v", list, err)
 	}
+	// Samples come every other epoch here; "lately" is four of them.
+	m.until("three replicas sampled lately", 20*time.Second, func() bool {
+		n, on, err := m.deals.Sampled(t.Context(), 1)
+		if err != nil || !on {
+			t.Fatalf("Sampled = %d, %v, %v", n, on, err)
+		}
+		return n == 3
+	})
 	liar := m.list(1)[0]
 	m.fail(liar.Provider, "corrupt")
 	m.until("a fourth replica in place of the liar's", 40*time.Second, func() bool {

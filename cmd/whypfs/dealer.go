@@ -39,7 +39,12 @@ func (x dealer) Deal(ctx context.Context, z buckets.Zone) error { return x.d.Sta
 
 func (x dealer) Progress(ctx context.Context, z buckets.Zone) (buckets.Progress, error) {
 	s, err := x.d.Standing(ctx, z.ID)
-	return buckets.Progress{Wanted: s.Wanted, Active: s.Active, Pending: s.Pending, Ending: s.Ending, Reason: s.Reason}, err
+	if err != nil {
+		return buckets.Progress{}, err
+	}
+	p := buckets.Progress{Wanted: s.Wanted, Active: s.Active, Pending: s.Pending, Ending: s.Ending, Reason: s.Reason}
+	p.Sampled, p.Samples, err = x.d.Sampled(ctx, z.ID)
+	return p, err
 }
 
 func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
