@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -163,9 +162,7 @@ func TestEscrowPushFails(t *testing.T) {
 // pay neither twice nor never.
 func TestEscrowOverBadStore(t *testing.T) {
 	m := newLender(t, "5", topUps(t, "5", "1"))
-	m.over(&flaky{Store: m.store, fails: func(n int64) (bool, bool) {
-		return n > 2 && rand.IntN(3) == 0, rand.IntN(2) == 0 // the first two are Run's, which gives up without them
-	}})
+	m.over(failing(m.store, 3))
 	m.start()
 	awake := func(cond func() bool) func() bool { // the job backs off longer and longer from a store like this
 		return func() bool {

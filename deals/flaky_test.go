@@ -1,38 +1,25 @@
 package deals_test
 
 import (
-	"context"
-	"errors"
 	"math/rand/v2"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/kv/kvtest"
 )
 
-var errFlaky = errors.New("the store failed")
-
-// flaky is a store whose writes fail, before or after they took effect.
-type flaky struct {
-	kv.Store
-	writes atomic.Int64
-	fails  func(n int64) (fail, applied bool)
-}
-
-func (s *flaky) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	fail, applied := s.fails(s.writes.Add(1))
-	if fail && !applied {
-		return errFlaky
-	}
-	if err := s.Store.Update(ctx, fn); err != nil {
-		return err
-	}
-	if fail {
-		return errFlaky
-	}
-	return nil
+// failing is a store of which one write in n fails, half of them after they took effect.
+func failing(store kv.Store, n int) *kvtest.Faulty {
+	bad := &kvtest.Faulty{Store: store}
+	bad.Choose(func(int) kvtest.Fault {
+		if rand.IntN(n) != 0 {
+			return kvtest.None
+		}
+		return []kvtest.Fault{kvtest.Before, kvtest.Applied}[rand.IntN(2)]
+	})
+	return bad
 }
 
 // A fifth of all writes fail, half of them after they took effect: no replica
@@ -41,7 +28,7 @@ func TestDealsOverFailures(t *testing.T) {
 	m := newMarket(t, 6, deals.Options{})
 	m.stop()
 	req, _ := m.packed(1, 5, 1<<20)
-	m.over(&flaky{Store: m.store, fails: func(int64) (bool, bool) { return rand.IntN(5) == 0, rand.IntN(2) == 0 }})
+	m.over(failing(m.store, 5))
 	m.start()
 	for m.deals.Start(t.Context(), req.Zone) != nil {
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/kv/kvtest"
 )
 
 // forgetful is a store that never learns that a deal was accepted.
@@ -28,7 +29,7 @@ func (s forgetful) Update(ctx context.Context, fn func(kv.Tx) error) error {
 				return err
 			}
 			if d.State == deals.DealAccepted {
-				return errFlaky
+				return kvtest.ErrFault
 			}
 		}
 		return nil

@@ -1,37 +1,12 @@
 package piece_test
 
 import (
-	"context"
 	"errors"
-	"sync/atomic"
 	"testing"
 
 	"github.com/whypfs/whypfs/deals/piece"
-	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/kv/kvtest"
 )
-
-var errFlaky = errors.New("the store failed")
-
-// flaky is a store whose writes fail, before or after they took effect.
-type flaky struct {
-	kv.Store
-	writes atomic.Int64
-	fails  func(n int64) (fail, applied bool)
-}
-
-func (s *flaky) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	fail, applied := s.fails(s.writes.Add(1))
-	if fail && !applied {
-		return errFlaky
-	}
-	if err := s.Store.Update(ctx, fn); err != nil {
-		return err
-	}
-	if fail {
-		return errFlaky
-	}
-	return nil
-}
 
 // Packing may break off at any write, and ends with the same pieces.
 func TestPackOverFailures(t *testing.T) {
@@ -47,20 +22,27 @@ func TestPackOverFailures(t *testing.T) {
 	if err := w.pieces.Forget(t.Context(), 1, nothing); err != nil {
 		t.Fatal(err)
 	}
-	for _, applied := range []bool{false, true} {
+	for _, fault := range []kvtest.Fault{kvtest.Before, kvtest.Applied} {
 		done := false
-		for at := int64(1); !done; at++ {
-			w.over(&flaky{Store: w.store, fails: func(n int64) (bool, bool) { return n == at, applied }})
+		for at := 0; !done; at++ {
+			bad := &kvtest.Faulty{Store: w.store}
+			bad.Choose(func(n int) kvtest.Fault {
+				if n == at {
+					return fault
+				}
+				return kvtest.None
+			})
+			w.over(bad)
 			got, err := w.pieces.Pack(t.Context(), req)
 			done = err == nil
-			if !done && !errors.Is(err, errFlaky) {
+			if !done && !errors.Is(err, kvtest.ErrFault) {
 				t.Fatal(err)
 			}
 			w.over(w.store)
 			got = w.pack(req) // goes on, or starts over
 			for i := range want {
 				if got[i].CID != want[i].CID {
-					t.Fatalf("failure at write %d, applied %v: piece %d is %s, want %s", at, applied, i, got[i].CID, want[i].CID)
+					t.Fatalf("failure at write %d, fault %v: piece %d is %s, want %s", at, fault, i, got[i].CID, want[i].CID)
 				}
 			}
 			checkPieces(t, w, got[len(got)-1:], nil)
