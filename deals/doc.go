@@ -2,9 +2,11 @@
 // providers, and brings data back from them.
 //
 // It is built of rooms, which know nothing of deals: piece lays the contents of
-// a zone out as pieces and makes their bytes, mk12 talks with providers, chain
-// asks the chain, wallet holds the key, and retrieve brings blocks back. What stays here is what is decided:
-// which provider is asked, what is signed, what a deal is worth.
+// a zone out as pieces and makes their bytes, mk12 and
+// filclient talk with providers, chain asks the chain, wallet holds the keys,
+// retrieve brings blocks back, and proof shows to others what is stored. What
+// stays here is what is decided: which provider is asked, what is signed, what a
+// deal is worth.
 //
 // A deal is one replica of one piece with one provider. It moves from proposed
 // through accepted and published to active, or ends as rejected, failed or
@@ -19,7 +21,8 @@
 // provider, piece and epochs, and as active only when the chain saw its sector.
 //
 // Bytes from providers are used only after they were checked against the CID
-// that was asked for. Pieces are served to holders of a running deal's token
-// and to nobody else. Deals never deletes blocks, and never moves money: escrow
-// is the operator's.
+// that was asked for. Pieces are served to holders of the token of a deal that
+// is not published yet, and to nobody else. Deals never deletes blocks. Money is
+// moved only into the escrow of our own keys, when the operator asks for
+// top-ups, and never beyond the day's limit.
 package deals
