@@ -24,6 +24,7 @@ const (
 	// skips at most so many heights; it never repeats one.
 	heightLease  = 16
 	messagesKept = abi.ChainEpoch(60 * builtin.EpochsInDay) // after they ran
+	finality     = abi.ChainEpoch(900)                      // after it nobody expects the chain to change
 	never        = abi.ChainEpoch(math.MaxInt64)
 )
 
@@ -68,6 +69,8 @@ type chain struct {
 	messages map[cid.Cid]*messageRecord
 	pool     []*messageRecord
 	sectors  map[sectorKey]*sector
+	events   []*chainEvent // oldest first
+	running  cid.Cid       // the message that runs; undefined: none does
 	due      dueList[abi.DealID]
 	forgot   abi.ChainEpoch // when old messages were dropped last
 }
@@ -96,6 +99,7 @@ func openChain(s *store) (*chain, error) {
 		}),
 		load(s, "sector/", func(x *sector) { c.sectors[sectorKey{x.Provider, x.Number}] = x }),
 		load(s, "message/", func(m *messageRecord) { c.remember(m) }),
+		c.loadEvents(),
 	)
 	if err != nil {
 		return nil, err
@@ -205,13 +209,14 @@ func (c *chain) remember(m *messageRecord) {
 	}
 }
 
-// forgetMessages drops what ran long ago, about once a day: no node keeps the
-// messages of a chain for ever, and a simulated year has many.
+// forgetMessages drops what ran long ago, with its events, about once a day: no
+// node keeps the messages of a chain for ever, and a simulated year has many.
 func (c *chain) forgetMessages() {
 	if c.height() < c.forgot+builtin.EpochsInDay {
 		return
 	}
 	c.forgot = c.height()
+	c.forgetEvents(c.height() - messagesKept)
 	for id, m := range c.messages {
 		if m.Receipt != nil && m.Height < c.height()-messagesKept {
 			delete(c.messages, id)

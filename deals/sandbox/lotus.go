@@ -36,6 +36,7 @@ func rpcMethods() map[string]rpcMethod {
 		"Filecoin.StateGetAllocations":               (*endpoint).rpcGetAllocations,
 		"Filecoin.EthChainId":                        (*endpoint).rpcEthChainID,
 		"eth_chainId":                                (*endpoint).rpcEthChainID,
+		"Filecoin.GetActorEventsRaw":                 (*endpoint).rpcActorEvents,
 		"Filecoin.StateSearchMsg":                    (*endpoint).rpcSearchMsg,
 		"Filecoin.StateWaitMsg":                      (*endpoint).rpcWaitMsg,
 		"Filecoin.StateSectorGetInfo":                (*endpoint).rpcSectorGetInfo,

@@ -129,6 +129,7 @@ func (c *chain) publish(signed *market.ClientDealProposal, provider address.Addr
 	c.deals[d.ID], c.pending[pcid] = d, d.ID
 	c.saveDeal(d)
 	c.saveHead()
+	c.emit(eventPublished, d)
 	return d, nil
 }
 
@@ -214,6 +215,7 @@ func (c *chain) activate(id abi.DealID, number abi.SectorNumber) error {
 	}
 	d.Start, d.Sector = c.height(), number
 	c.saveDeal(d)
+	c.emit(eventActivated, d)
 	return c.addSector(d)
 }
 
@@ -227,6 +229,7 @@ func (c *chain) terminate(id abi.DealID, atOnce bool) error {
 	}
 	c.settle(d, c.height())
 	d.Slashed = c.height()
+	c.emit(eventTerminated, d)
 	c.release(d, true)
 	c.dropSector(d)
 	if atOnce {
@@ -289,6 +292,7 @@ func (c *chain) cron() {
 			c.dropDeal(d)
 		case c.height() >= d.Proposal.V.EndEpoch:
 			c.settle(d, d.Proposal.V.EndEpoch)
+			c.emit(eventCompleted, d)
 			c.release(d, false)
 			c.dropSector(d)
 			c.dropDeal(d)

@@ -31,6 +31,7 @@ const (
 	rpcLieActive  = "lie-active"
 	rpcLieHead    = "lie-head"
 	rpcLieAhead   = "lie-ahead"
+	rpcNoEvents   = "no-events"
 )
 
 var rpcModes = map[string]string{
@@ -47,10 +48,11 @@ var rpcModes = map[string]string{
 	rpcHuge:       "answers with a string that does not end",
 	rpcLieSlashed: "says of every deal that it was slashed",
 	rpcLiePiece:   "says of every deal that it is about another piece",
-	rpcLieMissing: "says of every deal and receipt that it is not there",
+	rpcLieMissing: "says of every deal, receipt and event that it is not there",
 	rpcLieActive:  "says of every published deal that it is active",
 	rpcLieHead:    "has the head of another fork",
 	rpcLieAhead:   "has a head two years ahead",
+	rpcNoEvents:   "keeps no events of actors, as most nodes do not unless they are told to",
 }
 
 // RPCModes lists the faults an endpoint can be given, with what each does.

@@ -19,6 +19,7 @@ import (
 //	deal/ID            deal on chain
 //	sector/ACTOR/N     sector
 //	message/CID        messageRecord
+//	event/N            chainEvent
 //	rpc/N              endpointRecord
 //	provider/ACTOR     providerRecord
 //	pdeal/ACTOR/UUID   providerDeal
@@ -98,7 +99,7 @@ func (s *store) commit() error {
 // was made.
 func (s *store) noteOld(b *bbolt.Bucket, key string) {
 	kind, _, _ := strings.Cut(key, "/")
-	if _, known := s.undo[key]; known || s.undo == nil || kind != "account" && kind != "deal" && kind != "sector" {
+	if _, known := s.undo[key]; known || s.undo == nil || kind != "account" && kind != "deal" && kind != "sector" && kind != "event" {
 		return
 	}
 	s.undo[key] = bytes.Clone(b.Get([]byte(key)))

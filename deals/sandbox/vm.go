@@ -11,6 +11,7 @@ import (
 	"github.com/filecoin-project/go-state-types/builtin"
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
 	"github.com/filecoin-project/go-state-types/exitcode"
+	"github.com/ipfs/go-cid"
 )
 
 // Methods of the actors this chain runs.
@@ -74,7 +75,9 @@ func (c *chain) run(rec *messageRecord) {
 	case from.Balance.LessThan(m.Value):
 		rec.Receipt.ExitCode = exitcode.SysErrInsufficientFunds
 	default:
+		c.running = rec.CID
 		ret, err := c.call(from, m)
+		c.running = cid.Undef
 		rec.Receipt.Return, rec.Receipt.ExitCode = ret, exitOf(err)
 	}
 }
