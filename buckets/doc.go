@@ -106,6 +106,11 @@
 // twice. What is here as private counts for those alone who own a content with
 // that root; others have to get it from somebody else.
 //
+// By its id a content can be looked at, removed and replaced as if it was a
+// pin, but is not listed among them. A pin that is replaced keeps what it has
+// until the other is pinned; with the same root at the same place that is at
+// once, and nothing else changes.
+//
 // The pins of an owner are spread over 16 slots, and each slot that has any has
 // one job, which works on one pin at a time and makes room for others. So a pin
 // that waits is some rows and nothing else, and no owner waits for another's.

@@ -210,7 +210,8 @@ func (b *Buckets) addPin(tx kv.Tx, p *Pin) error {
 		b.queuePin(tx, *p))
 }
 
-// PinByID returns a pin, or ErrNoPin; owner 0: of whoever it is.
+// PinByID returns the pin with that id, or the content with it as a pin, or
+// ErrNoPin; owner 0: of whoever it is.
 func (b *Buckets) PinByID(ctx context.Context, owner, id uint64) (Pin, error) {
 	var p Pin
 	err := b.view(ctx, func(tx kv.Tx) (err error) {
@@ -223,15 +224,6 @@ func (b *Buckets) PinByID(ctx context.Context, owner, id uint64) (Pin, error) {
 		return Pin{}, fmt.Errorf("pin %d: %w", id, err)
 	}
 	return p, nil
-}
-
-// shownPin returns a pin that its owner can see.
-func shownPin(tx kv.Tx, owner, id uint64) (Pin, error) {
-	p, err := pinRow(tx, id)
-	if err == nil && (p.Replaced || owner != 0 && p.Owner != owner) {
-		err = ErrNoPin
-	}
-	return p, err
 }
 
 // measure fills in how far an unfinished pin is.

@@ -10,7 +10,8 @@ import (
 )
 
 // Unpin removes a pin, with its content if it is pinned, and else ends its
-// fetch. It is ErrNoPin or ErrLocked; owner 0 may remove any.
+// fetch; or the content with that id. It is ErrNoPin or ErrLocked; owner 0 may
+// remove any.
 func (b *Buckets) Unpin(ctx context.Context, owner, id uint64) error {
 	err := b.update(ctx, func(tx kv.Tx) error {
 		p, err := shownPin(tx, owner, id)
@@ -87,14 +88,16 @@ func (b *Buckets) removeReplaced(tx kv.Tx, id uint64, made *Object) error {
 	return dropPin(tx, p)
 }
 
-// Replace puts a new pin in the place of another, which is not shown any more.
-// What that has pinned stays until the new one is pinned, or removed.
+// Replace puts a new pin in the place of another, or of a content, which is not
+// shown as a pin any more. What that has pinned stays until the new one is
+// pinned, or removed. With the same root at the same place the new one is pinned
+// at once, and only what is said about it changes.
 func (b *Buckets) Replace(ctx context.Context, owner, id uint64, r PinRequest) (Pin, error) {
 	p, err := b.replace(ctx, owner, id, r)
 	if err != nil {
 		return Pin{}, fmt.Errorf("replace pin %d: %w", id, err)
 	}
-	if b.pinLocal(ctx, p) {
+	if p.unfinished() && b.pinLocal(ctx, p) {
 		return b.PinByID(ctx, owner, p.ID)
 	}
 	return p, nil
@@ -112,13 +115,16 @@ func (b *Buckets) replace(ctx context.Context, owner, id uint64, r PinRequest) (
 	if r.Bucket == "" {
 		r.Bucket, r.Key = old.Bucket, old.Key
 	}
-	made := b.newPin(old.Owner, r, "")
+	made, adopted := b.newPin(old.Owner, r, ""), b.newID()
 	p := made
 	err = b.update(ctx, func(tx kv.Tx) error {
 		p = made
-		old, err := shownPin(tx, owner, id)
+		old, err := b.ownPin(tx, owner, id, adopted)
 		if err != nil {
 			return err
+		}
+		if old.State == PinPinned && old.CID.Equals(p.CID) && old.Bucket == p.Bucket && old.Key == p.Key {
+			return repin(tx, old, &p)
 		}
 		if old.State == PinPinned {
 			p.Replaces = old.ID

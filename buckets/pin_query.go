@@ -3,6 +3,7 @@ package buckets
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ var PinMatches = []PinMatch{MatchExact, MatchIExact, MatchPartial, MatchIPartial
 // PinQuery selects pins: what is not its zero value has to hold.
 type PinQuery struct {
 	Owner         uint64
-	IDs           []uint64
+	IDs           []uint64  // of pins, or of contents, which count as pinned
 	CIDs          []cid.Cid // of either version
 	Name          string
 	Match         PinMatch
@@ -49,6 +50,10 @@ type PinPage struct {
 // without an owner, each of them is read.
 func (b *Buckets) Pins(ctx context.Context, q PinQuery) (PinPage, error) {
 	var page PinPage
+	roots := map[string]bool{}
+	for _, root := range q.CIDs {
+		roots[string(rootKey(root))] = true
+	}
 	err := b.view(ctx, func(tx kv.Tx) error {
 		page = PinPage{}
 		ids, sure, err := q.candidates(tx)
@@ -65,11 +70,11 @@ func (b *Buckets) Pins(ctx context.Context, q PinQuery) (PinPage, error) {
 				page.Count++
 				continue
 			}
-			p, err := pinRow(tx, id)
-			if err != nil {
+			p, err := q.row(tx, id)
+			if err != nil && !errors.Is(err, ErrNoPin) {
 				return err
 			}
-			if !q.takes(p) {
+			if err != nil || len(roots) > 0 && !roots[string(rootKey(p.CID))] || !q.takes(p) {
 				continue
 			}
 			if page.Count++; full {
@@ -93,16 +98,7 @@ func (b *Buckets) Pins(ctx context.Context, q PinQuery) (PinPage, error) {
 func (q PinQuery) candidates(tx kv.Tx) (ids []uint64, sure bool, err error) {
 	switch {
 	case len(q.IDs) > 0:
-		for _, id := range q.IDs {
-			found, err := has(tx, keyPin(id))
-			if err != nil {
-				return nil, false, err
-			}
-			if found {
-				ids = append(ids, id)
-			}
-		}
-		return ids, false, nil
+		return slices.Clone(q.IDs), false, nil
 	case len(q.CIDs) > 0:
 		for _, root := range q.CIDs {
 			if ids, err = appendIDs(tx, ids, false, tabPinCID, rootKey(root)); err != nil {
@@ -124,6 +120,14 @@ func (q PinQuery) candidates(tx kv.Tx) (ids []uint64, sure bool, err error) {
 	}
 	ids, err = appendIDs(tx, nil, true, tabPin)
 	return ids, false, err
+}
+
+// row returns the pin of a candidate. It is ErrNoPin only if ids were asked for.
+func (q PinQuery) row(tx kv.Tx, id uint64) (Pin, error) {
+	if len(q.IDs) > 0 {
+		return shownPin(tx, q.Owner, id)
+	}
+	return pinRow(tx, id)
 }
 
 // appendIDs appends the last parts of the keys that start with parts.
@@ -155,9 +159,6 @@ func (q PinQuery) takes(p Pin) bool {
 		return false
 	}
 	if len(q.States) > 0 && !slices.Contains(q.States, p.State) {
-		return false
-	}
-	if len(q.CIDs) > 0 && !slices.ContainsFunc(q.CIDs, func(c cid.Cid) bool { return string(rootKey(c)) == string(rootKey(p.CID)) }) {
 		return false
 	}
 	for k, v := range q.Meta {
