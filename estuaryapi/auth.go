@@ -2,7 +2,6 @@ package estuaryapi
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -24,8 +23,7 @@ func (s *server) authorise(r *http.Request, level accounts.Level) (caller, error
 	who.user, who.token, err = s.accounts.Token(r.Context(), token)
 	switch {
 	case errors.Is(err, accounts.ErrExpired):
-		return caller{}, apiError{http.StatusUnauthorized, "ERR_TOKEN_EXPIRED",
-			fmt.Sprintf("token for user %d expired %s", who.token.User, who.token.Expires.Format(time.RFC3339))}
+		return caller{}, errExpired(who.token.User, who.token.Expires.Format(time.RFC3339))
 	case err != nil:
 		return caller{}, err
 	case who.token.Level < level && who.token.Level == accounts.LevelUpload:

@@ -75,40 +75,6 @@ func TestRevokedToken(t *testing.T) {
 	f.get("/viewer", token).wantError(t, "revoked", 401, "ERR_INVALID_TOKEN", "api key does not exist")
 }
 
-// Every route, with a key of every level.
-func TestLevels(t *testing.T) {
-	f := newTest(t, publish, estuaryapi.Options{})
-	u, token := f.user("ann", accounts.LevelUser, 0)
-	upload := f.token(u, accounts.TokenSpec{Level: accounts.LevelUpload})
-	_, admin := f.user("root", accounts.LevelAdmin, 0)
-	routes := []struct {
-		method, path        string
-		none, upload, other int
-	}{
-		{"GET", "/health", 200, 200, 200},
-		{"GET", "/viewer", 401, 200, 200},
-		{"POST", "/content/add", 401, 415, 415},
-		{"POST", "/put", 401, 415, 415},
-		{"GET", "/content/contents", 401, 403, 200},
-		{"GET", "/content/status/7", 401, 403, 404},
-		{"GET", "/content/7", 401, 403, 404},
-		{"GET", "/content/staging-zones", 401, 403, 200},
-		{"GET", "/content/staging-zones/7", 401, 403, 404},
-		{"GET", "/content/staging-zones/7/contents", 401, 403, 404},
-		// V1 asks for a key before it says that a route below a group does not exist.
-		{"GET", "/content/7/nothing", 401, 404, 404},
-		{"GET", "/content", 401, 404, 404},
-		{"GET", "/nothing", 404, 404, 404},
-	}
-	for _, rt := range routes {
-		for key, want := range map[string]int{"": rt.none, upload: rt.upload, token: rt.other, admin: rt.other} {
-			if a := f.do(rt.method, rt.path, key, nil); a.code != want {
-				t.Errorf("%s %s with %q = %d %s, want %d", rt.method, rt.path, key, a.code, a.body, want)
-			}
-		}
-	}
-}
-
 // A key sinks with its user.
 func TestLoweredUser(t *testing.T) {
 	f := newTest(t, publish, estuaryapi.Options{})

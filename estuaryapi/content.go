@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/whypfs/whypfs/buckets"
@@ -75,52 +74,39 @@ func (s *server) contents(ctx context.Context, list []buckets.Content) ([]conten
 	return out, nil
 }
 
-// listContents answers GET /content/contents: the user's contents, newest first.
-func (s *server) listContents(w http.ResponseWriter, r *http.Request, who caller) error {
-	limit, offset, err := page(r)
+// listContents lists the user's contents, newest first.
+func (s *server) listContents(r *request, in page) ([]content, error) {
+	list, err := s.buckets.Contents(r.Context(), r.who.user.ID, in.Limit, in.Offset)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	list, err := s.buckets.Contents(r.Context(), who.user.ID, limit, offset)
-	if err != nil {
-		return err
-	}
-	out, err := s.contents(r.Context(), list)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, out)
-	return nil
+	return s.contents(r.Context(), list)
+}
+
+// contentID names a content in a path.
+type contentID struct {
+	ID uint64 `path:"id" doc:"id of a content, V1's estuaryId"`
 }
 
 // visible returns the content that the path names, if the caller may see it.
-func (s *server) visible(r *http.Request, who caller) (buckets.Content, error) {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return buckets.Content{}, err
-	}
-	c, err := s.buckets.Content(r.Context(), id)
+func (s *server) visible(r *request, in contentID) (buckets.Content, error) {
+	c, err := s.buckets.Content(r.Context(), in.ID)
 	switch {
 	case errors.Is(err, buckets.ErrNoContent) || err == nil && c.Deleted:
-		return c, errNoContent(id)
+		return c, errNoContent(in.ID)
 	case err != nil:
 		return c, err
-	case !who.sees(c.Owner):
-		return c, errForeign("content", who.user.ID, id)
+	case !r.who.sees(c.Owner):
+		return c, errForeign("content", r.who.user.ID, in.ID)
 	}
 	return c, nil
 }
 
-// showContent answers GET /content/{id}.
-func (s *server) showContent(w http.ResponseWriter, r *http.Request, who caller) error {
-	c, err := s.visible(r, who)
+// showContent shows one content.
+func (s *server) showContent(r *request, in contentID) (content, error) {
+	c, err := s.visible(r, in)
 	if err != nil {
-		return err
+		return content{}, err
 	}
-	out, err := s.content(r.Context(), c)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, out)
-	return nil
+	return s.content(r.Context(), c)
 }

@@ -3,7 +3,6 @@ package estuaryapi
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"slices"
 	"time"
 
@@ -11,25 +10,26 @@ import (
 	"github.com/whypfs/whypfs/deals"
 )
 
-// contentStatus answers GET /content/status/{id}: the content and the deals of the
-// pieces that hold it, oldest first.
-func (s *server) contentStatus(w http.ResponseWriter, r *http.Request, who caller) error {
-	c, err := s.visible(r, who)
+// contentState is V1's answer about a content and its deals.
+type contentState struct {
+	Content  content      `json:"content"`
+	Deals    []dealStatus `json:"deals"`
+	Failures int          `json:"failuresCount"`
+}
+
+// contentStatus tells a content and the deals of the pieces that hold it, oldest first.
+func (s *server) contentStatus(r *request, in contentID) (contentState, error) {
+	status := contentState{Deals: []dealStatus{}}
+	c, err := s.visible(r, in)
 	if err != nil {
-		return err
+		return status, err
 	}
-	v, err := s.content(r.Context(), c)
-	if err != nil {
-		return err
+	if status.Content, err = s.content(r.Context(), c); err != nil {
+		return status, err
 	}
-	status := struct {
-		Content  content      `json:"content"`
-		Deals    []dealStatus `json:"deals"`
-		Failures int          `json:"failuresCount"`
-	}{Content: v, Deals: []dealStatus{}}
 	made, err := s.dealsOf(r.Context(), c)
 	if err != nil {
-		return err
+		return status, err
 	}
 	for _, d := range made {
 		status.Deals = append(status.Deals, newDealStatus(c, d))
@@ -37,8 +37,7 @@ func (s *server) contentStatus(w http.ResponseWriter, r *http.Request, who calle
 			status.Failures++
 		}
 	}
-	writeJSON(w, http.StatusOK, status)
-	return nil
+	return status, nil
 }
 
 // dealsOf returns the deals of the pieces that hold a content, oldest first.

@@ -9,6 +9,11 @@
 // upload that names no collection goes into the user's global bucket. The
 // package holds no rule of its own about storage: it translates.
 //
+// Every route is a row of one table, routes.go. A handler gets its parameters
+// parsed into a struct, whose tags say where they come from, and returns its
+// answer; the OpenAPI document is made from the same rows and types, so it tells
+// what is parsed and what is answered. What streams writes for itself.
+//
 // An upload is stored when its whole form has come, up to the closing boundary,
 // and is acknowledged when it is durable; a form that breaks off anywhere
 // leaves nothing. Besides its file a form may have 1 MiB, and its sender may

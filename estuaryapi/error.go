@@ -18,6 +18,11 @@ type apiError struct {
 	Details string `json:"details"`
 }
 
+// errorBody is the whole of it.
+type errorBody struct {
+	Error apiError `json:"error"`
+}
+
 func (e apiError) Error() string { return e.Reason + ": " + e.Details }
 
 var (
@@ -31,10 +36,16 @@ var (
 	errUploadOnly  = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "api key is upload only"}
 	errFormSize    = apiError{http.StatusRequestEntityTooLarge, "ERR_INVALID_INPUT", fmt.Sprintf("the form has more than %d bytes besides the file in `data`", maxBesides)}
 	errLevel       = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "user not authorized"}
+	errRate        = apiError{http.StatusTooManyRequests, "Too Many Requests", "rate limit exceeded"}
+	errInternal    = apiError{http.StatusInternalServerError, "ERR_INTERNAL_SERVER", "internal error; the node's log has its cause"}
 )
 
 func errInput(format string, args ...any) apiError {
 	return apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", fmt.Sprintf(format, args...)}
+}
+
+func errExpired(user uint64, at string) apiError {
+	return apiError{http.StatusUnauthorized, "ERR_TOKEN_EXPIRED", fmt.Sprintf("token for user %d expired %s", user, at)}
 }
 
 func errNoContent(id uint64) apiError {
@@ -54,6 +65,9 @@ func errForeign(kind string, user, id uint64) apiError {
 		fmt.Sprintf("User (%d) is not authorized for %s (%d)", user, kind, id)}
 }
 
+// errBroken says that an upload did not come whole.
+var errBroken = apiError{http.StatusBadRequest, "ERR_BAD_REQUEST", "the upload broke off; nothing was stored"}
+
 // errFull says that there is no room.
 var errFull = apiError{http.StatusInsufficientStorage, "ERR_CONTENT_ADDING_DISABLED", "the disk of this node is full; nothing was stored"}
 
@@ -70,7 +84,7 @@ var codes = []struct {
 	{buckets.ErrNoContent, apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", "content was not found"}},
 	{buckets.ErrLocked, apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "the content is under a retention or a legal hold: nothing was deleted"}},
 	{buckets.ErrNoZone, apiError{http.StatusNotFound, "ERR_RECORD_NOT_FOUND", "staging zone was not found"}},
-	{errBrokenBody, apiError{http.StatusBadRequest, "ERR_BAD_REQUEST", "the upload broke off; nothing was stored"}},
+	{errBrokenBody, errBroken},
 }
 
 func asError(err error) apiError {
@@ -83,5 +97,5 @@ func asError(err error) apiError {
 			return c.answer
 		}
 	}
-	return apiError{http.StatusInternalServerError, "ERR_INTERNAL_SERVER", "internal error; the node's log has its cause"}
+	return errInternal
 }

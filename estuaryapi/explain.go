@@ -1,18 +1,13 @@
 package estuaryapi
 
-import "net/http"
+import "github.com/whypfs/whypfs/explain"
 
-// explainContent answers GET /content/explain/{id}: why a content does not have
-// all its deals yet, and what happens next. V1 had no such route.
-func (s *server) explainContent(w http.ResponseWriter, r *http.Request, who caller) error {
-	c, err := s.visible(r, who)
+// explainContent says why a content does not have all its deals yet, and what
+// happens next. V1 had no such route.
+func (s *server) explainContent(r *request, in contentID) (explain.Explanation, error) {
+	c, err := s.visible(r, in)
 	if err != nil {
-		return err
+		return explain.Explanation{}, err
 	}
-	x, err := s.explainer.Content(r.Context(), c.ID)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, x)
-	return nil
+	return s.explainer.Content(r.Context(), c.ID)
 }

@@ -4,8 +4,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 )
@@ -42,4 +45,42 @@ func ReadForm(contentType string, body io.Reader) (name, kind string, data []byt
 func APIError(err error) (code int, reason string) {
 	e := asError(err)
 	return e.Code, e.Reason
+}
+
+// Row is a row of the table of routes, as tests see it.
+type Row struct {
+	Method, Path string
+	Level        accounts.Level
+	// Reasons are the documented errors, by status code.
+	Reasons map[int][]string
+}
+
+// Rows is the table of routes.
+func Rows() []Row {
+	var out []Row
+	for _, g := range routes() {
+		for _, rt := range g.routes {
+			row := Row{rt.method, rt.path, rt.level, map[int][]string{}}
+			for _, e := range rt.errors() {
+				row.Reasons[e.Code] = append(row.Reasons[e.Code], e.Reason)
+			}
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// Document is the OpenAPI document of the table.
+func Document() *openapi3.T { return openAPI(routes(), "1.2.3") }
+
+// DocumentPath is a row's path as the document has it.
+func DocumentPath(path string) string { return documentPath(path) }
+
+// Given is a parameter that is only there or not.
+type Given = given
+
+// Parse fills into, a pointer to a struct with a route's parameters.
+func Parse(r *http.Request, into any) error {
+	v := reflect.ValueOf(into).Elem()
+	return paramsOf(v.Type(), r.Pattern).parse(r, v)
 }

@@ -39,14 +39,15 @@ func formReader(w http.ResponseWriter, r *http.Request, idle time.Duration) (*fo
 	header := r.Header.Get("Content-Type")
 	kind, params, err := mime.ParseMediaType(header)
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
-		if len(header) > maxType {
-			header = header[:maxType]
-		}
-		return nil, apiError{http.StatusUnsupportedMediaType, "ERR_UNSUPPORTED_CONTENT_TYPE",
-			fmt.Sprintf("this endpoint only supports multipart/form-data payloads. Found %s.", header)}
+		return nil, errMediaType(header)
 	}
 	body := &meter{body: formbody.Whole(r.Body), left: maxBesides, conn: http.NewResponseController(w), idle: idle}
 	return &form{body: body, parts: multipart.NewReader(body, params["boundary"])}, nil
+}
+
+func errMediaType(found string) apiError {
+	return apiError{http.StatusUnsupportedMediaType, "ERR_UNSUPPORTED_CONTENT_TYPE",
+		fmt.Sprintf("this endpoint only supports multipart/form-data payloads. Found %s.", found[:min(len(found), maxType)])}
 }
 
 // setName names the file unless name is empty.

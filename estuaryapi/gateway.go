@@ -10,10 +10,12 @@ import (
 // dashboard with its cookies.
 const sandboxed = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
 
-// serveGateway serves /gw/ipfs/{cid}[/path] as the IPFS gateway does, and
+// gatewayPaths serves /gw/ipfs/{cid}[/path] as the IPFS gateway does, and
 // /ipfs/… too, because that is where the gateway's own links and redirects
 // lead. Unlike V1 it redirects to no other host.
-func (s *server) serveGateway(w http.ResponseWriter, r *http.Request) {
+//
+// The rows of the table only tell of it: common hands its paths over whole.
+func (s *server) gatewayPaths(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/gw"), "/ipfs/") {
 		s.writeError(w, r, errNoRoute)
 		return
@@ -26,4 +28,10 @@ func (s *server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	r.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, "/gw")
 	r.RequestURI = strings.TrimPrefix(r.RequestURI, "/gw")
 	s.gateway.ServeHTTP(w, r)
+}
+
+// serveGateway is gatewayPaths as a row of the table.
+func (s *server) serveGateway(w http.ResponseWriter, r *request, _ nothing) error {
+	s.gatewayPaths(w, r.Request)
+	return nil
 }

@@ -154,7 +154,9 @@ func (f *fixture) do(method, path, token string, body io.Reader, header ...strin
 	if err != nil {
 		f.t.Fatalf("%s %s: %v", method, path, err)
 	}
-	return answer{res.StatusCode, res.Header, string(data)}
+	a := answer{res.StatusCode, res.Header, string(data)}
+	checkDocumented(f.t, r, a)
+	return a
 }
 
 func (f *fixture) get(path, token string) answer {
@@ -180,6 +182,9 @@ func (a answer) wantError(t *testing.T, what string, code int, reason, details s
 		t.Errorf("%s has Content-Type %q", what, ct)
 	}
 }
+
+// has says whether the body has this text.
+func (a answer) has(text string) bool { return strings.Contains(a.body, text) }
 
 // decode reads a success.
 func decode[T any](t *testing.T, a answer) (v T) {

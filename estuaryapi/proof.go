@@ -11,11 +11,11 @@ import (
 	"github.com/whypfs/whypfs/deals/proof"
 )
 
-// contentProof answers GET /content/proof/{id}, which V1 had not: the proof that
-// a content is in deals, as docs/proof.md says. It shows some bytes of the zone's
+// contentProof gives the proof that a content is in deals, as docs/proof.md
+// says. V1 had no such route. It shows some bytes of the zone's
 // other contents, so the zone has to be the caller's too.
-func (s *server) contentProof(w http.ResponseWriter, r *http.Request, who caller) error {
-	c, err := s.visible(r, who)
+func (s *server) contentProof(w http.ResponseWriter, r *request, in contentID) error {
+	c, err := s.visible(r, in)
 	if err != nil {
 		return err
 	}
@@ -25,17 +25,17 @@ func (s *server) contentProof(w http.ResponseWriter, r *http.Request, who caller
 		if err != nil {
 			return err
 		}
-		if !who.sees(z.Owner) {
-			return errForeign("staging zone", who.user.ID, z.ID)
+		if !r.who.sees(z.Owner) {
+			return errForeign("staging zone", r.who.user.ID, z.ID)
 		}
 		why = z.Reason
 	}
 	p, err := s.deals.Prove(r.Context(), c.Zone, c.ID, c.CID, c.Size)
 	switch {
 	case errors.Is(err, piece.ErrNoPiece):
-		return apiError{http.StatusNotFound, "ERR_RECORD_NOT_FOUND", fmt.Sprintf("content: %d is in no piece yet, of which there could be a proof: %s", c.ID, why)}
+		return errNoProof(c.ID, why)
 	case errors.Is(err, proof.ErrTooLarge):
-		return apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", fmt.Sprintf("content: %d is in too many parts for a proof", c.ID)}
+		return errInput("content: %d is in too many parts for a proof", c.ID)
 	case err != nil:
 		return err
 	}
@@ -49,4 +49,9 @@ func (s *server) contentProof(w http.ResponseWriter, r *http.Request, who caller
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(b.Bytes()) // the status is out
 	return nil
+}
+
+func errNoProof(id uint64, why string) apiError {
+	return apiError{http.StatusNotFound, "ERR_RECORD_NOT_FOUND",
+		fmt.Sprintf("content: %d is in no piece yet, of which there could be a proof: %s", id, why)}
 }

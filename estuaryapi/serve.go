@@ -2,14 +2,11 @@ package estuaryapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"path"
 	"runtime/debug"
-	"slices"
 	"strings"
 )
 
@@ -24,7 +21,7 @@ func (s *server) common(mux http.Handler) http.Handler {
 		case r.Method == http.MethodOptions:
 			preflight(w, r)
 		case strings.HasPrefix(r.URL.Path, "/gw/"), strings.HasPrefix(r.URL.Path, "/ipfs/"):
-			s.serveGateway(w, r)
+			s.gatewayPaths(w, r)
 		default:
 			s.serveAPI(mux, w, r)
 		}
@@ -77,6 +74,22 @@ func (w *response) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// newMux routes requests. What is in no row, or there with another method, is
+// for unrouted.
+func (s *server) newMux(groups []group) *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, g := range groups {
+		for _, rt := range g.routes {
+			// What ends in a path of its own is the gateway's, which takes paths that ServeMux would redirect.
+			if !strings.HasSuffix(rt.path, "...}") {
+				mux.Handle(rt.method+" "+rt.path, s.wrap(rt))
+			}
+		}
+	}
+	mux.Handle("/", s.unrouted(mux))
+	return mux
+}
+
 // wrap authorises a route's requests and maps what goes wrong, panics too, to
 // an answer. Where one has begun already the connection is cut.
 func (s *server) wrap(rt route) http.Handler {
@@ -108,24 +121,43 @@ func (s *server) run(rt route, w http.ResponseWriter, r *http.Request) (err erro
 	if err != nil {
 		return err
 	}
-	return rt.handle(w, r, who)
+	if rt.in.body != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
+	}
+	return rt.serve(s, w, &request{r, who})
 }
 
-// byMethod answers a wrong method in V1's shape, which ServeMux's own 405 has not.
-func (s *server) byMethod(handlers map[string]http.Handler) http.Handler {
-	allow := strings.Join(append(slices.Sorted(maps.Keys(handlers)), http.MethodOptions), ", ")
+// methods that routes have.
+var methods = []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut}
+
+// unrouted answers what no row takes: a path that has other methods with 405 in
+// V1's shape, which ServeMux's own has not; all else with 404, below a closed
+// group only for those who may ask there.
+func (s *server) unrouted(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h := handlers[r.Method]; h != nil {
-			h.ServeHTTP(w, r)
+		var allow []string
+		for _, m := range methods {
+			other := *r
+			other.Method = m
+			if _, pattern := mux.Handler(&other); pattern != "/" {
+				allow = append(allow, m)
+			}
+		}
+		if len(allow) > 0 {
+			w.Header().Set("Allow", strings.Join(append(allow, http.MethodOptions), ", "))
+			s.writeError(w, r, errMethod)
 			return
 		}
-		w.Header().Set("Allow", allow)
-		s.writeError(w, r, errMethod)
+		for _, c := range closed {
+			if r.URL.Path == c.prefix || strings.HasPrefix(r.URL.Path, c.prefix+"/") {
+				if _, err := s.authorise(r, c.level); err != nil {
+					s.writeError(w, r, err)
+					return
+				}
+			}
+		}
+		s.writeError(w, r, errNoRoute)
 	})
-}
-
-func (s *server) fail(err error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.writeError(w, r, err) })
 }
 
 func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
@@ -137,12 +169,9 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Code >= 500 {
 		s.log.ErrorContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
-	writeJSON(w, e.Code, map[string]apiError{"error": e})
-}
-
-func writeJSON(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.WriteHeader(code)
-	// The status is out: an error here can only be the client's connection.
-	_ = json.NewEncoder(w).Encode(v)
+	code := e.Code
+	if p := r.URL.Path; p == "/pinning" || strings.HasPrefix(p, "/pinning/") {
+		e.Code = 0 // as the pinning service API has it
+	}
+	writeJSON(w, code, errorBody{e})
 }

@@ -4,8 +4,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
@@ -33,80 +35,27 @@ type server struct {
 	explainer *explain.Explainer
 	opt       Options
 	log       *slog.Logger
-}
-
-// caller is who sent a request, as far as its token tells; the zero value is nobody.
-type caller struct {
-	user  accounts.User
-	token accounts.Token
-}
-
-// handler answers one route. It writes a whole answer or returns an error,
-// never both.
-type handler func(w http.ResponseWriter, r *http.Request, who caller) error
-
-// route is a line of the table of routes; level 0 needs no token.
-type route struct {
-	method, path string
-	level        accounts.Level
-	handle       handler
-}
-
-func (s *server) routes() []route {
-	const upload, user = accounts.LevelUpload, accounts.LevelUser
-	return []route{
-		{"GET", "/health", 0, s.health},
-		{"GET", "/viewer", upload, s.viewer},
-		{"POST", "/content/add", upload, s.addContent},
-		{"POST", "/put", upload, s.addContent},
-		{"GET", "/content/contents", user, s.listContents},
-		{"GET", "/content/status/{id}", user, s.contentStatus},
-		{"GET", "/content/proof/{id}", user, s.contentProof},
-		{"GET", "/content/explain/{id}", user, s.explainContent},
-		{"GET", "/content/staging-zones", user, s.listZones},
-		{"GET", "/content/staging-zones/{zone}", user, s.showZone},
-		{"GET", "/content/staging-zones/{zone}/contents", user, s.zoneContents},
-		{"GET", "/content/{id}", user, s.showContent},
-	}
+	mux       *http.ServeMux
+	groups    []group
+	document  func() *openapi3.T // made at the first call
 }
 
 // New returns Estuary V1's API.
 func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node, opt Options) http.Handler {
-	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.PathGateway(), explainer: explain.New(b, d), opt: opt, log: opt.Log}
+	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.PathGateway(), explainer: explain.New(b, d), opt: opt, log: opt.Log, groups: routes()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.opt.Idle <= 0 {
 		s.opt.Idle = time.Minute
 	}
-	mux := http.NewServeMux()
-	methods := map[string]map[string]http.Handler{}
-	for _, rt := range s.routes() {
-		if methods[rt.path] == nil {
-			methods[rt.path] = map[string]http.Handler{}
-		}
-		methods[rt.path][rt.method] = s.wrap(rt)
-	}
-	for path, byMethod := range methods {
-		mux.Handle(path, s.byMethod(byMethod))
-	}
-	// Below a group whose routes need a token, V1 asks for one before it says that there is no such route.
-	below := s.wrap(route{level: accounts.LevelUpload, handle: noRoute})
-	mux.Handle("/content", below)
-	mux.Handle("/content/", below)
-	mux.Handle("/", s.fail(errNoRoute))
-	return s.common(mux)
-}
-
-func noRoute(http.ResponseWriter, *http.Request, caller) error { return errNoRoute }
-
-func (s *server) health(w http.ResponseWriter, _ *http.Request, _ caller) error {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	return nil
+	s.document = sync.OnceValue(func() *openapi3.T { return openAPI(s.groups, opt.Version) })
+	s.mux = s.newMux(s.groups)
+	return s.common(s.mux)
 }
 
 // baseURL is the URL of this API as the client sees it.
-func (s *server) baseURL(r *http.Request) string {
+func (s *server) baseURL(r *request) string {
 	if s.opt.PublicURL != "" {
 		return strings.TrimRight(s.opt.PublicURL, "/")
 	}

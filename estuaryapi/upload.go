@@ -16,21 +16,38 @@ type addResponse struct {
 	Providers           []string `json:"providers"`
 }
 
+// addForm is the form of an upload.
+type addForm struct {
+	Data     []byte `json:"data" doc:"the file"`
+	Filename string `json:"filename,omitempty" doc:"its name; the query's and the file part's come after it"`
+}
+
+// addParams are an upload's other parameters.
+type addParams struct {
+	Filename    string `query:"filename" doc:"name of the file"`
+	Collection  string `query:"coluuid" doc:"collection that it becomes part of"`
+	IgnoreDupes string `query:"ignore-dupes" doc:"true: what the caller has already is not stored again"`
+}
+
+// messageJSON is V1's answer to a duplicate.
+type messageJSON struct {
+	Message string `json:"message"`
+}
+
 // addContent answers POST /content/add: a multipart form whose file field
 // `data` is streamed into the user's global bucket. The field `filename` wins
 // over the query's, and that over the file part's own name.
-func (s *server) addContent(w http.ResponseWriter, r *http.Request, who caller) error {
-	query := r.URL.Query()
-	if id := query.Get("coluuid"); id != "" {
+func (s *server) addContent(w http.ResponseWriter, r *request, in addParams) error {
+	if in.Collection != "" {
 		// Nothing here makes collections, so none has this id.
-		return errNoCollection(id)
+		return errNoCollection(in.Collection)
 	}
-	form, err := formReader(w, r, s.opt.Idle)
+	form, err := formReader(w, r.Request, s.opt.Idle)
 	if err != nil {
 		return err
 	}
-	form.setName(query.Get("filename"))
-	bucket, err := s.buckets.GlobalBucket(r.Context(), who.user.ID)
+	form.setName(in.Filename)
+	bucket, err := s.buckets.GlobalBucket(r.Context(), r.who.user.ID)
 	if err != nil {
 		return err
 	}
@@ -38,7 +55,7 @@ func (s *server) addContent(w http.ResponseWriter, r *http.Request, who caller) 
 		return err
 	}
 	attr := buckets.Attributes{Headers: map[string]string{"Content-Type": form.contentType()}}
-	o, err := s.buckets.Add(r.Context(), bucket, form.name, who.user.ID, buckets.Upload{
+	o, err := s.buckets.Add(r.Context(), bucket, form.name, r.who.user.ID, buckets.Upload{
 		Body: form,
 		Name: func() string { return form.name },
 		// The form must end well too: only then did the client send all it meant to.
@@ -47,14 +64,13 @@ func (s *server) addContent(w http.ResponseWriter, r *http.Request, who caller) 
 	if err != nil {
 		return err
 	}
-	if query.Get("ignore-dupes") == "true" {
+	if in.IgnoreDupes == "true" {
 		known, err := s.dropDupe(r.Context(), bucket, o)
 		if err != nil {
 			return err
 		}
 		if known {
-			writeJSON(w, http.StatusConflict, map[string]string{
-				"message": "this content is already preserved under cid:" + o.CID.String()})
+			writeJSON(w, http.StatusConflict, messageJSON{"this content is already preserved under cid:" + o.CID.String()})
 			return nil
 		}
 	}

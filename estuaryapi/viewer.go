@@ -1,7 +1,6 @@
 package estuaryapi
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/whypfs/whypfs/accounts"
@@ -32,18 +31,17 @@ type viewerSettings struct {
 // dealDuration is what deals are made for: V1's 1,555,200 epochs less three weeks.
 const dealDuration = 1_494_720
 
-// viewer answers GET /viewer: who the caller is, and what holds for him.
-func (s *server) viewer(w http.ResponseWriter, r *http.Request, who caller) error {
-	b, err := s.buckets.GlobalBucket(r.Context(), who.user.ID)
+// viewer says who the caller is, and what holds for him.
+func (s *server) viewer(r *request, _ nothing) (viewerResponse, error) {
+	b, err := s.buckets.GlobalBucket(r.Context(), r.who.user.ID)
 	if err != nil {
-		return err
+		return viewerResponse{}, err
 	}
-	writeJSON(w, http.StatusOK, viewerResponse{
-		Username: who.user.Name, Perms: who.user.Level, ID: who.user.ID, AuthExpiry: who.token.Expires,
+	return viewerResponse{
+		Username: r.who.user.Name, Perms: r.who.user.Level, ID: r.who.user.ID, AuthExpiry: r.who.token.Expires,
 		Settings: viewerSettings{
 			Replication: b.Policy.Replication, DealDuration: dealDuration, FileStagingThreshold: b.Policy.Threshold,
 			UploadEndpoints: []string{s.baseURL(r) + "/content/add"},
 		},
-	})
-	return nil
+	}, nil
 }

@@ -2,7 +2,6 @@ package estuaryapi
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/whypfs/whypfs/buckets"
@@ -41,76 +40,68 @@ func newStagingZone(z buckets.Zone) stagingZone {
 	}
 }
 
-// listZones answers GET /content/staging-zones: the user's zones, newest first.
-func (s *server) listZones(w http.ResponseWriter, r *http.Request, who caller) error {
-	limit, offset, err := page(r)
+// listZones lists the user's zones, newest first.
+func (s *server) listZones(r *request, in page) ([]stagingZone, error) {
+	zones, err := s.buckets.Zones(r.Context(), r.who.user.ID, "", in.Limit, in.Offset)
 	if err != nil {
-		return err
-	}
-	zones, err := s.buckets.Zones(r.Context(), who.user.ID, "", limit, offset)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	out := make([]stagingZone, 0, len(zones))
 	for _, z := range zones {
 		out = append(out, newStagingZone(z))
 	}
-	writeJSON(w, http.StatusOK, out)
-	return nil
+	return out, nil
 }
 
-func (s *server) visibleZone(r *http.Request, who caller) (buckets.Zone, error) {
-	id, err := pathID(r, "zone")
-	if err != nil {
-		return buckets.Zone{}, err
-	}
-	z, err := s.buckets.Zone(r.Context(), id)
+// zoneID names a zone in a path.
+type zoneID struct {
+	Zone uint64 `path:"zone" doc:"id of a zone"`
+}
+
+func (s *server) visibleZone(r *request, in zoneID) (buckets.Zone, error) {
+	z, err := s.buckets.Zone(r.Context(), in.Zone)
 	switch {
 	case errors.Is(err, buckets.ErrNoZone):
-		return z, errNoZone(id)
+		return z, errNoZone(in.Zone)
 	case err != nil:
 		return z, err
-	case !who.sees(z.Owner):
-		return z, errForeign("staging zone", who.user.ID, id)
+	case !r.who.sees(z.Owner):
+		return z, errForeign("staging zone", r.who.user.ID, in.Zone)
 	}
 	return z, nil
 }
 
-// showZone answers GET /content/staging-zones/{zone}.
-func (s *server) showZone(w http.ResponseWriter, r *http.Request, who caller) error {
-	z, err := s.visibleZone(r, who)
+// showZone shows one zone.
+func (s *server) showZone(r *request, in zoneID) (stagingZone, error) {
+	z, err := s.visibleZone(r, in)
 	if err != nil {
-		return err
+		return stagingZone{}, err
 	}
-	writeJSON(w, http.StatusOK, newStagingZone(z))
-	return nil
+	return newStagingZone(z), nil
 }
 
-// zoneContents answers GET /content/staging-zones/{zone}/contents: members, newest first.
-func (s *server) zoneContents(w http.ResponseWriter, r *http.Request, who caller) error {
-	limit, offset, err := page(r)
+// zonePage asks for a page of a zone's members.
+type zonePage struct {
+	zoneID
+	page
+}
+
+// zoneContents lists a zone's members, newest first.
+func (s *server) zoneContents(r *request, in zonePage) ([]content, error) {
+	z, err := s.visibleZone(r, in.zoneID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	z, err := s.visibleZone(r, who)
+	members, err := s.newestMembers(r, z.ID, in.Limit, in.Offset)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	members, err := s.newestMembers(r, z.ID, limit, offset)
-	if err != nil {
-		return err
-	}
-	out, err := s.contents(r.Context(), members)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, out)
-	return nil
+	return s.contents(r.Context(), members)
 }
 
 // newestMembers returns a page of a zone's members, newest first. Members are
 // kept by ascending id, so the page's end of the zone is read and turned round.
-func (s *server) newestMembers(r *http.Request, zone uint64, limit, offset int) ([]buckets.Content, error) {
+func (s *server) newestMembers(r *request, zone uint64, limit, offset int) ([]buckets.Content, error) {
 	var last []buckets.Content // the limit+offset newest so far, oldest first
 	for after := uint64(0); ; {
 		batch, err := s.buckets.ZoneContents(r.Context(), zone, after, 1000)

@@ -1,0 +1,166 @@
+package estuaryapi
+
+import (
+	"net/http"
+
+	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/deals/proof"
+)
+
+// routes is the table: every route there is, under the headings that the
+// OpenAPI document has too. docs/estuary-v1.md tells what became of each of
+// V1's; a test compares the two.
+//
+// A group's routes are in the function below with its name. More specific paths
+// win over wildcards, wherever they stand.
+func routes() []group {
+	return []group{
+		{"public", "What anyone may ask, without a key.", publicRoutes()},
+		{"gateway", "Content by CID, for anyone.", gatewayRoutes()},
+		{"content", "Uploads and what became of them.", contentRoutes()},
+		{"staging zones", "Contents that wait together for their deals.", zoneRoutes()},
+		{"deals", "Deals with storage providers.", dealRoutes()},
+		{"pinning", "The IPFS Pinning Service API.", pinningRoutes()},
+		{"collections", "Named sets of contents, with directories.", collectionRoutes()},
+		{"user", "The caller's own account.", userRoutes()},
+		{"accounts", "Registration and login.", accountRoutes()},
+		{"admin accounts", "Users and invites.", adminAccountRoutes()},
+		{"admin providers", "Which storage providers are asked.", adminProviderRoutes()},
+		{"admin content", "V1's content manager.", adminContentRoutes()},
+		{"admin peering", "Peers that the node stays connected to.", adminPeeringRoutes()},
+		{"admin system", "The node itself.", adminSystemRoutes()},
+		{"machines", "What shuttles and autoretrieve servers call.", machineRoutes()},
+		{"v2", "V1's unfinished second version.", v2Routes()},
+		{"old aliases", "Paths of V1 before 0.1.9, for clients of that time.", oldRoutes()},
+		{"swagger aliases", "Paths that only V1's own description had: generated clients call them.", swaggerAliasRoutes()},
+		{"description", "This description.", swaggerRoutes()},
+	}
+}
+
+func publicRoutes() []route {
+	return []route{
+		get("/health", anyone, "Says that the API answers.", (*server).health),
+	}
+}
+
+func gatewayRoutes() []route {
+	content := func(rt route) route {
+		for _, code := range []int{http.StatusOK, http.StatusPartialContent, http.StatusMovedPermanently, http.StatusNotModified,
+			http.StatusBadRequest, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable} {
+			rt = rt.streams(code, "*/*")
+		}
+		return rt.fails(errNoRoute)
+	}
+	return []route{
+		content(raw(http.MethodGet, "/gw/{path...}", anyone, "Content by its CID: ipfs/{cid}, with a path below it.", (*server).serveGateway)),
+		content(raw(http.MethodGet, "/ipfs/{path...}", anyone, "The same, where the IPFS gateway has it.", (*server).serveGateway)),
+	}
+}
+
+func contentRoutes() []route {
+	return []route{
+		get("/viewer", upload, "Who the key belongs to, and what holds for him.", (*server).viewer),
+		raw(http.MethodPost, "/content/add", upload, "Stores a file.", (*server).addContent).
+			reads("multipart/form-data", addForm{}).answers(http.StatusOK, addResponse{}).
+			fails(errMediaType(""), errFormSize, errFull, errBroken, errNoCollection("uuid"), errInput("http: no such file")).
+			failsWith(http.StatusConflict, messageJSON{}),
+		raw(http.MethodPost, "/put", upload, "The same as /content/add.", (*server).addContent).
+			reads("multipart/form-data", addForm{}).answers(http.StatusOK, addResponse{}).
+			fails(errMediaType(""), errFormSize, errFull, errBroken, errNoCollection("uuid"), errInput("http: no such file")).
+			failsWith(http.StatusConflict, messageJSON{}),
+		get("/content/contents", user, "The caller's contents, newest first.", (*server).listContents),
+		get("/content/status/{id}", user, "A content and the deals of the pieces that hold it, oldest first.", (*server).contentStatus).
+			fails(errNoContent(7), errForeign("content", 2, 7)),
+		raw(http.MethodGet, "/content/proof/{id}", user, "The proof that a content is in deals.", (*server).contentProof).
+			answers(http.StatusOK, proof.Proof{}).
+			fails(errNoContent(7), errForeign("content", 2, 7), errNoProof(7, "it is in no zone yet")),
+		get("/content/explain/{id}", user, "Why a content does not have all its deals yet, and what happens next.", (*server).explainContent).
+			fails(errNoContent(7), errForeign("content", 2, 7)),
+		get("/content/{id}", user, "One content.", (*server).showContent).
+			fails(errNoContent(7), errForeign("content", 2, 7)),
+	}
+}
+
+func zoneRoutes() []route {
+	return []route{
+		get("/content/staging-zones", user, "The caller's zones, newest first.", (*server).listZones),
+		get("/content/staging-zones/{zone}", user, "One zone.", (*server).showZone).
+			fails(errNoZone(7), errForeign("staging zone", 2, 7)),
+		get("/content/staging-zones/{zone}/contents", user, "A zone's members, newest first.", (*server).zoneContents).
+			fails(errNoZone(7), errForeign("staging zone", 2, 7)),
+	}
+}
+
+func dealRoutes() []route {
+	return []route{}
+}
+
+func pinningRoutes() []route {
+	return []route{}
+}
+
+func collectionRoutes() []route {
+	return []route{}
+}
+
+func userRoutes() []route {
+	return []route{}
+}
+
+// accountRoutes are those that make keys, so they ask for none.
+func accountRoutes() []route {
+	return []route{}
+}
+
+func adminAccountRoutes() []route {
+	return []route{}
+}
+
+func adminProviderRoutes() []route {
+	return []route{}
+}
+
+func adminContentRoutes() []route {
+	return []route{}
+}
+
+func adminPeeringRoutes() []route {
+	return []route{}
+}
+
+func adminSystemRoutes() []route {
+	return []route{}
+}
+
+// machineRoutes check the machines' own tokens themselves.
+func machineRoutes() []route {
+	return []route{}
+}
+
+func v2Routes() []route {
+	return []route{}
+}
+
+func oldRoutes() []route {
+	return []route{}
+}
+
+func swaggerAliasRoutes() []route {
+	return []route{}
+}
+
+func swaggerRoutes() []route {
+	return []route{
+		raw(http.MethodGet, "/swagger/doc.json", anyone, "This description as OpenAPI 3.", (*server).openAPIDocument).
+			answers(http.StatusOK, map[string]any{}),
+	}
+}
+
+// closed are the groups of paths below which V1 asks for a key before it says
+// that there is no such route, and the level that it asks for.
+var closed = []struct {
+	prefix string
+	level  accounts.Level
+}{
+	{"/content", upload}, {"/user", user}, {"/deals", user}, {"/collections", user}, {"/pinning", user}, {"/admin", admin},
+}
