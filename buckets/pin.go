@@ -202,12 +202,17 @@ func (b *Buckets) addPin(tx kv.Tx, p *Pin) error {
 	}
 	p.Created = pinTime(p.ID)
 	p.Changed, p.Since, p.Next = p.Created, p.Created, p.Created
+	return b.storePin(tx, *p)
+}
+
+// storePin stores the rows of a pin that is to be fetched.
+func (b *Buckets) storePin(tx kv.Tx, p Pin) error {
 	return errors.Join(
-		putPin(tx, *p),
-		tx.Put(keyPinState(*p), present),
+		putPin(tx, p),
+		tx.Put(keyPinState(p), present),
 		tx.Put(keyPinCID(p.CID, p.ID), present),
 		tx.Put(keyPinNew(p.Owner, p.ID), present),
-		b.queuePin(tx, *p))
+		b.queuePin(tx, p))
 }
 
 // PinByID returns the pin with that id, or the content with it as a pin, or

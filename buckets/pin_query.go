@@ -63,10 +63,10 @@ func (b *Buckets) Pins(ctx context.Context, q PinQuery) (PinPage, error) {
 		slices.SortFunc(ids, func(a, b uint64) int { return cmp.Compare(b, a) })
 		for _, id := range slices.Compact(ids) {
 			full := q.Limit > 0 && len(page.Pins) >= q.Limit
-			if !q.inTime(pinTime(id)) {
+			if !imported(id) && !q.inTime(pinTime(id)) {
 				continue
 			}
-			if full && sure && q.Name == "" && len(q.Meta) == 0 {
+			if full && sure && !imported(id) && q.Name == "" && len(q.Meta) == 0 {
 				page.Count++
 				continue
 			}
@@ -156,6 +156,9 @@ func (q PinQuery) inTime(t time.Time) bool {
 
 func (q PinQuery) takes(p Pin) bool {
 	if p.Replaced || q.Owner != 0 && p.Owner != q.Owner {
+		return false
+	}
+	if imported(p.ID) && !q.inTime(p.Created) { // its id does not tell its time
 		return false
 	}
 	if len(q.States) > 0 && !slices.Contains(q.States, p.State) {
