@@ -134,6 +134,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	q.Handle(kindDeal, dealWorkers, d.follow)
 	q.Handle(kindSample, sampleWorkers, d.sample)
 	q.Handle(kindEscrow, 1, d.fillEscrow)
+	q.Handle(kindForeign, 1, d.lookForeign)
 	return d
 }
 
