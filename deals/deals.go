@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-address"
+	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/filclient"
@@ -48,6 +49,9 @@ type Options struct {
 	// Live calls yield with the contents of a zone that are not deleted, until it
 	// returns false. nil: every piece is needed for ever.
 	Live func(ctx context.Context, zone uint64, yield func(content uint64) bool) error
+	// Public says whether other nodes of IPFS may be asked for what is under a
+	// root that no provider gave back. nil: never.
+	Public func(ctx context.Context, root cid.Cid) bool
 	// SampleEvery is how often a range of each active deal's piece is fetched and
 	// checked; 0: never.
 	SampleEvery time.Duration
@@ -125,7 +129,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, signer{d})
 	d.filclient = newFilclient(d, opt)
-	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Log: opt.Log, Metrics: opt.Metrics})
+	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Public: opt.Public, Log: opt.Log, Metrics: opt.Metrics})
 	if len(opt.RPC) > 0 {
 		d.chain = chain.New(chain.Options{Endpoints: opt.RPC, Rate: opt.RPCRate})
 	}

@@ -27,6 +27,9 @@ type world struct {
 	opt  deals.Options
 	host bool // the node has a libp2p host
 
+	routers   []string                            // that the node asks
+	published func(context.Context, cid.Cid) bool // nil: everything is
+
 	// refill is the node's; nil: it has none.
 	refill func(ctx context.Context, root cid.Cid) (node.Refill, error)
 
@@ -53,7 +56,7 @@ func (w *world) open() {
 	if w.store, err = kv.OpenBolt(ctx, filepath.Join(w.dir, "meta.db"), kv.BoltOptions{}); err != nil {
 		w.t.Fatal(err)
 	}
-	cfg := node.Config{Dir: filepath.Join(w.dir, "node"), Refill: w.refill}
+	cfg := node.Config{Dir: filepath.Join(w.dir, "node"), Refill: w.refill, Routers: w.routers, Published: w.published}
 	if w.host {
 		cfg.ListenAddrs = []string{"/ip4/127.0.0.1/tcp/0"}
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/ipfs/boxo/bitswap"
 	"github.com/ipfs/boxo/bitswap/network/bsnet"
 	"github.com/ipfs/boxo/blockstore"
-	dht "github.com/libp2p/go-libp2p-kad-dht"
 	p2phost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/routing"
 )
@@ -16,12 +15,8 @@ import (
 const maxCIDSize = 168
 
 // newBitswap serves blocks to any peer, and lets Fetch ask connected peers,
-// and with a DHT the providers it names. It announces nothing.
-func newBitswap(ctx context.Context, h p2phost.Host, d *dht.IpfsDHT, blocks blockstore.Blockstore, limits Limits) *bitswap.Bitswap {
-	var find routing.ContentDiscovery // stays a nil interface without a DHT
-	if d != nil {
-		find = d
-	}
+// and those that find names, unless it is nil. It announces nothing.
+func newBitswap(ctx context.Context, h p2phost.Host, find routing.ContentDiscovery, blocks blockstore.Blockstore, limits Limits) *bitswap.Bitswap {
 	return bitswap.New(ctx, bsnet.NewFromIpfsHost(h), find, blocks,
 		bitswap.MaxCidSize(maxCIDSize),
 		bitswap.MaxOutstandingBytesPerPeer(int(limits.PeerBytes)),

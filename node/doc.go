@@ -36,7 +36,8 @@
 // FetchDAG brings a DAG of others, of any size, from peers: its place in the DAG
 // can be written down and taken up again. It takes every block that is not
 // public here from a peer that has it, though it may be here as private: to
-// know a CID gives nobody what others keep private.
+// know a CID gives nobody what others keep private. Ask gets single blocks, and
+// stores nothing. Peers are found in the DHT, and through Config.Routers.
 //
 // # Promises
 //

@@ -39,6 +39,7 @@ type host struct {
 	p2p  p2phost.Host // nil without listen addresses, and then so are swap and dht
 	swap *bitswap.Bitswap
 	dht  *dht.IpfsDHT // nil when off
+	find finders      // who is asked who has a block; empty: nobody
 
 	keep     keeper
 	join     *joiner
@@ -127,7 +128,7 @@ func (h *host) start(ctx context.Context, cfg Config, plan hostPlan, blocks bloc
 		return err
 	}
 	// The exchange outlives Open; close ends it.
-	h.swap = newBitswap(context.WithoutCancel(ctx), h.p2p, h.dht, blocks, plan.limits)
+	h.swap = newBitswap(context.WithoutCancel(ctx), h.p2p, h.discovery(plan.routers), blocks, plan.limits)
 	if err := backups.start(h.p2p, slices.Concat(plan.bootstrap, plan.peering)); err != nil {
 		return err
 	}
@@ -221,6 +222,17 @@ func (h *host) close() error {
 		h.closeErr = errors.Join(errs...)
 	})
 	return h.closeErr
+}
+
+// discovery is who bitswap asks who has a block: the DHT and routers, nil if there is neither.
+func (h *host) discovery(routers finders) routing.ContentDiscovery {
+	if h.find = routers; h.dht != nil {
+		h.find = append(finders{h.dht}, routers...)
+	}
+	if len(h.find) == 0 {
+		return nil
+	}
+	return h.find
 }
 
 // values is the DHT as a store of IPNS records, nil when it is off.

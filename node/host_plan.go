@@ -14,6 +14,7 @@ type hostPlan struct {
 	mode                  dht.ModeOpt // with dht
 	announce, announceAll bool
 	peering, bootstrap    []peer.AddrInfo
+	routers               finders
 	limits                Limits
 }
 
@@ -30,14 +31,17 @@ func planHost(cfg Config) (p hostPlan, err error) {
 	if p.bootstrap, err = parsePeers("bootstrap", cfg.Bootstrap); err != nil {
 		return p, err
 	}
+	if p.routers, err = newRouters(cfg.Routers); err != nil {
+		return p, err
+	}
 	if p.limits, err = cfg.Limits.withDefaults(); err != nil {
 		return p, err
 	}
 	switch {
 	case cfg.Routing.DHT && !p.dht:
 		return p, errors.New("delegated routing is to ask the DHT, which is off")
-	case len(cfg.ListenAddrs) == 0 && (p.dht || len(p.peering)+len(p.bootstrap) > 0):
-		return p, fmt.Errorf("a DHT, peering or bootstrap peers: %w", ErrNoHost)
+	case len(cfg.ListenAddrs) == 0 && (p.dht || len(p.peering)+len(p.bootstrap)+len(p.routers) > 0):
+		return p, fmt.Errorf("a DHT, routers, peering or bootstrap peers: %w", ErrNoHost)
 	}
 	return p, nil
 }

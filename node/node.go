@@ -35,6 +35,11 @@ type Config struct {
 	// the node dials nobody.
 	Bootstrap, Peering []string
 
+	// Routers are URLs of services that speak the delegated routing API
+	// (/routing/v1): like the DHT they are asked who has a block that is fetched,
+	// and so learn its CID.
+	Routers []string
+
 	Limits  Limits // of the libp2p host
 	Gateway GatewayConfig
 	Routing RoutingConfig

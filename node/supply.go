@@ -147,5 +147,5 @@ func (s *supply) stalled(want cid.Cid) error {
 
 // connected says whether there may be anybody to fetch from.
 func (h *host) connected() bool {
-	return h.dht != nil || len(h.p2p.Network().Peers()) > 0
+	return len(h.find) > 0 || len(h.p2p.Network().Peers()) > 0
 }

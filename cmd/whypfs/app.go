@@ -126,6 +126,7 @@ func (a *app) connect(ctx context.Context) error {
 		BlockCache:  int64(a.cfg.BlockCache),
 		Bootstrap:   a.cfg.Bootstrap,
 		Peering:     a.cfg.Peering,
+		Routers:     a.cfg.Routers,
 		DHT:         a.cfg.DHT,
 		Announce:    a.cfg.network.Announce,
 		Limits:      a.cfg.network.limits(),
@@ -241,6 +242,7 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Recheck:     c.Recheck,
 		Rules:       a.providerRules,
 		Pulls:       c.Pulls.limits(),
+		Public:      a.published,
 		Live: func(ctx context.Context, zone uint64, yield func(uint64) bool) error {
 			return a.buckets.LiveContents(ctx, zone, yield)
 		},

@@ -14,6 +14,7 @@ type network struct {
 	Libp2pAddrs []string
 	Bootstrap   []string
 	Peering     []string
+	Routers     []string
 	DHT         string
 	Announce    string
 
@@ -33,6 +34,7 @@ func (n *network) flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&n.Libp2pAddrs, "libp2p-addr", []string{"/ip4/127.0.0.1/tcp/4001"}, "multiaddr the libp2p host listens on; repeatable")
 	fs.StringSliceVar(&n.Bootstrap, "bootstrap", nil, "multiaddr, with /p2p/, of a peer to join the network through, dialled while few are connected; repeatable")
 	fs.StringSliceVar(&n.Peering, "peering", nil, "multiaddr, with /p2p/, of a peer to stay connected to; repeatable")
+	fs.StringSliceVar(&n.Routers, "router", nil, "URL of a delegated routing service (/routing/v1), which is asked, as the DHT is, who has what is fetched: public contents that no storage provider gives back, and pins; repeatable")
 	fs.StringVar(&n.DHT, "dht", "off", "part in the DHT: off, client or server")
 	fs.StringVar(&n.Announce, "announce", "roots", "what the DHT is told of, of what is published: roots, all blocks, or none")
 	fs.Var(&n.Libp2pMemory, "libp2p-memory", "memory that connections and streams may take; 0: an eighth of the machine's")
@@ -56,6 +58,9 @@ func (n *network) routing() node.RoutingConfig {
 func (n *network) check(bad func(format string, args ...any)) {
 	if n.DHT != "off" && n.DHT != "client" && n.DHT != "server" {
 		bad("--dht: %q is not off, client or server", n.DHT)
+	}
+	if err := node.CheckRouters(n.Routers); err != nil {
+		bad("--router: %w", err)
 	}
 	if n.Announce != "roots" && n.Announce != "all" && n.Announce != "none" {
 		bad("--announce: %q is not roots, all or none", n.Announce)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/node"
@@ -28,8 +29,11 @@ type Holders interface {
 type Options struct {
 	// InFlight bounds the bytes that are asked for at once; default 256 MiB.
 	InFlight int64
-	Log      *slog.Logger
-	Metrics  prometheus.Registerer
+	// Public says whether other nodes of IPFS may be asked for what is under a
+	// root, which tells them of it. nil: never.
+	Public  func(ctx context.Context, root cid.Cid) bool
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 // A Retriever brings blocks back from providers. It is safe for concurrent use.
@@ -39,6 +43,7 @@ type Retriever struct {
 	from   Holders
 	log    *slog.Logger
 	met    *metrics
+	public func(context.Context, cid.Cid) bool // nil: nothing is
 	web    *http.Client
 
 	gate    gate
@@ -57,5 +62,5 @@ func New(n *node.Node, pieces *piece.Pieces, from Holders, opt Options) *Retriev
 	if opt.InFlight <= 0 {
 		opt.InFlight = 256 << 20
 	}
-	return &Retriever{gate: gate{limit: opt.InFlight}, node: n, pieces: pieces, from: from, log: opt.Log, met: newMetrics(opt.Metrics), web: newWebClient()}
+	return &Retriever{gate: gate{limit: opt.InFlight}, node: n, pieces: pieces, from: from, public: opt.Public, log: opt.Log, met: newMetrics(opt.Metrics), web: newWebClient()}
 }

@@ -172,10 +172,14 @@ func (w *window) fetch(ctx context.Context) error {
 	if err == nil || !errors.Is(err, ErrNoReplica) {
 		return err
 	}
-	if again := all.eachReplica(ctx, from, false, func(at replica) error { return w.fetchCAR(ctx, at) }); again == nil {
-		return nil
+	if again := all.eachReplica(ctx, from, false, func(at replica) error { return w.fetchCAR(ctx, at) }); again == nil || !errors.Is(again, ErrNoReplica) {
+		return again
 	}
-	return err
+	again := w.fetchNetwork(ctx)
+	if again == nil || errors.Is(again, errLocal) || ctx.Err() != nil {
+		return again
+	}
+	return fmt.Errorf("%w; %w", err, again)
 }
 
 func (w *window) fetchFrom(ctx context.Context, at replica) error {
@@ -205,7 +209,7 @@ func (w *window) fetchFrom(ctx context.Context, at replica) error {
 		}
 		pos = p.End()
 		w.places = w.places[1:]
-		if err := w.keep(ctx, node.Block{Cid: p.Cid, Data: data}); err != nil {
+		if err := w.keep(ctx, node.Block{Cid: p.Cid, Data: data}, viaPiece); err != nil {
 			return err
 		}
 	}
@@ -213,8 +217,9 @@ func (w *window) fetchFrom(ctx context.Context, at replica) error {
 }
 
 // keep hands a checked block to those who wait, and stores it with others.
-func (w *window) keep(ctx context.Context, b node.Block) error {
+func (w *window) keep(ctx context.Context, b node.Block, via string) error {
 	c, key := w.recall, string(b.Cid.Hash())
+	c.all.met.fetchedBytes.WithLabelValues(via).Add(float64(len(b.Data)))
 	c.mu.Lock()
 	c.fresh[key] = b.Data
 	c.came += int64(len(b.Data))
@@ -276,7 +281,7 @@ func (w *window) fetchCAR(ctx context.Context, at replica) error {
 			return false, err
 		}
 		delete(missing, id)
-		return len(missing) > 0, w.keep(ctx, node.Block{Cid: id, Data: data})
+		return len(missing) > 0, w.keep(ctx, node.Block{Cid: id, Data: data}, viaCAR)
 	})
 	left := w.places[:0:0]
 	for _, p := range w.places {
