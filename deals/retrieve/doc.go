@@ -8,9 +8,9 @@
 // Restore is a Recall that wants all of it. The bytes on their way are bounded
 // for all, readers come before restores and both before what may be wanted next.
 //
-// What a provider does not give, the next one is asked for; if
-// none serves the piece, they are asked for the content's CAR, and then, of
-// public content only, other nodes of IPFS. Block asks the providers
+// What a provider does not give, the next one is asked for; if none serves the
+// piece, they are asked for the content's CAR, which all windows read on in, and
+// then, of public content only, other nodes of IPFS. Block asks the providers
 // for one block of a piece that is being read, and stores nothing.
 //
 // Bytes are used only after they were checked against the CID that was asked

@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/ipfs/go-cid"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -94,6 +96,7 @@ type body struct {
 	got      int // bytes since left was the whole of patience
 	stalled  *atomic.Bool
 	cancel   context.CancelFunc
+	counter  prometheus.Counter // of what came; nil: nobody counts
 
 	bytes  int64
 	waited time.Duration // for them
@@ -108,6 +111,9 @@ func (b *body) Read(p []byte) (int, error) {
 	b.left -= took
 	b.waited += took
 	b.bytes += int64(n)
+	if b.counter != nil {
+		b.counter.Add(float64(n))
+	}
 	if b.got += n; b.got >= stallBytes {
 		b.got, b.left = 0, b.patience
 	}
@@ -132,6 +138,9 @@ func (r *Retriever) get(ctx context.Context, at replica, path string, h http.Hea
 	}
 	req.Header = h
 	b := newBody(cancel, at.patience)
+	if r.met != nil {
+		b.counter = r.met.received.WithLabelValues(viaOf(path))
+	}
 	b.timer.Reset(b.left) // for the headers
 	resp, err := r.web.Do(req)
 	b.timer.Stop()
@@ -148,6 +157,14 @@ func (r *Retriever) get(ctx context.Context, at replica, path string, h http.Hea
 	}
 	b.status, b.header, b.ReadCloser = resp.StatusCode, resp.Header, resp.Body
 	return b, nil
+}
+
+// viaOf names the way that a path stands for.
+func viaOf(path string) string {
+	if strings.HasPrefix(path, "/piece/") {
+		return viaPiece
+	}
+	return viaCAR
 }
 
 func newBody(cancel context.CancelFunc, patience time.Duration) *body {

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/car"
 )
@@ -117,6 +119,15 @@ func TestStalls(t *testing.T) {
 	}
 }
 
+func rawCID(t testing.TB, data []byte) cid.Cid {
+	t.Helper()
+	sum, err := multihash.Sum(data, multihash.SHA2_256, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cid.NewCidV1(cid.Raw, sum)
+}
+
 // A CAR that never ends is left at some point.
 func TestEndlessCAR(t *testing.T) {
 	section := append(car.SectionHead(rawCID(t, []byte("x")), 1), 'x')
@@ -133,7 +144,9 @@ func TestEndlessCAR(t *testing.T) {
 	defer srv.Close()
 	r := &Retriever{web: newWebClient()}
 	root := rawCID(t, []byte("wanted"))
-	run := &window{recall: &Recall{all: r, root: root, limit: 1 << 20}, places: []piece.Place{{Cid: root, Size: 6}}}
+	run := &window{places: []piece.Place{{Cid: root, Size: 6}}}
+	run.recall = &Recall{all: r, root: root, limit: 1 << 20, pending: map[string]*window{string(root.Hash()): run}}
+	defer run.recall.endStreams()
 	if err := run.fetchCAR(t.Context(), replica{base: srv.URL, patience: stallTimeout}); err == nil || errors.Is(err, io.EOF) && len(run.places) == 0 {
 		t.Errorf("endless CAR: %v", err)
 	}

@@ -14,6 +14,7 @@ type metrics struct {
 	restored      *prometheus.CounterVec
 	restoredBytes prometheus.Counter
 	fetchedBytes  *prometheus.CounterVec
+	received      *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,13 +22,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return prometheus.CounterOpts{Namespace: "whypfs", Subsystem: "deals", Name: name, Help: help}
 	}
 	fetched := prometheus.NewCounterVec(counter("fetched_bytes_total", "Block bytes that came and had their hash, by where from."), []string{"from"})
+	received := prometheus.NewCounterVec(counter("received_bytes_total", "Bytes that came from providers, also those that were skipped or wrong, by where from."), []string{"from"})
 	m := &metrics{
+		received:      received,
 		fetchedBytes:  fetched,
 		restored:      prometheus.NewCounterVec(counter("restores_total", "Contents brought back, by result."), []string{"result"}),
 		restoredBytes: prometheus.NewCounter(counter("restored_bytes_total", "Block bytes brought back from providers.")),
 	}
 	if reg != nil {
-		reg.MustRegister(m.restored, m.restoredBytes, m.fetchedBytes)
+		reg.MustRegister(m.restored, m.restoredBytes, m.fetchedBytes, m.received)
 	}
 	return m
 }

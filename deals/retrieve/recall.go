@@ -46,9 +46,10 @@ type Recall struct {
 	fresh   map[string][]byte  // came, and are not stored yet
 	where   map[string]*window // of the blocks of recent windows
 	recent  []*window
-	came    int64         // bytes of blocks
-	reason  string        // of the last window that failed
-	changed chan struct{} // closed when a block came or a window ended
+	cars    map[string]*carStream // by where they come from
+	came    int64                 // bytes of blocks
+	reason  string                // of the last window that failed
+	changed chan struct{}         // closed when a block came or a window ended
 }
 
 // Open has a content brought back block by block. The first of those who share
@@ -104,6 +105,7 @@ func (c *Recall) Close() {
 	if last {
 		c.cancel()
 		c.wg.Wait()
+		c.endStreams()
 	}
 }
 

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
-	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/internal/car"
@@ -23,7 +21,6 @@ const (
 	recentWindows = 32        // whose blocks are known without a search
 	gapBytes      = 256 << 10 // between two blocks that are cheaper read over than asked for apart
 	putBytes      = 8 << 20   // stored at once
-	carBlock      = 32 << 20  // the largest block taken from a CAR
 )
 
 // A window is a run of a content's blocks that is fetched in one request.
@@ -254,64 +251,4 @@ func (w *window) put(ctx context.Context) error {
 	}
 	c.all.met.restoredBytes.Add(float64(n))
 	return nil
-}
-
-// fetchCAR reads the window's blocks out of the content's CAR, which a
-// provider's trustless gateway serves even if it keeps no whole pieces.
-func (w *window) fetchCAR(ctx context.Context, at replica) error {
-	h := http.Header{"Accept": {"application/vnd.ipld.car"}}
-	c := w.recall
-	b, err := c.all.get(ctx, at, "/ipfs/"+c.root.String()+"?format=car&dag-scope=all", h)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	if b.status != http.StatusOK {
-		return fmt.Errorf("/ipfs answers HTTP %d", b.status)
-	}
-	missing := make(map[cid.Cid]bool, len(w.places))
-	for _, p := range w.places {
-		missing[p.Cid] = true
-	}
-	err = readCAR(io.LimitReader(b, c.limit), func(id cid.Cid, data []byte) (bool, error) {
-		if !missing[id] {
-			return true, nil
-		}
-		if err := checkBlock(id, data); err != nil {
-			return false, err
-		}
-		delete(missing, id)
-		return len(missing) > 0, w.keep(ctx, node.Block{Cid: id, Data: data}, viaCAR)
-	})
-	left := w.places[:0:0]
-	for _, p := range w.places {
-		if missing[p.Cid] {
-			left = append(left, p)
-		}
-	}
-	w.places = left
-	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("its CAR lacks %d blocks", len(left))
-	}
-	return err
-}
-
-// readCAR calls fn for the blocks of a CAR until it says stop. The data is fn's to keep.
-func readCAR(r io.Reader, fn func(c cid.Cid, data []byte) (more bool, err error)) error {
-	in, err := car.NewReader(r, carBlock)
-	if err != nil {
-		return err
-	}
-	for {
-		c, data, err := in.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if more, err := fn(c, data); err != nil || !more {
-			return err
-		}
-	}
 }
