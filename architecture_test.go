@@ -57,7 +57,7 @@ var wrapped = map[string][]string{
 	"github.com/johannesboyne/gofakes3":      {"s3"},
 	"github.com/filecoin-project/go-jsonrpc": {},
 	"github.com/filecoin-shipyard/boostly":   {"deals", "deals/sandbox"},
-	"github.com/filecoin-project/go-address": {"deals", "deals/sandbox"},
+	"github.com/filecoin-project/go-address": {"accounts", "deals", "deals/sandbox"},
 	"github.com/prysmaticlabs/gohashtree":    {"internal"},
 }
 

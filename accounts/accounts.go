@@ -42,16 +42,24 @@ var (
 	ErrExpired    = errors.New("token has expired")
 	ErrNoKey      = errors.New("no such access key")
 	ErrKeyExists  = errors.New("access key is taken")
+	ErrSuspended  = errors.New("account is suspended") // wrapped with why
 	ErrInvalid    = errors.New("invalid account data") // wrapped with what is wrong
 )
 
 // User is an account. It holds no secret.
 type User struct {
-	ID      uint64
-	Name    string
-	Level   Level
-	Created time.Time
+	ID        uint64
+	Name      string
+	Level     Level
+	Created   time.Time
+	Address   string // on Filecoin; "" if the user gave none
+	Suspended string // why nobody gets in; "": they do
+	Quota     Quota  // what holds for the user, by his own or the default
 }
+
+// Quota is how much a user may keep at once; 0 is no limit. Bytes are those of
+// contents, as their owner sees them: two of the same bytes count twice.
+type Quota struct{ Bytes, Objects int64 }
 
 // Token is a bearer token as it can be shown: never the token itself.
 type Token struct {
@@ -71,17 +79,34 @@ type Key struct {
 	Created time.Time
 }
 
+// Options of Accounts; the zero value works.
+type Options struct {
+	// OpenRegistration lets anybody register; else it takes an invite.
+	OpenRegistration bool
+	// DefaultQuota is that of users who are no admins and have none of their own.
+	DefaultQuota Quota
+	// AuditKeep is how long a record of the audit log is kept; 0: for ever.
+	AuditKeep time.Duration
+}
+
 // Accounts keeps users, tokens and S3 keys. It is safe for concurrent use.
 type Accounts struct {
+	*shared
+	by Actor // in whose name changes are made; see By
+}
+
+// shared is what all handles of the same accounts have in common.
+type shared struct {
 	store  kv.Store
 	box    *seal.Box
+	opt    Options
 	hashes chan struct{} // holds an element for each password being hashed
 	opened openedKeys
 }
 
 // New returns the accounts in store; box encrypts S3 secrets at rest.
-func New(store kv.Store, box *seal.Box) *Accounts {
-	return &Accounts{store: store, box: box, hashes: make(chan struct{}, maxHashes)}
+func New(store kv.Store, box *seal.Box, opt Options) *Accounts {
+	return &Accounts{shared: &shared{store: store, box: box, opt: opt, hashes: make(chan struct{}, maxHashes)}}
 }
 
 // Rows, all under the prefix "acct". Names and users' tokens and keys are indexes.

@@ -1,6 +1,8 @@
 package accounts_test
 
 import (
+	"bytes"
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -26,7 +28,7 @@ func newAccounts(t testing.TB) (*accounts.Accounts, kv.Store, *seal.Box) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return accounts.New(s, box), s, box
+	return accounts.New(s, box, accounts.Options{}), s, box
 }
 
 // newUser makes a user without a password.
@@ -37,4 +39,28 @@ func newUser(t testing.TB, a *accounts.Accounts, name string, level accounts.Lev
 		t.Fatalf("CreateUser(%q) = %v", name, err)
 	}
 	return u
+}
+
+// storeFunc is a store whose updates run on other transactions.
+type storeFunc struct {
+	kv.Store
+	tx func(kv.Tx) kv.Tx
+}
+
+func (s storeFunc) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	return s.Store.Update(ctx, func(tx kv.Tx) error { return fn(s.tx(tx)) })
+}
+
+// failingTx fails to write keys that start with prefix.
+type failingTx struct {
+	kv.Tx
+	prefix []byte
+	err    error
+}
+
+func (t failingTx) Put(key, value []byte) error {
+	if bytes.HasPrefix(key, t.prefix) {
+		return t.err
+	}
+	return t.Tx.Put(key, value)
 }

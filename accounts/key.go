@@ -63,7 +63,7 @@ func (a *Accounts) CreateKey(ctx context.Context, user uint64, access, secret st
 		if err := tx.Put(userAccessKey(user, access), nil); err != nil {
 			return err
 		}
-		return kv.PutJSON(tx, accessKey(access), row)
+		return errors.Join(kv.PutJSON(tx, accessKey(access), row), a.noteUser(tx, "key.create", user, access))
 	})
 	if err != nil {
 		return Key{}, "", err
@@ -105,7 +105,8 @@ func (a *Accounts) DeleteKey(ctx context.Context, user uint64, access string) er
 		if row.User != user {
 			return ErrNoKey
 		}
-		return errors.Join(tx.Delete(userAccessKey(user, access)), tx.Delete(accessKey(access)))
+		return errors.Join(tx.Delete(userAccessKey(user, access)), tx.Delete(accessKey(access)),
+			a.noteUser(tx, "key.delete", user, access))
 	})
 }
 

@@ -29,7 +29,7 @@ func TestKeys(t *testing.T) {
 	if _, other, err := a.CreateKey(t.Context(), u.ID, "", ""); err != nil || other == madeSecret {
 		t.Errorf("another made secret = %q, %v", other, err)
 	}
-	a = accounts.New(s, box)
+	a = accounts.New(s, box, accounts.Options{})
 	for access, want := range map[string]string{given.Access: secret, made.Access: madeSecret} {
 		if got, secret, err := a.Secret(t.Context(), access); err != nil || got != u || secret != want {
 			t.Errorf("Secret(%q) = %+v, %q, %v, want %+v, %q", access, got, secret, err, u, want)
@@ -140,7 +140,7 @@ func TestMovedSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, secret, err := accounts.New(s, other).Secret(t.Context(), "first"); !errors.Is(err, seal.ErrOpen) || secret != "" {
+	if _, secret, err := accounts.New(s, other, accounts.Options{}).Secret(t.Context(), "first"); !errors.Is(err, seal.ErrOpen) || secret != "" {
 		t.Errorf("Secret with another key file = %q, %v, want %v", secret, err, seal.ErrOpen)
 	}
 }
@@ -165,7 +165,7 @@ func BenchmarkSecret(b *testing.B) {
 // What a key was opened to is forgotten as soon as its rows change, whoever changes them.
 func TestSecretFollowsChanges(t *testing.T) {
 	a, s, box := newAccounts(t)
-	other := accounts.New(s, box) // another process, as it were
+	other := accounts.New(s, box, accounts.Options{}) // another process, as it were
 	u := newUser(t, a, "ann", accounts.LevelUser)
 	expect := func(secret string, level accounts.Level) {
 		t.Helper()

@@ -2,8 +2,6 @@ package accounts
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -39,49 +37,25 @@ type argon struct {
 	salt, hash   []byte
 }
 
-// hashPassword returns the PHC string of a new password.
-func (a *Accounts) hashPassword(ctx context.Context, password string) (string, error) {
-	if len(password) < minPassword || len(password) > maxPassword {
-		return "", invalid("a password has %d to %d characters", minPassword, maxPassword)
-	}
-	h := argon{memory: argonMemory, time: argonTime, lanes: argonLanes, salt: make([]byte, saltSize)}
-	rand.Read(h.salt) // never fails
-	var err error
-	if h.hash, err = a.derive(ctx, h, password, hashSize); err != nil {
-		return "", err
-	}
-	return h.String(), nil
-}
-
-// checkPassword compares a password with a stored hash. An empty one takes as
-// long and matches nothing.
-func (a *Accounts) checkPassword(ctx context.Context, stored, password string) (bool, error) {
-	h := argon{memory: argonMemory, time: argonTime, lanes: argonLanes, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}
-	if stored != "" {
-		var err error
-		if h, err = parseArgon(stored); err != nil {
-			return false, err
-		}
-	}
-	if len(password) > maxPassword {
-		password = "" // too short to be anyone's
-	}
-	got, err := a.derive(ctx, h, password, len(h.hash))
-	if err != nil {
-		return false, err
-	}
-	return subtle.ConstantTimeCompare(got, h.hash) == 1 && stored != "", nil
-}
-
 func (a *Accounts) derive(ctx context.Context, h argon, password string, size int) ([]byte, error) {
-	select {
-	case a.hashes <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := a.slot(ctx); err != nil {
+		return nil, err
 	}
-	defer func() { <-a.hashes }()
+	defer a.free()
 	return argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.lanes, uint32(size)), nil
 }
+
+// slot waits until a password may be hashed; free is called when it was.
+func (a *Accounts) slot(ctx context.Context) error {
+	select {
+	case a.hashes <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *Accounts) free() { <-a.hashes }
 
 func (h argon) String() string {
 	enc := base64.RawStdEncoding.EncodeToString

@@ -55,6 +55,9 @@ func (a *Accounts) Secret(ctx context.Context, access string) (User, string, err
 	if err != nil {
 		return User{}, "", err
 	}
+	if k.user.Suspended != "" {
+		return User{}, "", fmt.Errorf("%w: %s", ErrSuspended, k.user.Suspended)
+	}
 	return k.user, k.secret, nil
 }
 
@@ -89,7 +92,7 @@ func (a *Accounts) openKey(tx kv.Tx, access string) (*openedKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("secret of access key %q: %w", access, err)
 	}
-	k := &openedKey{keyRow: bytes.Clone(raw), userRow: bytes.Clone(user), user: owner.user(row.User), secret: string(secret)}
+	k := &openedKey{keyRow: bytes.Clone(raw), userRow: bytes.Clone(user), user: a.user(row.User, owner), secret: string(secret)}
 	a.opened.put(access, k)
 	return k, nil
 }

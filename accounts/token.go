@@ -93,7 +93,8 @@ func (a *Accounts) CreateToken(ctx context.Context, user uint64, spec TokenSpec)
 		if err := tx.Put(userTokenKey(user, hash), nil); err != nil {
 			return err
 		}
-		return kv.PutJSON(tx, tokenKey(hash), row)
+		return errors.Join(kv.PutJSON(tx, tokenKey(hash), row),
+			a.note(tx, "token.create", owner.Name, fmt.Sprintf("%s, level %v, until %s, label %q", hash, row.Level, row.Expires.Format(time.RFC3339), row.Label)))
 	})
 	if err != nil {
 		return "", Token{}, err
@@ -118,6 +119,9 @@ func (a *Accounts) Token(ctx context.Context, token string) (User, Token, error)
 		owner, err = get[userRow](tx, userKey(row.User), ErrNoUser)
 		return err
 	})
+	if err == nil {
+		err = owner.suspended()
+	}
 	if err != nil {
 		return User{}, Token{}, err
 	}
@@ -125,7 +129,7 @@ func (a *Accounts) Token(ctx context.Context, token string) (User, Token, error)
 	if !time.Now().Before(row.Expires) {
 		err = fmt.Errorf("%w at %s", ErrExpired, row.Expires.Format(time.RFC3339))
 	}
-	return owner.user(row.User), row.token(hash), err
+	return a.user(row.User, owner), row.token(hash), err
 }
 
 // Tokens returns a user's tokens, the expired ones too, the oldest first.
@@ -160,7 +164,7 @@ func (a *Accounts) RevokeToken(ctx context.Context, user uint64, tokenOrHash str
 		for _, hash := range []string{tokenOrHash, TokenHash(tokenOrHash)} {
 			row, err := get[tokenRow](tx, tokenKey(hash), ErrNoToken)
 			if err == nil && row.User == user {
-				return dropToken(tx, user, hash)
+				return errors.Join(dropToken(tx, user, hash), a.noteUser(tx, "token.revoke", user, hash))
 			}
 			if err != nil && !errors.Is(err, ErrNoToken) {
 				return err
@@ -174,7 +178,9 @@ func (a *Accounts) RevokeToken(ctx context.Context, user uint64, tokenOrHash str
 // the hash except.
 func (a *Accounts) EndSessions(ctx context.Context, user uint64, except string) error {
 	return a.update(ctx, fmt.Sprintf("end sessions of user %d", user), func(tx kv.Tx) error {
-		return dropTokens(tx, user, func(hash string, r tokenRow) bool { return r.Session && hash != except })
+		return errors.Join(
+			dropTokens(tx, user, func(hash string, r tokenRow) bool { return r.Session && hash != except }),
+			a.noteUser(tx, "token.sessions", user, ""))
 	})
 }
 

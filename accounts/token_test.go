@@ -27,7 +27,7 @@ func TestToken(t *testing.T) {
 		tok.Expires.Sub(tok.Created) != 30*24*time.Hour || len(tok.Hash) != 43 {
 		t.Errorf("token %+v", tok)
 	}
-	a = accounts.New(s, box)
+	a = accounts.New(s, box, accounts.Options{})
 	if gotUser, got, err := a.Token(t.Context(), plain); err != nil || gotUser != u || got != tok {
 		t.Errorf("Token = %+v, %+v, %v, want %+v, %+v", gotUser, got, err, u, tok)
 	}

@@ -7,23 +7,43 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/whypfs/whypfs/kv"
 )
 
-// maxName is the length of the longest username.
-const maxName = 32
+// maxName is the length of the longest username, which is V1's.
+const maxName = 48
 
 // userRow is a user as it is stored.
 type userRow struct {
-	Name     string
-	Level    Level
-	Created  time.Time
-	Password string `json:",omitzero"` // as hashPassword returned it
+	Name      string
+	Level     Level
+	Created   time.Time
+	Password  string `json:",omitzero"` // in one of the forms that verifier reads
+	Address   string `json:",omitzero"`
+	Suspended string `json:",omitzero"`
+	Quota     *Quota `json:",omitzero"` // nil: the default
 }
 
-func (r userRow) user(id uint64) User {
-	return User{ID: id, Name: r.Name, Level: r.Level, Created: r.Created}
+// user is a row as it can be shown.
+func (a *Accounts) user(id uint64, r userRow) User {
+	u := User{ID: id, Name: r.Name, Level: r.Level, Created: r.Created, Address: r.Address, Suspended: r.Suspended}
+	switch {
+	case r.Quota != nil:
+		u.Quota = *r.Quota
+	case r.Level < LevelAdmin:
+		u.Quota = a.opt.DefaultQuota
+	}
+	return u
+}
+
+// suspended is ErrSuspended, with why, if nobody gets in as the user.
+func (r userRow) suspended() error {
+	if r.Suspended == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrSuspended, r.Suspended)
 }
 
 // CreateUser adds a user. An empty password makes one that cannot log in by password.
@@ -42,29 +62,34 @@ func (a *Accounts) CreateUser(ctx context.Context, name, password string, level 
 		}
 	}
 	var id uint64
-	err := a.update(ctx, fmt.Sprintf("create user %q", name), func(tx kv.Tx) error {
-		folded := nameKey(strings.ToLower(name))
-		_, err := tx.Get(folded)
-		if err == nil {
-			return ErrUserExists
-		}
-		if !errors.Is(err, kv.ErrNotFound) {
+	err := a.update(ctx, fmt.Sprintf("create user %q", name), func(tx kv.Tx) (err error) {
+		if id, err = insertUser(tx, row); err != nil {
 			return err
 		}
-		last, err := kv.GetJSON[uint64](tx, lastUserKey())
-		if err != nil && !errors.Is(err, kv.ErrNotFound) {
-			return err
-		}
-		id = last + 1
-		return errors.Join(
-			kv.PutJSON(tx, lastUserKey(), id),
-			kv.PutJSON(tx, folded, id),
-			kv.PutJSON(tx, userKey(id), row))
+		return a.note(tx, "user.create", name, "level "+level.String())
 	})
 	if err != nil {
 		return User{}, err
 	}
-	return row.user(id), nil
+	return a.user(id, row), nil
+}
+
+// insertUser stores a new user under the next id, or returns ErrUserExists.
+func insertUser(tx kv.Tx, row userRow) (uint64, error) {
+	if _, err := get[uint64](tx, nameKey(strings.ToLower(row.Name)), ErrNoUser); err == nil {
+		return 0, ErrUserExists
+	} else if !errors.Is(err, ErrNoUser) {
+		return 0, err
+	}
+	last, err := kv.GetJSON[uint64](tx, lastUserKey())
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return 0, err
+	}
+	id := last + 1
+	return id, errors.Join(
+		kv.PutJSON(tx, lastUserKey(), id),
+		kv.PutJSON(tx, nameKey(strings.ToLower(row.Name)), id),
+		kv.PutJSON(tx, userKey(id), row))
 }
 
 // User returns the user with an id, or ErrNoUser.
@@ -77,7 +102,7 @@ func (a *Accounts) User(ctx context.Context, id uint64) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	return row.user(id), nil
+	return a.user(id, row), nil
 }
 
 // UserByName returns the user with a name, whatever its case, or ErrNoUser.
@@ -86,7 +111,7 @@ func (a *Accounts) UserByName(ctx context.Context, name string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	return row.user(id), nil
+	return a.user(id, row), nil
 }
 
 // Users returns all users by id.
@@ -106,20 +131,21 @@ func (a *Accounts) Users(ctx context.Context) ([]User, error) {
 			if err := json.Unmarshal(row.Value, &u); err != nil {
 				return fmt.Errorf("row of user %d: %w", id, err)
 			}
-			users = append(users, u.user(id))
+			users = append(users, a.user(id, u))
 		}
 		return nil
 	})
 	return users, err
 }
 
-// SetPassword replaces a user's password. Tokens stay valid; EndSessions ends those of logins.
-func (a *Accounts) SetPassword(ctx context.Context, user uint64, pw string) error {
-	hash, err := a.hashPassword(ctx, pw)
+// SetPassword replaces a user's password, or what a V1 client made of it. Tokens
+// stay valid; EndSessions ends those of logins.
+func (a *Accounts) SetPassword(ctx context.Context, user uint64, secret string) error {
+	hash, err := a.hashPassword(ctx, secret)
 	if err != nil {
 		return err
 	}
-	return a.changeUser(ctx, user, func(row *userRow) { row.Password = hash })
+	return a.changeUser(ctx, user, "user.password", func(row *userRow) string { row.Password = hash; return "" })
 }
 
 // SetLevel changes what a user may do. Tokens of a higher level sink with it.
@@ -127,25 +153,48 @@ func (a *Accounts) SetLevel(ctx context.Context, user uint64, level Level) error
 	if !level.valid() {
 		return invalid("no level %d", level)
 	}
-	return a.changeUser(ctx, user, func(row *userRow) { row.Level = level })
+	return a.changeUser(ctx, user, "user.level", func(row *userRow) string { row.Level = level; return level.String() })
 }
 
-// Login checks a password. It answers ErrPassword for an unknown name too, in the same time.
-func (a *Accounts) Login(ctx context.Context, name, password string) (User, error) {
-	id, row, err := a.byName(ctx, name)
-	if err != nil && !errors.Is(err, ErrNoUser) {
-		return User{}, err
+// SetQuota gives a user a quota of his own; nil: the default again.
+func (a *Accounts) SetQuota(ctx context.Context, user uint64, q *Quota) error {
+	detail := "default"
+	if q != nil {
+		if q.Bytes < 0 || q.Objects < 0 {
+			return invalid("a quota of %d bytes and %d objects", q.Bytes, q.Objects)
+		}
+		detail = fmt.Sprintf("%d bytes, %d objects", q.Bytes, q.Objects)
+		q = &Quota{q.Bytes, q.Objects}
 	}
-	// Without a user, or with one that has no password, there is a hash to check
-	// all the same; it is of nothing that can be entered.
-	ok, err := a.checkPassword(ctx, row.Password, password)
-	if err != nil {
-		return User{}, err
+	return a.changeUser(ctx, user, "user.quota", func(row *userRow) string { row.Quota = q; return detail })
+}
+
+// SetAddress notes a user's address on Filecoin; "" forgets it.
+func (a *Accounts) SetAddress(ctx context.Context, user uint64, addr string) error {
+	if addr != "" {
+		if err := checkAddress(addr); err != nil {
+			return err
+		}
 	}
-	if !ok {
-		return User{}, ErrPassword
+	return a.changeUser(ctx, user, "user.address", func(row *userRow) string { row.Address = addr; return addr })
+}
+
+// maxReason is how long a reason may be, in bytes.
+const maxReason = 255
+
+// Suspend shuts a user out, with a reason that he is told: logins, tokens and
+// S3 keys are refused with ErrSuspended until Unsuspend. What he has published
+// stays published, and his deals go on.
+func (a *Accounts) Suspend(ctx context.Context, user uint64, reason string) error {
+	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxReason || !utf8.ValidString(reason) {
+		return invalid("a suspension has a reason of at most %d bytes of UTF-8", maxReason)
 	}
-	return row.user(id), nil
+	return a.changeUser(ctx, user, "user.suspend", func(row *userRow) string { row.Suspended = reason; return reason })
+}
+
+// Unsuspend lets a user in again, with the tokens and keys that he had.
+func (a *Accounts) Unsuspend(ctx context.Context, user uint64) error {
+	return a.changeUser(ctx, user, "user.unsuspend", func(row *userRow) string { row.Suspended = ""; return "" })
 }
 
 func (a *Accounts) byName(ctx context.Context, name string) (id uint64, row userRow, err error) {
@@ -162,13 +211,14 @@ func (a *Accounts) byName(ctx context.Context, name string) (id uint64, row user
 	return id, row, err
 }
 
-func (a *Accounts) changeUser(ctx context.Context, id uint64, change func(*userRow)) error {
+// changeUser changes a row; change returns what the audit log tells of it.
+func (a *Accounts) changeUser(ctx context.Context, id uint64, action string, change func(*userRow) string) error {
 	return a.update(ctx, fmt.Sprintf("change user %d", id), func(tx kv.Tx) error {
 		row, err := get[userRow](tx, userKey(id), ErrNoUser)
 		if err != nil {
 			return err
 		}
-		change(&row)
-		return kv.PutJSON(tx, userKey(id), row)
+		detail := change(&row)
+		return errors.Join(kv.PutJSON(tx, userKey(id), row), a.note(tx, action, row.Name, detail))
 	})
 }

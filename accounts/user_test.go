@@ -21,7 +21,7 @@ func TestUsers(t *testing.T) {
 	if ann.ID != 1 || bob.ID != 2 || ann.Name != "Ann" || ann.Level != accounts.LevelAdmin || ann.Created.IsZero() {
 		t.Errorf("users %+v, %+v", ann, bob)
 	}
-	a = accounts.New(s, box) // nothing may be in memory only
+	a = accounts.New(s, box, accounts.Options{}) // nothing may be in memory only
 	if got, err := a.User(t.Context(), 1); err != nil || got != ann {
 		t.Errorf("User(1) = %+v, %v, want %+v", got, err, ann)
 	}
@@ -54,7 +54,7 @@ func TestCreateUserRefuses(t *testing.T) {
 		level                accounts.Level
 	}{
 		{"no name", "", "", accounts.LevelUser},
-		{"long name", strings.Repeat("x", 33), "", accounts.LevelUser},
+		{"long name", strings.Repeat("x", 49), "", accounts.LevelUser},
 		{"space", "a b", "", accounts.LevelUser},
 		{"slash", "a/b", "", accounts.LevelUser},
 		{"not ASCII", "änn", "", accounts.LevelUser},
@@ -75,7 +75,7 @@ func TestCreateUserRefuses(t *testing.T) {
 	if all, err := a.Users(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("Users = %v, %v, want none", all, err)
 	}
-	newUser(t, a, strings.Repeat("x", 32), accounts.LevelUpload)
+	newUser(t, a, strings.Repeat("x", 48), accounts.LevelUpload)
 }
 
 // TestCreateUserRace takes one name, in two cases, many times at once.
@@ -130,7 +130,7 @@ func TestLogin(t *testing.T) {
 		{"no password set, any given", "nobody", "correct horse", accounts.ErrPassword},
 	}
 	for _, test := range tests {
-		u, err := accounts.New(s, box).Login(t.Context(), test.user, test.password)
+		u, err := accounts.New(s, box, accounts.Options{}).Login(t.Context(), test.user, test.password)
 		if !errors.Is(err, test.want) || err == nil && u != ann || err != nil && u != (accounts.User{}) {
 			t.Errorf("%s: Login = %+v, %v, want %v", test.name, u, err, test.want)
 		}
@@ -217,7 +217,7 @@ func TestSetLevel(t *testing.T) {
 // TestRerun runs every function of every transaction twice.
 func TestRerun(t *testing.T) {
 	_, s, box := newAccounts(t)
-	a := accounts.New(kvtest.Rerun(s), box)
+	a := accounts.New(kvtest.Rerun(s), box, accounts.Options{})
 	ann := newUser(t, a, "ann", accounts.LevelUser)
 	bob := newUser(t, a, "bob", accounts.LevelUser)
 	if ann.ID != 1 || bob.ID != 2 {

@@ -24,6 +24,8 @@ func (s *server) authorise(r *http.Request, level accounts.Level) (caller, error
 	switch {
 	case errors.Is(err, accounts.ErrExpired):
 		return caller{}, errExpired(who.token.User, who.token.Expires.Format(time.RFC3339))
+	case errors.Is(err, accounts.ErrSuspended):
+		return caller{}, errSuspended(err)
 	case err != nil:
 		return caller{}, err
 	case who.token.Level < level && who.token.Level == accounts.LevelUpload:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
@@ -46,6 +47,21 @@ func errInput(format string, args ...any) apiError {
 
 func errExpired(user uint64, at string) apiError {
 	return apiError{http.StatusUnauthorized, "ERR_TOKEN_EXPIRED", fmt.Sprintf("token for user %d expired %s", user, at)}
+}
+
+// errSuspended tells a user why he is shut out.
+func errSuspended(err error) apiError {
+	return apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", innermost(err, accounts.ErrSuspended)}
+}
+
+// innermost is the text of err from a sentinel of it on: what comes before it
+// says where we were, which is the log's.
+func innermost(err, sentinel error) string {
+	text := err.Error()
+	if i := strings.LastIndex(text, sentinel.Error()); i > 0 {
+		text = text[i:]
+	}
+	return text
 }
 
 func errNoContent(id uint64) apiError {

@@ -84,7 +84,7 @@ func newTest(t *testing.T, policy buckets.Policy, opt estuaryapi.Options) *fixtu
 	q := queue.New(f.store, queue.Options{})
 	d := deals.New(f.store, f.node, q, box, deals.Options{})
 	f.deals = d
-	f.accounts = accounts.New(f.store, box)
+	f.accounts = accounts.New(f.store, box, accounts.Options{})
 	f.buckets = buckets.New(f.store, f.node, q, buckets.Options{Policy: policy})
 	opt.Version, opt.Log = "1.2.3", slog.New(slog.NewTextHandler(f.log, nil))
 	f.srv = httptest.NewServer(estuaryapi.New(f.buckets, d, f.accounts, f.node, opt))

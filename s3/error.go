@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/acl"
 	"github.com/whypfs/whypfs/internal/checksum"
@@ -63,6 +64,7 @@ var (
 	errNoPublicBlock       = &apiError{Code: "NoSuchPublicAccessBlockConfiguration", Status: 404, Message: "The public access block configuration was not found"}
 	errOwnershipACL        = &apiError{Code: "InvalidBucketAclWithObjectOwnership", Status: 400, Message: "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"}
 	errUnexpectedContent   = &apiError{Code: "UnexpectedContent", Status: 400, Message: "This request does not support content"}
+	errAccount             = &apiError{Code: "AccountProblem", Status: 403, Message: "There is a problem with your account that prevents the operation from completing successfully."}
 	errAccessDenied        = &apiError{Code: "AccessDenied", Status: 403, Message: "Access Denied"}
 	errACL                 = &apiError{Code: "AccessControlListNotSupported", Status: 400, Message: "The bucket does not allow ACLs"}
 	errBadMethod           = &apiError{Code: "BadRequest", Status: 400, Message: "Invalid Access-Control-Request-Method: "}
@@ -127,6 +129,7 @@ var known = []struct {
 	err error
 	as  *apiError
 }{
+	{accounts.ErrSuspended, errAccount},
 	{buckets.ErrNoBucket, errNoSuchBucket},
 	{buckets.ErrBucketExists, errBucketExists},
 	{buckets.ErrBucketOwned, errBucketOwned},

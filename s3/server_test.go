@@ -59,7 +59,7 @@ func serve(t *testing.T, opt s3.Options, under buckets.Options) *api {
 	n, err := node.Open(ctx, node.Config{Dir: dir, BlockCache: 1}) // what is damaged on the disk is not served from memory
 	must(t, err)
 	t.Cleanup(func() { n.Close() })
-	a := &api{t: t, dir: dir, accounts: accounts.New(store, box), region: "us-east-1"}
+	a := &api{t: t, dir: dir, accounts: accounts.New(store, box, accounts.Options{}), region: "us-east-1"}
 	if opt.Region != "" {
 		a.region = opt.Region
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
@@ -50,6 +51,7 @@ var (
 	errTooMany     = pageError{status: 429, title: "Too many attempts", advice: "Wait a minute, then try again."}
 	errLogin       = pageError{status: 401, title: "Name and password do not match", advice: "Check both and try again. An S3 access key with its secret key works too."}
 	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
+	errSuspended   = pageError{status: 403, title: "This account is suspended", advice: "Ask an admin of this node."}
 	errLocked      = pageError{status: 409, title: "This version is locked", advice: "Nothing was deleted. Its page says which lock is on it, and until when."}
 	errNoVersion   = pageError{status: 404, title: "There is no such version", advice: "It may have been deleted. The page of the object lists the versions that are left."}
 	errInternal    = pageError{status: 500, title: "Something went wrong on this node", advice: "Try again in a moment. If it stays, an admin finds the cause in the node's log."}
@@ -84,8 +86,16 @@ var known = []struct {
 	{retrieve.ErrNoReplica, pageError{status: 503, title: "No storage provider returned the data", advice: "Try again in a minute; the deals of the object's zone say how its providers are.", retry: "30"}},
 	{node.ErrDamaged, pageError{status: 503, title: "The data is damaged on this node", advice: "It is brought back from a storage provider when one has it. Try again later, and tell an admin.", retry: "60"}},
 	{accounts.ErrPassword, errLogin},
+	{accounts.ErrSuspended, errSuspended},
 	{context.Canceled, pageError{status: 400, title: "The upload broke off", advice: "Nothing of it was stored. Try again."}},
 	{errBroken, pageError{status: 400, title: "The upload broke off", advice: "Nothing of the unfinished file was stored. Check the connection and try again."}},
+}
+
+// tooMany says for how long nobody may log in.
+func tooMany(wait time.Duration) pageError {
+	e := errTooMany.because("Logging in from your address is paused. Try again in %s.", wait.Round(time.Second))
+	e.retry = fmt.Sprint(int(wait.Seconds()) + 1)
+	return e
 }
 
 // errBroken says that a body ended before it was complete.
@@ -96,6 +106,10 @@ func translate(err error) pageError {
 	var p pageError
 	if errors.As(err, &p) {
 		return p
+	}
+	var many *accounts.TooManyError
+	if errors.As(err, &many) {
+		return tooMany(many.Wait)
 	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {

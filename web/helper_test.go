@@ -71,7 +71,7 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	t.Cleanup(func() { s.node.Close() })
 	s.queue = queue.New(s.store, queue.Options{})
-	s.accounts = accounts.New(s.store, box)
+	s.accounts = accounts.New(s.store, box, accounts.Options{})
 	d := deals.New(s.store, s.node, s.queue, box, deals.Options{Providers: []deals.ProviderConfig{{Address: "f01000"}}})
 	s.deals = d
 	s.buckets = buckets.New(s.store, s.node, s.queue, buckets.Options{Dealer: s.dealer,

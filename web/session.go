@@ -109,9 +109,7 @@ func (s *server) login(c *call) error {
 func (s *server) openSession(c *call, name, password string) (string, error) {
 	addr := clientAddr(c.r)
 	if wait, ok := s.logins.take(addr); !ok {
-		e := errTooMany.because("Logging in from your address is paused. Try again in %s.", wait.Round(time.Second))
-		e.retry = fmt.Sprint(int(wait.Seconds()) + 1)
-		return "", e
+		return "", tooMany(wait)
 	}
 	u, err := s.identify(c, name, password)
 	if err != nil {
@@ -135,23 +133,21 @@ func (s *server) identify(c *call, name, password string) (accounts.User, error)
 	case <-ctx.Done():
 		return accounts.User{}, ctx.Err()
 	}
-	u, err := s.accounts.Login(ctx, name, password)
-	if !errors.Is(err, accounts.ErrPassword) {
-		return u, err
-	}
+	// An access key that is wrong goes on as a name: a failure is counted, and
+	// takes the time of a hash, whatever was tried.
 	u, secret, err := s.accounts.Secret(ctx, name)
 	switch {
 	case errors.Is(err, accounts.ErrNoKey), errors.Is(err, accounts.ErrNoUser):
-		return accounts.User{}, accounts.ErrPassword
 	case err != nil:
 		return accounts.User{}, err
+	default:
+		// Sums of equal length hide that of the secret.
+		have, want := sha256.Sum256([]byte(password)), sha256.Sum256([]byte(secret))
+		if subtle.ConstantTimeCompare(have[:], want[:]) == 1 {
+			return u, nil
+		}
 	}
-	// Sums of equal length hide that of the secret.
-	have, want := sha256.Sum256([]byte(password)), sha256.Sum256([]byte(secret))
-	if subtle.ConstantTimeCompare(have[:], want[:]) != 1 {
-		return accounts.User{}, accounts.ErrPassword
-	}
-	return u, nil
+	return s.accounts.LoginFrom(ctx, name, password, c.r.RemoteAddr)
 }
 
 func (s *server) logout(c *call) error {

@@ -117,7 +117,7 @@ func errOrphaned(data string) error {
 // connect makes the packages and ties those of one layer together.
 func (a *app) connect(ctx context.Context) error {
 	var err error
-	a.accounts = accounts.New(a.store, a.box)
+	a.accounts = accounts.New(a.store, a.box, a.cfg.users.options())
 	a.queue = queue.New(a.store, queue.Options{Log: a.log.With("pkg", "queue"), Metrics: a.metrics})
 	a.node, err = node.Open(ctx, node.Config{
 		Dir:         a.cfg.Data,

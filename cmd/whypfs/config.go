@@ -37,6 +37,7 @@ type config struct {
 	sandboxSettings
 	network
 	pins
+	users
 	storage
 	offload
 
@@ -89,6 +90,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	c.sandboxSettings.flags(fs)
 	c.network.flags(fs)
 	c.pins.flags(fs)
+	c.users.flags(fs)
 	c.Gateway.flags(fs)
 	c.storage.flags(fs)
 	c.offload.flags(fs)
@@ -252,6 +254,7 @@ func (c *config) check() error {
 	c.sandboxSettings.check(bad)
 	c.network.check(bad)
 	c.pins.check(bad)
+	c.users.check(bad)
 	c.storage.check(bad)
 	c.Pulls.check(bad)
 	c.offload.check(bad)

@@ -89,7 +89,7 @@ func (c *cli) command() *cobra.Command {
 		return usageError{fmt.Errorf("%w; `%s --help` lists the flags", setError(err), cmd.CommandPath())}
 	})
 	c.cfg.common(root.PersistentFlags())
-	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.keyCommand(), c.bucketCommand(),
+	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.tokenCommand(), c.inviteCommand(), c.auditCommand(), c.keyCommand(), c.bucketCommand(),
 		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.retrieveCommand(), c.walletCommand(), c.chainCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
 		c.explainCommand(), c.offloadCommand(),
 		c.sandboxCommand(), settingsCommand())

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/whypfs/whypfs/accounts"
+)
+
+func (c *cli) userCommand() *cobra.Command {
+	var admin bool
+	var password secret
+	add := &cobra.Command{
+		Use:   "add NAME",
+		Short: "add a user and print a token of his",
+		Args:  nArgs(1),
+		RunE: c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+			level := accounts.LevelUser
+			if admin {
+				level = accounts.LevelAdmin
+			}
+			user, err := a.operator().CreateUser(ctx, args[0], password.reveal(), level)
+			if err != nil {
+				return fmt.Errorf("add user %s: %w", args[0], err)
+			}
+			token, _, err := a.operator().CreateToken(ctx, user.ID, accounts.TokenSpec{Label: "user add"})
+			if err != nil {
+				return fmt.Errorf("token of %s: %w", args[0], err)
+			}
+			_, err = fmt.Fprintf(out, "Auth Token: %s\n", token)
+			return err
+		}),
+	}
+	add.Flags().BoolVar(&admin, "admin", false, "the user administers the node")
+	add.Flags().Var(&password, "password", "password for the web UI and V1's pages; without one the user has only tokens and keys")
+	return group("user", "users of the node", add, c.userListCommand(), c.userPasswordCommand(), c.userSuspendCommand(),
+		c.userUnsuspendCommand(), c.userLevelCommand())
+}
+
+func (c *cli) userListCommand() *cobra.Command {
+	return listing(c, "ls", "list users",
+		[]string{"id", "name", "level", "created", "suspended"},
+		func(ctx context.Context, a *app, _ []string) ([]accounts.User, error) { return a.accounts.Users(ctx) },
+		func(u accounts.User) []any {
+			return []any{u.ID, u.Name, int(u.Level), stamp(u.Created), orDash(u.Suspended)}
+		})
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// onUser makes a RunE that works on the user whom the first argument names.
+func (c *cli) onUser(act func(ctx context.Context, a *app, out io.Writer, u accounts.User, args []string) error) func(*cobra.Command, []string) error {
+	return c.on(func(ctx context.Context, a *app, out io.Writer, args []string) error {
+		u, err := a.accounts.UserByName(ctx, args[0])
+		if err != nil {
+			return fmt.Errorf("user %s: %w", args[0], err)
+		}
+		return act(ctx, a, out, u, args[1:])
+	})
+}
+
+func (c *cli) userPasswordCommand() *cobra.Command {
+	var password secret
+	cmd := &cobra.Command{
+		Use:   "passwd NAME",
+		Short: "set a user's password, read from the standard input unless --password is given, and end his sessions",
+		Args:  nArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.live == nil && password.empty() {
+				if err := c.read("-"); err != nil {
+					return err
+				}
+			}
+			return c.onUser(func(ctx context.Context, a *app, _ io.Writer, u accounts.User, _ []string) error {
+				plain := password.reveal()
+				if password.empty() {
+					plain = strings.TrimRight(string(c.input), "\r\n")
+				}
+				if err := a.operator().SetPassword(ctx, u.ID, plain); err != nil {
+					return fmt.Errorf("password of %s: %w", u.Name, err)
+				}
+				return a.operator().EndSessions(ctx, u.ID, "")
+			})(cmd, args)
+		},
+	}
+	cmd.Flags().Var(&password, "password", "the new password, at least 8 characters")
+	return cmd
+}
+
+func (c *cli) userSuspendCommand() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "suspend NAME --reason WHY",
+		Short: "refuse a user's logins, tokens and S3 keys; what he stored stays",
+		Args:  nArgs(1),
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			if strings.TrimSpace(reason) == "" {
+				return usageError{errors.New("--reason: say why; the user is told")}
+			}
+			return nil
+		},
+		RunE: c.onUser(func(ctx context.Context, a *app, _ io.Writer, u accounts.User, _ []string) error {
+			return a.operator().Suspend(ctx, u.ID, reason)
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why; the user is told")
+	return cmd
+}
+
+func (c *cli) userUnsuspendCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unsuspend NAME",
+		Short: "let a user in again, with the tokens and keys that he had",
+		Args:  nArgs(1),
+		RunE: c.onUser(func(ctx context.Context, a *app, _ io.Writer, u accounts.User, _ []string) error {
+			return a.operator().Unsuspend(ctx, u.ID)
+		}),
+	}
+}
+
+// levels are their names on the command line.
+var levels = map[string]accounts.Level{"upload": accounts.LevelUpload, "user": accounts.LevelUser, "admin": accounts.LevelAdmin}
+
+func (c *cli) userLevelCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "level NAME upload|user|admin",
+		Short: "change what a user may do; his tokens sink with him",
+		Args:  nArgs(2),
+		RunE: c.onUser(func(ctx context.Context, a *app, _ io.Writer, u accounts.User, args []string) error {
+			level, ok := levels[args[0]]
+			if !ok {
+				return usageError{fmt.Errorf("%q is not upload, user or admin", args[0])}
+			}
+			return a.operator().SetLevel(ctx, u.ID, level)
+		}),
+	}
+}
