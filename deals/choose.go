@@ -27,10 +27,13 @@ func (d *Deals) choose(tx kv.Tx, p piece.Piece, bucket string, rules Rules, now 
 	if err != nil {
 		return Choice{}, err
 	}
-	c := Choice{Piece: p.CID, Time: now, Wanted: p.Replication, Have: len(h.counted)}
-	places := newSpread(rules, max(0, c.Wanted-c.Have), p.PaddedSize)
+	places := newSpread(rules, p.Replication, p.PaddedSize)
 	if err := d.fill(tx, places, h, bucket); err != nil {
-		return c, err
+		return Choice{}, err
+	}
+	c := Choice{Piece: p.CID, Time: now, Wanted: p.Replication, Have: p.Replication - places.left}
+	if places.left == 0 {
+		c.Have = len(h.counted)
 	}
 	drawn := make(map[string]float64)
 	for _, cfg := range d.opt.Providers {
@@ -72,6 +75,31 @@ func (d *Deals) choose(tx kv.Tx, p piece.Piece, bucket string, rules Rules, now 
 	return c, nil
 }
 
+// fits says whether a piece lacks a replica that this provider may be the one for.
+func (d *Deals) fits(tx kv.Tx, p piece.Piece, bucket string, rules Rules, provider string) (bool, error) {
+	h, err := holders(tx, p.CID)
+	if err != nil {
+		return false, err
+	}
+	places := newSpread(rules, p.Replication, p.PaddedSize)
+	if err := d.fill(tx, places, h, bucket); err != nil || places.left == 0 {
+		return false, err
+	}
+	owner, region, err := d.whose(tx, provider)
+	if err != nil {
+		return false, err
+	}
+	verdict, _ := places.spoils(provider, owner, region)
+	return verdict == "", nil
+}
+
+// whose says whose a provider is, and where; "" for what is not known.
+func (d *Deals) whose(tx kv.Tx, provider string) (owner, region string, err error) {
+	a, err := getAsk(tx, provider)
+	cfg := d.providerConfig(provider)
+	return cmp.Or(cfg.Owner, a.Owner), cfg.Region, err
+}
+
 func order(v Verdict) int {
 	switch v {
 	case VerdictTaken:
@@ -84,18 +112,14 @@ func order(v Verdict) int {
 
 // fill tells a spread what is stored already.
 func (d *Deals) fill(tx kv.Tx, s *spread, h holding, bucket string) error {
-	owner := func(provider string) (string, string, error) {
-		a, err := getAsk(tx, provider)
-		cfg := d.providerConfig(provider)
-		return cmp.Or(cfg.Owner, a.Owner), cfg.Region, err
-	}
 	for provider := range h.counted {
-		who, region, err := owner(provider)
+		who, region, err := d.whose(tx, provider)
 		if err != nil {
 			return err
 		}
 		s.add(who, region)
 	}
+	s.left = s.lacking()
 	if s.rules.Share == 0 {
 		return nil
 	}
@@ -115,7 +139,7 @@ func (d *Deals) fill(tx kv.Tx, s *spread, h holding, bucket string) error {
 		held[provider] += size
 	}
 	for provider, size := range held {
-		who, _, err := owner(provider)
+		who, _, err := d.whose(tx, provider)
 		if err != nil {
 			return err
 		}

@@ -37,25 +37,46 @@ func (r Rules) excludes(provider, owner, region string) string {
 // A spread is whom the replicas of a piece are with, and what the bucket's are.
 type spread struct {
 	rules           Rules
+	wanted, have    int // replicas of the piece
+	left            int // replicas still to place, once lacking has said how many
 	owners, regions map[string]bool
-	left            int              // replicas still to place
+	noOwner         int // replicas with owners that are not known
+	noRegion        int
 	size            int64            // of the piece
 	held            map[string]int64 // bytes of the bucket's replicas, by owner
 	total           int64
 }
 
-func newSpread(r Rules, left int, size int64) *spread {
-	return &spread{rules: r, owners: map[string]bool{}, regions: map[string]bool{}, left: left, size: size, held: map[string]int64{}}
+func newSpread(r Rules, wanted int, size int64) *spread {
+	// A piece may be older than the bucket's policy, and have fewer replicas.
+	r.Owners, r.Regions = min(r.Owners, wanted), min(r.Regions, wanted)
+	return &spread{rules: r, wanted: wanted, owners: map[string]bool{}, regions: map[string]bool{}, size: size, held: map[string]int64{}}
+}
+
+// lacking is how many replicas are still to be placed. One too many with an owner,
+// or in a region, stands for no other: it may have been given up and come back,
+// or be older than the rule. Those with owners that are not known have the
+// benefit of the doubt, as a replica costs money.
+func (s *spread) lacking() int {
+	counted := min(s.have,
+		s.wanted-s.rules.Owners+len(s.owners)+s.noOwner,
+		s.wanted-s.rules.Regions+len(s.regions)+s.noRegion)
+	return max(0, s.wanted-counted)
 }
 
 // add counts a replica of the piece.
 func (s *spread) add(owner, region string) {
-	// An owner or region that is not known is counted on for nothing.
+	s.have++
+	// In the choice an owner or region that is not known is counted on for nothing.
 	if owner != "" {
 		s.owners[owner] = true
+	} else {
+		s.noOwner++
 	}
 	if region != "" {
 		s.regions[region] = true
+	} else {
+		s.noRegion++
 	}
 }
 

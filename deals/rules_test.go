@@ -19,6 +19,7 @@ func TestSpread(t *testing.T) {
 	for range 300 {
 		r := Rules{Owners: 1 + rand.IntN(4), Regions: 1 + rand.IntN(3)}
 		s := newSpread(r, 6, 1)
+		s.left = s.lacking()
 		owners, regions := map[string]bool{}, map[string]bool{}
 		draw := rand.Perm(60)
 		for _, n := range draw {
@@ -37,6 +38,35 @@ func TestSpread(t *testing.T) {
 		delete(owners, "")
 		if s.left != 0 || len(owners) < r.Owners || len(regions) < r.Regions {
 			t.Fatalf("%+v: %d replicas missing, owners %v, regions %v", r, s.left, owners, regions)
+		}
+	}
+}
+
+// One replica too many with an owner, or in a region, stands for no other.
+func TestLacking(t *testing.T) {
+	type at struct{ owner, region string }
+	for _, c := range []struct {
+		rules Rules
+		have  []at
+		want  int // of four replicas
+	}{
+		{Rules{}, nil, 4},
+		{Rules{}, []at{{"a", "eu"}, {"a", "eu"}, {"a", "eu"}}, 1},
+		{Rules{}, []at{{"a", "eu"}, {"a", "eu"}, {"a", "eu"}, {"a", "eu"}, {"a", "eu"}}, 0},
+		{Rules{Owners: 3}, []at{{"a", "eu"}, {"a", "eu"}, {"b", "eu"}}, 1},
+		{Rules{Owners: 3}, []at{{"a", "eu"}, {"a", "eu"}, {"a", "eu"}}, 2},
+		{Rules{Owners: 3}, []at{{"a", "eu"}, {"a", "eu"}, {"a", "eu"}, {"b", "eu"}, {"b", "eu"}}, 1}, // two came back
+		{Rules{Owners: 3}, []at{{"a", "eu"}, {"b", "eu"}, {"", "eu"}, {"b", "eu"}}, 0},               // it may be a third
+		{Rules{Owners: 3, Regions: 2}, []at{{"a", "eu"}, {"b", "eu"}, {"c", "eu"}, {"c", "eu"}}, 1},
+		{Rules{Owners: 3, Regions: 2}, []at{{"a", "eu"}, {"b", "eu"}, {"c", ""}, {"c", "eu"}}, 0},
+		{Rules{Owners: 6}, []at{{"a", "eu"}, {"b", "eu"}, {"c", "eu"}, {"d", "eu"}}, 0}, // a rule of a later policy
+	} {
+		s := newSpread(c.rules, 4, 1)
+		for _, x := range c.have {
+			s.add(x.owner, x.region)
+		}
+		if got := s.lacking(); got != c.want {
+			t.Errorf("%+v with replicas at %v: %d lacking, want %d", c.rules, c.have, got, c.want)
 		}
 	}
 }

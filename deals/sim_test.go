@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -33,12 +34,17 @@ type simulation struct {
 	rng    *rand.Rand
 	net    *sandbox.Network
 	store  kv.Store
+	node   *node.Node
+	box    *seal.Box
+	opt    Options
 	queue  *queue.Queue
 	deals  *Deals
+	served atomic.Pointer[http.Handler] // of pieces
 	seen   lookout
 	begin  time.Time // of the simulated time
 	first  int64     // height at begin
 	height atomic.Int64
+	skew   atomic.Int64 // by how much the node's clock is wrong, in nanoseconds
 
 	faulty map[string]time.Time // until when a provider is faulty
 	onsets map[string]int       // faults by mode
@@ -54,6 +60,8 @@ type simSize struct {
 	duration         int64         // epochs of a deal
 	poll, recheck    time.Duration // Options of Deals
 	bout             time.Duration // how long a fault lasts, on average
+	owners           int           // of the providers; 0: each has its own
+	endpoints        int           // of the chain; 0: one
 }
 
 // simPiece is what the chain said of a piece.
@@ -72,7 +80,7 @@ var simFaults = []string{"refuse", "refuse-busy", "refuse-limit", "refuse-price"
 const simReplicas = 6
 
 func (s *simulation) now() time.Time {
-	return s.begin.Add(time.Duration(s.height.Load()-s.first) * epochTime)
+	return s.begin.Add(time.Duration(s.height.Load()-s.first)*epochTime + time.Duration(s.skew.Load()))
 }
 
 func newSimulation(t *testing.T, size simSize) *simulation {
@@ -87,7 +95,7 @@ func newSimulation(t *testing.T, size simSize) *simulation {
 	ctx := t.Context()
 	var err error
 	s.net, err = sandbox.Open(ctx, sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Providers: size.providers, ShareVerified: true, NoSync: true,
-		Ask: sandbox.Ask{Price: 50_000_000, MinPiece: 2 << 10, MaxPiece: 32 << 30}})
+		Owners: size.owners, Endpoints: size.endpoints, Ask: sandbox.Ask{Price: 50_000_000, MinPiece: 2 << 10, MaxPiece: 32 << 30}})
 	s.must(err)
 	t.Cleanup(func() { s.must(s.net.Close()) })
 	s.first = s.net.Height()
@@ -95,25 +103,34 @@ func newSimulation(t *testing.T, size simSize) *simulation {
 	s.store, err = kv.OpenBolt(ctx, filepath.Join(dir, "meta.db"), kv.BoltOptions{})
 	s.must(err)
 	t.Cleanup(func() { s.must(s.store.Close()) })
-	n, err := node.Open(ctx, node.Config{Dir: filepath.Join(dir, "node"), ListenAddrs: []string{"/ip4/127.0.0.1/tcp/0"}})
+	s.node, err = node.Open(ctx, node.Config{Dir: filepath.Join(dir, "node"), ListenAddrs: []string{"/ip4/127.0.0.1/tcp/0"}})
 	s.must(err)
-	t.Cleanup(func() { s.must(n.Close()) })
-	box, err := seal.Open(filepath.Join(dir, "key"))
+	t.Cleanup(func() { s.must(s.node.Close()) })
+	s.box, err = seal.Open(filepath.Join(dir, "key"))
 	s.must(err)
 	list, err := ParseProviders(s.net.Providers())
 	s.must(err)
-	s.queue = queue.New(s.store, queue.Options{Now: s.now})
-	opt := Options{RPC: []chain.Endpoint{chain.NewEndpoint(s.net.RPC(), "")}, Poll: size.poll, Recheck: size.recheck, Providers: list, MinPiece: 4 << 10, Duration: size.duration}
-	srv := httptest.NewUnstartedServer(nil)
-	opt.PieceURL = "http://" + srv.Listener.Addr().String()
-	s.deals = New(s.store, n, s.queue, box, opt)
-	srv.Config.Handler = s.deals.PieceHandler()
-	srv.Start()
+	s.opt = Options{Poll: size.poll, Recheck: size.recheck, Providers: list, MinPiece: 4 << 10, Duration: size.duration}
+	for _, url := range s.net.RPCAddrs() {
+		s.opt.RPC = append(s.opt.RPC, chain.NewEndpoint(url, ""))
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.served.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(srv.Close)
+	s.opt.PieceURL = srv.URL
+	s.over(s.store)
 	address, err := s.deals.Address(ctx)
 	s.must(err)
 	s.must(s.net.Fund(address))
 	return s
+}
+
+// over makes queue and deals anew, as another start of the process does.
+func (s *simulation) over(store kv.Store) {
+	s.queue = queue.New(store, queue.Options{Now: s.now})
+	s.deals = New(store, s.node, s.queue, s.box, s.opt)
+	s.seen = lookout{}
+	h := s.deals.PieceHandler()
+	s.served.Store(&h)
 }
 
 func (s *simulation) must(err error) {
@@ -126,22 +143,28 @@ func (s *simulation) must(err error) {
 // pack makes the zones, of one small content each, and starts their deals.
 func (s *simulation) pack() {
 	s.t.Helper()
-	ctx := s.t.Context()
 	for id := range uint64(s.zones) {
-		lease := s.deals.node.Lease()
-		data := make([]byte, 1000)
-		binary.LittleEndian.PutUint64(data, id)
-		f, err := s.deals.node.Import(ctx, bytes.NewReader(data), node.ImportOptions{})
-		s.must(err)
-		pieces, err := s.deals.Pack(ctx, piece.PackRequest{Zone: id + 1, Bucket: fmt.Sprint("b", id%10), Replication: simReplicas,
-			MaxPiece: 1 << 20, Members: []piece.Member{{Content: id + 1, Root: f.Root, Size: f.Size}}})
-		s.must(err)
-		for _, p := range pieces {
+		for _, p := range s.zone(id+1, fmt.Sprint("b", id%10), simReplicas) {
 			s.pieces[p.CID] = &simPiece{least: simReplicas}
 		}
-		s.must(s.deals.Start(ctx, id+1))
-		lease.Release()
 	}
+}
+
+// zone makes one of a small content, and starts its deals.
+func (s *simulation) zone(id uint64, bucket string, replicas int) []piece.Piece {
+	s.t.Helper()
+	ctx := s.t.Context()
+	lease := s.deals.node.Lease()
+	defer lease.Release()
+	data := make([]byte, 1000)
+	binary.LittleEndian.PutUint64(data, id-1)
+	f, err := s.deals.node.Import(ctx, bytes.NewReader(data), node.ImportOptions{})
+	s.must(err)
+	pieces, err := s.deals.Pack(ctx, piece.PackRequest{Zone: id, Bucket: bucket, Replication: replicas,
+		MaxPiece: 1 << 20, Members: []piece.Member{{Content: id, Root: f.Root, Size: f.Size}}})
+	s.must(err)
+	s.must(s.deals.Start(ctx, id))
+	return pieces
 }
 
 // run lives through the days.

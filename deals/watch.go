@@ -85,11 +85,15 @@ func (d *Deals) letGo(ctx context.Context, row dealRow) error {
 }
 
 // revive takes a loose deal back: as published if the chain has it, as accepted
-// if its provider goes on with it and the piece can do with the replica.
+// if its provider goes on with it and the piece can do with the replica there.
 func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64) error {
 	now := d.queue.Now()
+	bucket, rules, err := d.rulesOf(ctx, row.Zone)
+	if err != nil {
+		return err
+	}
 	revived := false
-	err := d.store.Update(ctx, func(tx kv.Tx) error {
+	err = d.store.Update(ctx, func(tx kv.Tx) error {
 		revived = false
 		fresh, err := getDeal(tx, row.UUID)
 		if err != nil {
@@ -103,7 +107,7 @@ func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64
 			if err != nil {
 				return err
 			}
-			if h, err := holders(tx, row.Piece); err != nil || len(h.counted) >= p.Replication {
+			if fits, err := d.fits(tx, p, bucket, rules, row.Provider); err != nil || !fits {
 				return err
 			}
 		}
