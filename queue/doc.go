@@ -20,5 +20,10 @@
 // or the due time of its first job wakes it. Kinds have workers of their own and
 // never wait for each other.
 //
+// Due times are the clock's, which may be set. When it jumps ahead, or the
+// machine has slept, what became due runs at once; when it jumps back, jobs wait
+// no longer than they would have: each row says when it was written, and one from
+// the future is moved to the present. That is looked for at every start, too.
+//
 // One process runs the jobs of a store.
 package queue

@@ -53,7 +53,7 @@ func checkRows(t testing.TB, s kv.Store) {
 			if err := kv.Unkey(r.Key, nil, nil, &j.kind, &j.id); err != nil {
 				return err
 			}
-			row := rowcode.NewReader(r.Value, 1)
+			row := rowcode.NewReader(r.Value, 2)
 			if jobs[j] = row.Time(); jobs[j].IsZero() {
 				t.Errorf("job %v: %v", j, row.Err())
 			}

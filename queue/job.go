@@ -55,11 +55,19 @@ type row struct {
 
 	// Woken says that a run in progress may not have seen why it was woken.
 	Woken bool `json:",omitzero"`
+
+	// At is when the row was written. Seen from a clock that is before it the
+	// times of the row are from one that was wrong: see right.
+	At time.Time `json:",omitzero"`
 }
 
 // compact is the version of rows without names of fields: jobs are written with
-// every upload. Rows from before are JSON, and are read as such.
-const compact = 1
+// every upload. Rows from before are JSON, and are read as such. Those of
+// version 1 do not say when they were written.
+const (
+	compact   = 2
+	compactV1 = 1
+)
 
 func encodeRow(r row) []byte {
 	w := rowcode.NewWriter(compact)
@@ -74,6 +82,7 @@ func encodeRow(r row) []byte {
 		woken = 1
 	}
 	w.Uint(woken)
+	w.Time(r.At)
 	return w.Bytes()
 }
 
@@ -82,7 +91,12 @@ func decodeRow(value []byte) (r row, err error) {
 		err = json.Unmarshal(value, &r)
 		return r, err
 	}
-	from := rowcode.NewReader(value, compact)
+	dated := len(value) == 0 || value[0] != compactV1
+	version := byte(compact)
+	if !dated {
+		version = compactV1
+	}
+	from := rowcode.NewReader(value, version)
 	r.Due = from.Time()
 	r.Tries = int(from.Int())
 	r.Reason = from.String()
@@ -90,6 +104,9 @@ func decodeRow(value []byte) (r row, err error) {
 	r.Stamp = from.Fixed()
 	r.Again = from.Time()
 	r.Woken = from.Uint() == 1
+	if dated {
+		r.At = from.Time()
+	}
 	return r, from.Err()
 }
 
@@ -137,14 +154,16 @@ func deleteRow(tx kv.Tx, kind, id string, r *row) error {
 // a run is in progress that began with this very row.
 func add(r *row, seen bool, now, due time.Time) *row {
 	if r == nil {
-		return &row{Due: due, Added: now, Stamp: newStamp(), Again: due}
+		return &row{Due: due, Added: now, Stamp: newStamp(), Again: due, At: now}
 	}
-	next := *r
+	next := r.right(now)
+	was := next.Again
+	next.At = now
 	next.Stamp = newStamp()
-	next.Due = earlier(r.Due, due)
+	next.Due = earlier(next.Due, due)
 	next.Again = due
-	if !seen && !r.Again.IsZero() {
-		next.Again = earlier(r.Again, due)
+	if !seen && !was.IsZero() {
+		next.Again = earlier(was, due)
 	}
 	return &next
 }

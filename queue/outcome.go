@@ -55,11 +55,12 @@ func newOutcome(err error, stopping bool) outcome {
 // apply returns the row after a run that began with stamp began, or nil if the
 // job is done.
 func (o outcome) apply(r row, began uint64, now time.Time, back backoff) *row {
+	r = r.right(now)
 	asked := r.Stamp != began && !r.Again.IsZero()
 	if o.err == nil && !asked {
 		return nil
 	}
-	next := row{Added: r.Added, Stamp: o.stamp}
+	next := row{Added: r.Added, Stamp: o.stamp, At: now}
 	var l *later
 	switch {
 	case o.err == nil:

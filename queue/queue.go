@@ -52,6 +52,8 @@ type Queue struct {
 	now     func() time.Time
 	metrics *metrics
 
+	settled time.Time // the time of the last Settle; zero: there was none
+
 	mu      sync.Mutex       // guards what follows
 	kinds   map[string]*kind // not changed once running
 	running bool
@@ -183,9 +185,10 @@ func (q *Queue) wake(tx kv.Tx, kind, id string) error {
 		return nil // it only waits for a worker
 	}
 	// Both, as a job counts as running until shortly after its outcome is stored.
-	r.Woken = running
-	r.Due = earlier(r.Due, now)
-	return putRow(tx, kind, id, r, was)
+	next := r.right(now)
+	next.Woken, next.At = running, now
+	next.Due = earlier(next.Due, now)
+	return putRow(tx, kind, id, &next, was)
 }
 
 // List returns the jobs of a kind, or of every kind if it is "", by kind and id.
@@ -251,6 +254,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	unregister := q.metrics.register()
 	defer unregister()
 	var wg sync.WaitGroup
+	wg.Go(func() { q.watchClock(ctx) })
 	for _, k := range q.kinds {
 		wg.Go(func() { k.run(ctx) })
 	}

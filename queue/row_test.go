@@ -11,7 +11,7 @@ func TestRow(t *testing.T) {
 	at := time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
 	for _, r := range []row{
 		{},
-		{Due: at, Tries: 3, Reason: "no room", Added: at.Add(time.Hour), Stamp: 1<<63 + 5, Again: at.Add(2 * time.Hour), Woken: true},
+		{Due: at, Tries: 3, Reason: "no room", Added: at.Add(time.Hour), Stamp: 1<<63 + 5, Again: at.Add(2 * time.Hour), Woken: true, At: at.Add(3 * time.Hour)},
 	} {
 		raw := encodeRow(r)
 		if got, err := decodeRow(raw); err != nil || got != r {

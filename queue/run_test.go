@@ -285,8 +285,8 @@ func TestManyJobs(t *testing.T) {
 		add(t, s.Store, q, "k", fmt.Sprint("now ", i), time.Time{})
 		<-ran
 	}
-	if rows := s.rows.Load(); rows > 1000 {
-		t.Errorf("%d rows were read to find 10 jobs", rows)
+	if rows := s.rows.Load(); rows > n+1000 { // a start looks once whether all are from the past
+		t.Errorf("%d rows were read to find 10 of %d jobs", rows, n)
 	}
 	if jobs, err := q.List(t.Context(), "k"); err != nil || len(jobs) < n {
 		t.Errorf("%d jobs, %v", len(jobs), err)

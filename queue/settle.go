@@ -14,6 +14,12 @@ import (
 // would be, however slow the machine.
 func (q *Queue) Settle(ctx context.Context) (next time.Time, err error) {
 	defer q.occupy()()
+	if now := q.Now(); q.settled.IsZero() || now.Before(q.settled) {
+		if err := q.rightRows(ctx); err != nil {
+			return time.Time{}, err
+		}
+	}
+	q.settled = q.Now()
 	for ctx.Err() == nil {
 		var (
 			all  sync.WaitGroup
