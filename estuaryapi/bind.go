@@ -9,6 +9,9 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/transform"
 )
 
 // params is how a request becomes a handler's In, a struct whose fields say by
@@ -84,7 +87,10 @@ func (p *params) check(path string) {
 
 // parse fills v, a value of the type p was made of.
 func (p *params) parse(r *http.Request, v reflect.Value) error {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil && len(p.fields) > 0 {
+		return errInput("the query is malformed: %v", err) // what is left out of it may be the filter
+	}
 	for _, f := range p.fields {
 		values := f.values(r, query)
 		if len(values) == 0 {
@@ -135,7 +141,8 @@ func (f *param) values(r *http.Request, query url.Values) []string {
 
 // decodeBody reads JSON, whatever its Content-Type says: V1 did not look at it.
 func decodeBody(body io.Reader, into any) error {
-	err := json.NewDecoder(body).Decode(into)
+	// encoding/json would put U+FFFD where a client sent other bytes.
+	err := json.NewDecoder(transform.NewReader(body, encoding.UTF8Validator)).Decode(into)
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:

@@ -85,7 +85,8 @@ func newTest(t *testing.T, policy buckets.Policy, opt estuaryapi.Options) *fixtu
 	d := deals.New(f.store, f.node, q, box, deals.Options{})
 	f.deals = d
 	f.accounts = accounts.New(f.store, box, accounts.Options{})
-	f.buckets = buckets.New(f.store, f.node, q, buckets.Options{Policy: policy})
+	f.buckets = buckets.New(f.store, f.node, q, buckets.Options{Policy: policy,
+		Pins: buckets.PinOptions{Idle: 200 * time.Millisecond, MinBack: 10 * time.Millisecond, MaxBack: 100 * time.Millisecond}})
 	opt.Version, opt.Log = "1.2.3", slog.New(slog.NewTextHandler(f.log, nil))
 	f.srv = httptest.NewServer(estuaryapi.New(f.buckets, d, f.accounts, f.node, opt))
 	jobs, stop := context.WithCancel(context.Background())

@@ -1,14 +1,17 @@
 package estuaryapi
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 	"math"
+	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ipfs/go-cid"
 )
@@ -23,10 +26,12 @@ type rules struct {
 	enum     []string
 	min, max float64 // of a number
 	layout   string  // of a time
+	reason   string  // of the error, if V1 has one of its own
 }
 
 func rulesOf(tag reflect.StructTag, t reflect.Type) rules {
-	r := rules{def: tag.Get("default"), required: tag.Get("required") == "true", layout: tag.Get("layout"), max: math.MaxInt64}
+	r := rules{def: tag.Get("default"), required: tag.Get("required") == "true", layout: tag.Get("layout"),
+		reason: cmp.Or(tag.Get("reason"), "ERR_INVALID_INPUT"), max: math.MaxInt64}
 	if e := tag.Get("enum"); e != "" {
 		r.enum = strings.Split(e, ",")
 	}
@@ -119,6 +124,9 @@ func (f *param) setOne(v reflect.Value, t reflect.Type, s string) error {
 func (f *param) setBasic(v reflect.Value, s string) error {
 	switch v.Kind() {
 	case reflect.String:
+		if !utf8.ValidString(s) {
+			return f.wrong(s, "UTF-8")
+		}
 		v.SetString(s)
 	case reflect.Bool:
 		b, err := strconv.ParseBool(s)
@@ -154,12 +162,18 @@ func (r rules) numbers() string {
 
 // wrong is the answer to a malformed value. What stands in a path needs no name.
 func (f *param) wrong(value, want string) error {
+	text := quoted(value) + " is not " + want
+	if f.in != "path" {
+		text = f.names[0] + ": " + text
+	}
+	return apiError{http.StatusBadRequest, f.rules.reason, text}
+}
+
+// quoted is what a client sent, for a message, as far as that is bearable.
+func quoted(value string) string {
 	const most = 200
 	if len(value) > most {
 		value = value[:most] + "…"
 	}
-	if f.in == "path" {
-		return errInput("%q is not %s", value, want)
-	}
-	return errInput("%s: %q is not %s", f.names[0], value, want)
+	return strconv.Quote(value)
 }

@@ -1,6 +1,7 @@
 package estuaryapi
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -66,6 +67,8 @@ type otherBody struct {
 	code int
 	body any
 }
+
+func (e otherBody) Error() string { return fmt.Sprintf("%d %+v", e.code, e.body) }
 
 const maxJSON = 1 << 20 // bytes of a parsed body, unless its row says more
 

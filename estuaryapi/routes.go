@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals/proof"
 )
 
@@ -68,6 +69,7 @@ func contentRoutes() []route {
 			reads("multipart/form-data", addForm{}).answers(http.StatusOK, addResponse{}).
 			fails(errMediaType(""), errFormSize, errFull, errBroken, errNoCollection("uuid"), errInput("http: no such file")).
 			failsWith(http.StatusConflict, messageJSON{}),
+		adding(post("/content/add-ipfs", upload, "Pins a DAG that others have, as POST /pinning/pins does.", (*server).addIPFS)),
 		get("/content/contents", user, "The caller's contents, newest first.", (*server).listContents),
 		get("/content/status/{id}", user, "A content and the deals of the pieces that hold it, oldest first.", (*server).contentStatus).
 			fails(errNoContent(7), errForeign("content", 2, 7)),
@@ -96,7 +98,22 @@ func dealRoutes() []route {
 }
 
 func pinningRoutes() []route {
-	return []route{}
+	limit := apiError{http.StatusBadRequest, "ERR_INVALID_QUERY_PARAM_VALUE", "limit: \"0\" is not a number from 1 to 1000"}
+	state := apiError{http.StatusBadRequest, "ERR_INVALID_PINNING_STATUS", "status: \"lost\" is not one of queued, pinning, pinned, failed"}
+	return []route{
+		get("/pinning/pins", user, "The caller's pins, newest first.", (*server).listPins).fails(limit, state),
+		adding(post("/pinning/pins", user, "Pins a DAG that others have.", (*server).addPin)),
+		get("/pinning/pins/{pinid}", user, "One pin, or a content as a pin.", (*server).showPin).fails(errNoPin(7)),
+		post("/pinning/pins/{pinid}", user, "Pins another DAG in the place of a pin, or of a content, which goes when the new one is pinned.", (*server).replacePin).
+			fails(errNoPin(7)),
+		del("/pinning/pins/{pinid}", user, "Removes a pin with its content, or a content, or ends a fetch.", (*server).deletePin).
+			fails(errNoPin(7), asError(buckets.ErrLocked)),
+	}
+}
+
+// adding declares what goes wrong where something is pinned.
+func adding(rt route) route {
+	return rt.fails(errNoCollection("uuid")).failsWith(http.StatusFound, messageJSON{})
 }
 
 func collectionRoutes() []route {
@@ -104,35 +121,16 @@ func collectionRoutes() []route {
 }
 
 func userRoutes() []route {
-	return []route{
-		get("/user/api-keys", user, "The caller's keys, oldest first, without the keys themselves.", (*server).listKeys),
-		post("/user/api-keys", user, "Makes a key for the caller. Its token is told only here.", (*server).createKey),
-		del("/user/api-keys/{key_or_hash}", user, "Ends one of the caller's keys at once.", (*server).revokeKey),
-		raw(http.MethodGet, "/user/export", user, "All contents of the caller and their deals.", (*server).exportUser).
-			answers(http.StatusOK, export{}),
-		put("/user/password", user, "Changes the caller's password, and ends his other sessions.", (*server).setPassword),
-		put("/user/address", user, "Notes the caller's address on Filecoin.", (*server).setAddress).fails(errAddress),
-	}
+	return []route{}
 }
 
 // accountRoutes are those that make keys, so they ask for none.
 func accountRoutes() []route {
-	return []route{
-		post("/register", anyone, "Makes an account for whoever has an invite, and a key for it.", (*server).register).
-			fails(errInvite, errInviteUsed, errNameTaken, errUserCreation),
-		post("/login", anyone, "Makes a key for whoever knows a password.", (*server).login).
-			fails(errNoUser, errPassword, errSuspended(accounts.ErrSuspended)),
-	}
+	return []route{}
 }
 
 func adminAccountRoutes() []route {
-	return []route{
-		post("/admin/invite/{code}", admin, "Makes an invite, with which one person can register.", (*server).createInvite).fails(errInviteTaken),
-		get("/admin/invites", admin, "All invites, the newest first.", (*server).listInvites),
-		post("/admin/users/{name}/suspend", admin, "Refuses a user's logins, tokens and S3 keys.", (*server).suspendUser).fails(errNoSuchUser),
-		put("/admin/users/{name}/unsuspend", admin, "Lets a user in again.", (*server).unsuspendUser).fails(errNoSuchUser),
-		get("/admin/audit", admin, "What admins and the operator did, the newest first.", (*server).auditLog),
-	}
+	return []route{}
 }
 
 func adminProviderRoutes() []route {
@@ -157,7 +155,10 @@ func machineRoutes() []route {
 }
 
 func v2Routes() []route {
-	return []route{}
+	return []route{
+		adding(post("/v2/pinning/batched-pins", user, "Pins up to 1000 DAGs, all or none.", (*server).addPins)).upTo(8 << 20),
+		get("/v2/pinning/batched-pins", user, "Up to 1000 pins, or contents as pins.", (*server).showPins).fails(errNoPin(7)),
+	}
 }
 
 func oldRoutes() []route {
@@ -165,9 +166,7 @@ func oldRoutes() []route {
 }
 
 func swaggerAliasRoutes() []route {
-	return []route{
-		post("/admin/invites/{code}", admin, "Makes an invite, with which one person can register.", (*server).createInvite).fails(errInviteTaken).deprecated(),
-	}
+	return []route{}
 }
 
 func swaggerRoutes() []route {

@@ -7,10 +7,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
-	"strconv"
 	"strings"
-
-	"github.com/whypfs/whypfs/accounts"
 )
 
 // common does what holds for every request: headers, CORS, trailing slashes, the gateway's paths.
@@ -168,13 +165,13 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		// Nobody reads an answer; a return without one would be a 200.
 		panic(http.ErrAbortHandler)
 	}
+	if o := (otherBody{}); errors.As(err, &o) {
+		writeJSON(w, o.code, o.body)
+		return
+	}
 	e := asError(err)
 	if e.Code >= 500 {
 		s.log.ErrorContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "err", err)
-	}
-	var many *accounts.TooManyError
-	if errors.As(err, &many) {
-		w.Header().Set("Retry-After", strconv.Itoa(int(many.Wait.Seconds())+1))
 	}
 	code := e.Code
 	if p := r.URL.Path; p == "/pinning" || strings.HasPrefix(p, "/pinning/") {
