@@ -234,39 +234,3 @@ func removeContent(tx kv.Tx, c Content) error {
 		tx.Delete(keyOwned(c.Owner, c.ID)),
 		unlist(tx, c))
 }
-
-// ContentsBefore returns the owner's contents that are not deleted and have
-// smaller ids than before, newest first; before 0 begins with the newest. Page
-// after page it costs the same.
-func (b *Buckets) ContentsBefore(ctx context.Context, owner, before uint64, limit int) ([]Content, error) {
-	from, to := kv.Range(tabOwned, owner)
-	if before > 0 {
-		from = keyOwned(owner, before-1)
-	}
-	var list []Content
-	err := b.view(ctx, func(tx kv.Tx) error {
-		list = nil
-		for row, err := range tx.Scan(from, to) {
-			if err != nil {
-				return err
-			}
-			if len(list) >= limit {
-				break
-			}
-			var inverted uint64
-			if err := kv.Unkey(row.Key, nil, nil, &inverted); err != nil {
-				return err
-			}
-			c, err := contentRow(tx, ^inverted)
-			if err != nil {
-				return err
-			}
-			list = append(list, c)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("contents of user %d: %w", owner, err)
-	}
-	return list, nil
-}

@@ -80,15 +80,16 @@ func botoSubjects(t *testing.T) (all []subject) {
 	return all
 }
 
-// jsSubject is the AWS SDK for JavaScript, which ./test installs outside the tree.
-func jsSubject(t *testing.T) subject {
+// jsModule is the directory of a module, and its version, that ./test installs
+// outside the tree.
+func jsModule(t *testing.T, name string) (dir, version string) {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	modules := filepath.Join(cache, "whypfs-test", "js", "node_modules")
-	about, err := os.ReadFile(filepath.Join(modules, "@aws-sdk", "client-s3", "package.json"))
+	dir = filepath.Join(cache, "whypfs-test", "js", "node_modules", filepath.FromSlash(name))
+	about, err := os.ReadFile(filepath.Join(dir, "package.json"))
 	if err != nil {
 		t.Fatalf("%v: run ./test, which installs the clients", err)
 	}
@@ -96,9 +97,16 @@ func jsSubject(t *testing.T) subject {
 	if err := json.Unmarshal(about, &pkg); err != nil {
 		t.Fatal(err)
 	}
-	node := lookPath(t, "node")
+	return dir, pkg.Version
+}
+
+// jsSubject is the AWS SDK for JavaScript.
+func jsSubject(t *testing.T) subject {
+	t.Helper()
+	sdk, version := jsModule(t, "@aws-sdk/client-s3")
+	modules, node := filepath.Dir(filepath.Dir(sdk)), lookPath(t, "node")
 	return subject{
-		name: "aws-sdk-js-" + pkg.Version, part: 5 * mib, above: 5 * mib, keys: specialKeys,
+		name: "aws-sdk-js-" + version, part: 5 * mib, above: 5 * mib, keys: specialKeys,
 		run: func(j job) (report, error) {
 			return program(j, []string{"NODE_PATH=" + modules, "NODE_EXTRA_CA_CERTS=" + j.CA}, node, "js/matrix.cjs")
 		},
