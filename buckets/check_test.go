@@ -98,7 +98,7 @@ func TestFigures(t *testing.T) {
 	f.put(b, "c", "90")
 	f.assigned(b)
 	got, err := f.Totals(t.Context())
-	if err != nil || got.Objects != 2 || got.Contents != 3 || got.Bytes != 10 || got.Buckets != 1 ||
+	if err != nil || got.Objects != 2 || got.Contents != 3 || got.Bytes != 10 || got.Live != 5 || got.Buckets != 1 ||
 		got.Zones[buckets.ZoneComplete] != 1 || got.Zones[buckets.ZoneOpen] != 1 {
 		t.Errorf("Totals = %+v, %v", got, err)
 	}

@@ -51,12 +51,31 @@ func (b *Buckets) Contents(ctx context.Context, owner uint64, limit, offset int)
 		if owner == 0 {
 			list, err = allContents(tx, limit, offset)
 		} else {
-			list, err = ownedContents(tx, owner, limit, offset)
+			from, to := kv.Range(tabOwned, owner)
+			list, err = ownedContents(tx, from, to, limit, offset)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("contents of user %d: %w", owner, err)
+	}
+	return list, nil
+}
+
+// ContentsBefore returns up to limit of the owner's contents that are not
+// deleted, newest first, that are older than the one with the id before; 0: the newest.
+func (b *Buckets) ContentsBefore(ctx context.Context, owner, before uint64, limit int) ([]Content, error) {
+	var list []Content
+	err := b.view(ctx, func(tx kv.Tx) (err error) {
+		from, to := kv.Range(tabOwned, owner)
+		if before > 0 {
+			from = keyOwned(owner, before-1)
+		}
+		list, err = ownedContents(tx, from, to, limit, 0)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("contents of user %d before %d: %w", owner, before, err)
 	}
 	return list, nil
 }
@@ -80,8 +99,8 @@ func allContents(tx kv.Tx, limit, offset int) (list []Content, err error) {
 	return list, nil
 }
 
-func ownedContents(tx kv.Tx, owner uint64, limit, offset int) (list []Content, err error) {
-	for row, err := range tx.Scan(kv.Range(tabOwned, owner)) {
+func ownedContents(tx kv.Tx, begin, end []byte, limit, offset int) (list []Content, err error) {
+	for row, err := range tx.Scan(begin, end) {
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 // Totals are for dashboards.
 type Totals struct {
 	Objects, Contents, Bytes int64 // Objects: versions that are no delete markers
+	Live                     int64 // bytes of Objects
 	Buckets                  int
 	Zones                    map[ZoneState]int
 }
@@ -62,6 +63,7 @@ func (b *Buckets) count(ctx context.Context) (Totals, error) {
 			t.Bytes += c.Size
 			if !c.Deleted {
 				t.Objects++
+				t.Live += c.Size
 			}
 		}
 		for _, err := range tx.Scan(kv.Range(tabName)) {

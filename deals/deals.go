@@ -112,6 +112,8 @@ type Deals struct {
 	chain     *chain.Client // nil: none is configured
 	maxPrice  *big.Int      // nil: Options.MaxPrice is no number
 
+	figures figuresCache
+
 	known atomic.Pointer[knownHead] // nil: nobody follows the chain, or it cannot be asked
 
 	mu          sync.Mutex

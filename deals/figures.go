@@ -1,0 +1,104 @@
+package deals
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/whypfs/whypfs/kv"
+)
+
+// Figures are of all deals there are.
+type Figures struct {
+	OnChain      int   // published or active
+	OnChainBytes int64 // of their pieces, padded
+	Days         []DayFigures
+}
+
+// DayFigures are of the deals to which something happened on a day (UTC).
+type DayFigures struct {
+	Day                       time.Time
+	Attempted, Failed         int   // proposals stored; deals that ended so
+	OnChain, Sealed           int   // published that day and not failed since; sealed
+	OnChainBytes, SealedBytes int64 // of their pieces, padded
+}
+
+// How old the figures may be: counting reads every deal. Where that takes long
+// it is done less often.
+const (
+	figuresAge   = 10 * time.Second
+	figuresShare = 20
+)
+
+// figuresCache holds the figures counted last.
+type figuresCache struct {
+	mu   sync.Mutex // held while counting too, so that askers share one count
+	next time.Time
+	last Figures
+}
+
+// Figures counts deals. It may be some seconds old.
+func (d *Deals) Figures(ctx context.Context) (Figures, error) {
+	c := &d.figures
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if began := time.Now(); began.After(c.next) {
+		f, err := d.count(ctx)
+		if err != nil {
+			return Figures{}, fmt.Errorf("count deals: %w", err)
+		}
+		c.last, c.next = f, time.Now().Add(max(figuresAge, figuresShare*time.Since(began)))
+	}
+	f := c.last
+	f.Days = slices.Clone(f.Days)
+	return f, nil
+}
+
+func (d *Deals) count(ctx context.Context) (f Figures, err error) {
+	days := map[time.Time]*DayFigures{}
+	on := func(t time.Time) *DayFigures {
+		day := t.UTC().Truncate(24 * time.Hour)
+		if days[day] == nil {
+			days[day] = &DayFigures{Day: day}
+		}
+		return days[day]
+	}
+	err = d.store.View(ctx, func(tx kv.Tx) error {
+		f = Figures{}
+		clear(days)
+		for row, err := range scanDeals(tx, 0, "") {
+			if err != nil {
+				return err
+			}
+			on(row.Created).Attempted++
+			if row.ChainID != 0 && !row.State.Over() {
+				f.OnChain++
+				f.OnChainBytes += row.Size
+				// One that was sealed before anyone looked has no time of publishing.
+				at := row.Times[DealPublished]
+				if at.IsZero() {
+					at = row.ActiveAt
+				}
+				day := on(at)
+				day.OnChain++
+				day.OnChainBytes += row.Size
+			}
+			if !row.ActiveAt.IsZero() {
+				day := on(row.ActiveAt)
+				day.Sealed++
+				day.SealedBytes += row.Size
+			}
+			if row.State == DealFailed || row.State == DealRejected {
+				on(row.Changed).Failed++
+			}
+		}
+		return nil
+	})
+	for _, day := range days {
+		f.Days = append(f.Days, *day)
+	}
+	slices.SortFunc(f.Days, func(a, b DayFigures) int { return a.Day.Compare(b.Day) })
+	return f, err
+}
