@@ -102,11 +102,11 @@ func (s *server) visible(r *request, in contentID) (buckets.Content, error) {
 	return c, nil
 }
 
-// showContent shows one content.
+// showContent shows one content, or a zone as V1's aggregate.
 func (s *server) showContent(r *request, in contentID) (content, error) {
-	c, err := s.visible(r, in)
+	k, err := s.kept(r, in)
 	if err != nil {
 		return content{}, err
 	}
-	return s.content(r.Context(), c)
+	return s.show(r.Context(), k)
 }

@@ -20,24 +20,39 @@ type contentState struct {
 // contentStatus tells a content and the deals of the pieces that hold it, oldest first.
 func (s *server) contentStatus(r *request, in contentID) (contentState, error) {
 	status := contentState{Deals: []dealStatus{}}
-	c, err := s.visible(r, in)
+	k, err := s.kept(r, in)
 	if err != nil {
 		return status, err
 	}
-	if status.Content, err = s.content(r.Context(), c); err != nil {
+	if status.Content, err = s.show(r.Context(), k); err != nil {
 		return status, err
 	}
-	made, err := s.dealsOf(r.Context(), c)
+	made, err := s.dealsOfKept(r.Context(), k)
 	if err != nil {
 		return status, err
 	}
+	of := buckets.Content{ID: status.Content.ID, Owner: k.owner()}
 	for _, d := range made {
-		status.Deals = append(status.Deals, newDealStatus(c, d))
-		if failed(d.State) {
-			status.Failures++
+		status.Deals = append(status.Deals, newDealStatus(of, d))
+	}
+	if zone := k.zoneOf(); zone != 0 {
+		failures, err := s.deals.Failures(r.Context(), zone, 0)
+		if err != nil {
+			return status, err
 		}
+		status.Failures = len(failures)
 	}
 	return status, nil
+}
+
+// dealsOfKept returns the deals of a content or of a zone, oldest first.
+func (s *server) dealsOfKept(ctx context.Context, k kept) ([]deals.Deal, error) {
+	if k.zone.ID == 0 {
+		return s.dealsOf(ctx, k.content)
+	}
+	list, err := s.deals.Deals(ctx, k.zone.ID, "", maxPage, 0)
+	slices.Reverse(list)
+	return list, err
 }
 
 // dealsOf returns the deals of the pieces that hold a content, oldest first.
@@ -60,6 +75,9 @@ func (s *server) dealsOf(ctx context.Context, c buckets.Content) ([]deals.Deal, 
 	slices.SortFunc(out, func(a, b deals.Deal) int { return cmp.Compare(a.ID, b.ID) })
 	return out, nil
 }
+
+// dealProtocol is how all deals are proposed.
+const dealProtocol = "/fil/storage/mk/1.2.0"
 
 // dealStatus is V1's dealStatus.
 type dealStatus struct {
@@ -126,7 +144,7 @@ func newDealStatus(c buckets.Content, d deals.Deal) dealStatus {
 		ID: d.ID, CreatedAt: d.Created, UpdatedAt: d.Changed, Content: c.ID, UserID: c.Owner, PropCID: d.Proposal,
 		DealUUID: d.UUID, Miner: d.Provider, DealID: d.ChainID, Failed: failed(d.State),
 		TransferStarted: d.Times[deals.DealAccepted], OnChainAt: d.Times[deals.DealPublished], SealedAt: d.ActiveAt,
-		Protocol: "/fil/storage/mk/1.2.0",
+		Protocol: dealProtocol,
 	}}
 	switch d.State {
 	case deals.DealProposed, deals.DealAccepted:

@@ -68,6 +68,14 @@ func errNoContent(id uint64) apiError {
 	return apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", fmt.Sprintf("content: %d was not found", id)}
 }
 
+func errNoRecord(id uint64) apiError {
+	return apiError{http.StatusNotFound, "ERR_RECORD_NOT_FOUND", fmt.Sprintf("content: %d was not found", id)}
+}
+
+func errNoCID(root string) apiError {
+	return apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", fmt.Sprintf("content: %s was not found", root)}
+}
+
 func errNoCollection(id string) apiError {
 	return apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", fmt.Sprintf("collection with ID(%s) was not found", id)}
 }

@@ -84,3 +84,15 @@ func Parse(r *http.Request, into any) error {
 	v := reflect.ValueOf(into).Elem()
 	return paramsOf(v.Type(), r.Pattern).parse(r, v)
 }
+
+// WriteList writes batches as one JSON array; an error ends it.
+func WriteList(w http.ResponseWriter, batches [][]int, end error) error {
+	return writeList(w, func() ([]int, error) {
+		if len(batches) == 0 {
+			return nil, end
+		}
+		b := batches[0]
+		batches = batches[1:]
+		return b, nil
+	})
+}

@@ -66,6 +66,12 @@ type fixture struct {
 
 func newTest(t *testing.T, policy buckets.Policy, opt estuaryapi.Options) *fixture {
 	t.Helper()
+	return newTestWith(t, policy, opt, deals.Options{}, nil)
+}
+
+// newTestWith is newTest with deals of its own kind; zones are dealt if dealer makes something of them.
+func newTestWith(t *testing.T, policy buckets.Policy, opt estuaryapi.Options, of deals.Options, dealer func(*deals.Deals) buckets.Dealer) *fixture {
+	t.Helper()
 	ctx := t.Context()
 	dir := t.TempDir()
 	f := &fixture{t: t, log: &bytes.Buffer{}}
@@ -82,11 +88,15 @@ func newTest(t *testing.T, policy buckets.Policy, opt estuaryapi.Options) *fixtu
 		t.Fatal(err)
 	}
 	q := queue.New(f.store, queue.Options{})
-	d := deals.New(f.store, f.node, q, box, deals.Options{})
+	d := deals.New(f.store, f.node, q, box, of)
 	f.deals = d
 	f.accounts = accounts.New(f.store, box, accounts.Options{})
-	f.buckets = buckets.New(f.store, f.node, q, buckets.Options{Policy: policy,
-		Pins: buckets.PinOptions{Idle: 200 * time.Millisecond, MinBack: 10 * time.Millisecond, MaxBack: 100 * time.Millisecond}})
+	stored := buckets.Options{Policy: policy,
+		Pins: buckets.PinOptions{Idle: 200 * time.Millisecond, MinBack: 10 * time.Millisecond, MaxBack: 100 * time.Millisecond}}
+	if dealer != nil {
+		stored.Dealer = dealer(d)
+	}
+	f.buckets = buckets.New(f.store, f.node, q, stored)
 	opt.Version, opt.Log = "1.2.3", slog.New(slog.NewTextHandler(f.log, nil))
 	f.srv = httptest.NewServer(estuaryapi.New(f.buckets, d, f.accounts, f.node, opt))
 	jobs, stop := context.WithCancel(context.Background())

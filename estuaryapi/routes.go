@@ -41,6 +41,15 @@ func routes() []group {
 func publicRoutes() []route {
 	return []route{
 		get("/health", anyone, "Says that the API answers.", (*server).health),
+		get("/get/{cid}", anyone, "Leads to the gateway.", (*server).getContent),
+		get("/retrieval-candidates/{cid}", anyone, "Providers that have a published content.", (*server).candidates).orNull(),
+		get("/public/stats", anyone, "Figures of the node, some seconds old.", (*server).publicStats),
+		get("/public/by-cid/{cid}", anyone, "Published contents with a root, and their deals on chain.", (*server).byCID),
+		get("/public/deals/failures", anyone, "What failed with deals, newest first.", (*server).publicFailures),
+		get("/public/info", anyone, "The node's wallet.", (*server).nodeInfo),
+		get("/public/metrics/deals-on-chain", anyone, "Figures of deals by the day.", (*server).dealMetrics),
+		get("/public/net/peers", anyone, "Peers that the node is connected to.", (*server).netPeers),
+		get("/public/net/addrs", anyone, "Where the node is reached by libp2p.", (*server).netAddrs),
 	}
 }
 
@@ -78,8 +87,23 @@ func contentRoutes() []route {
 			fails(errNoContent(7), errForeign("content", 2, 7), errNoProof(7, "it is in no zone yet")),
 		get("/content/explain/{id}", user, "Why a content does not have all its deals yet, and what happens next.", (*server).explainContent).
 			fails(errNoContent(7), errForeign("content", 2, 7)),
-		get("/content/{id}", user, "One content.", (*server).showContent).
+		get("/content/{id}", user, "One content, or a zone as V1's aggregate.", (*server).showContent).
 			fails(errNoContent(7), errForeign("content", 2, 7)),
+		get("/content/stats", user, "The caller's contents and their figures, newest first.", (*server).contentStats),
+		raw(http.MethodGet, "/content/list", user, "All of the caller's contents and packed zones.", (*server).listAll).
+			answers(http.StatusOK, []content{}),
+		get("/content/by-cid/{cid}", user, "Contents with a root, published or the caller's, and their deals on chain.", (*server).byCID),
+		get("/content/deals", user, "The caller's zones that have deals, as V1's aggregates, newest first.", (*server).contentDeals),
+		get("/content/failures/{id}", user, "What failed with a content's deals, newest first.", (*server).contentFailures).
+			fails(errNoContent(7), errForeign("content", 2, 7)),
+		get("/content/bw-usage/{id}", user, "What went out of a content.", (*server).bandwidth).
+			fails(errNoRecord(7), errForeign("content", 2, 7)),
+		raw(http.MethodGet, "/content/aggregated/{id}", user, "A zone's members, oldest first.", (*server).aggregated).
+			answers(http.StatusOK, []content{}).fails(errNoRecord(7), errForeign("content", 2, 7)),
+		raw(http.MethodGet, "/content/all-deals", user, "The caller's deals on chain, and what is in them.", (*server).allDeals).
+			answers(http.StatusOK, []dealPairs{}),
+		get("/content/ensure-replication/{cid}", user, "Has a content's deals looked after now.", (*server).ensureReplication).
+			fails(errNoCID("bafy…")),
 	}
 }
 
@@ -94,7 +118,9 @@ func zoneRoutes() []route {
 }
 
 func dealRoutes() []route {
-	return []route{}
+	return []route{
+		get("/deals/failures", user, "What failed with the caller's deals, newest first.", (*server).ownFailures),
+	}
 }
 
 func pinningRoutes() []route {
@@ -162,7 +188,15 @@ func v2Routes() []route {
 }
 
 func oldRoutes() []route {
-	return []route{}
+	read := raw(http.MethodGet, "/content/read/{id}", user, "A content's bytes.", (*server).readContent).
+		fails(errNoContent(7), errForeign("content", 2, 7))
+	for _, code := range []int{http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusRequestedRangeNotSatisfiable} {
+		read = read.streams(code, "*/*")
+	}
+	return []route{
+		get("/net/addrs", anyone, "Where the node is reached by libp2p.", (*server).netAddrs).deprecated(),
+		read,
+	}
 }
 
 func swaggerAliasRoutes() []route {

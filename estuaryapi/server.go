@@ -38,6 +38,7 @@ type server struct {
 	mux       *http.ServeMux
 	groups    []group
 	document  func() *openapi3.T // made at the first call
+	stats     remembered[publicStats]
 }
 
 // New returns Estuary V1's API.
