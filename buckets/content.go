@@ -44,6 +44,15 @@ func (b *Buckets) Content(ctx context.Context, id uint64) (Content, error) {
 	return c, nil
 }
 
+// ContentAt is Content in the caller's transaction, without those deleted.
+func ContentAt(tx kv.Tx, id uint64) (Content, error) {
+	c, err := contentRow(tx, id)
+	if err == nil && c.Deleted {
+		err = ErrNoContent
+	}
+	return c, err
+}
+
 // Contents returns the owner's contents that are not deleted, newest first; owner 0: everybody's.
 func (b *Buckets) Contents(ctx context.Context, owner uint64, limit, offset int) ([]Content, error) {
 	var list []Content

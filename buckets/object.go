@@ -86,8 +86,16 @@ type Upload struct {
 	// Name, if not nil, gives Add the name once Check has passed, for clients
 	// that send it behind the body.
 	Name func() string
+	// Key, if not nil, gives Put the key once Check has passed; it is given none then.
+	Key func() string
 	// Form says that a browser sent a form: S3 has an event of its own for that.
 	Form bool
+	// Unique refuses what the bucket's owner has already, with *DuplicateError.
+	Unique bool
+	// Also, if not nil, runs in the transaction that makes the object visible,
+	// and is no part of what the package keeps. Its error, returned as it is,
+	// aborts the upload. It may run more than once.
+	Also func(tx kv.Tx, made Object) error
 }
 
 // Conditions on the object that is replaced; ETags without quotes, "*" for any.
@@ -102,7 +110,7 @@ type Conditions struct {
 // Put stores an object of owner's; owner 0 stands for the bucket's. When it returns nil, blocks and metadata are durable;
 // otherwise nothing of it is visible. Errors of Body are returned wrapped.
 func (b *Buckets) Put(ctx context.Context, bucket Bucket, key string, owner uint64, up Upload, attr Attributes, cond Conditions) (Object, error) {
-	if !validKey(key) {
+	if !validKey(key) && (up.Key == nil || key != "") {
 		return Object{}, ErrKey
 	}
 	return b.put(ctx, bucket, key, key, owner, up, attr, cond)
@@ -129,17 +137,15 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 	if err != nil {
 		return Object{}, err
 	}
-	if up.Name != nil {
-		if name = up.Name(); !validKey(idRoom + name) {
-			return Object{}, ErrKey
-		}
+	if key, name, err = up.called(key, name); err != nil {
+		return Object{}, err
 	}
 	o = Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: dag.Root, Size: dag.Size, ETag: attr.etag(sum), Joined: attr.CAR, Attributes: attr}
 	event := EventPut
 	if up.Form {
 		event = EventPost
 	}
-	if o, err = b.commit(ctx, bucket, o, name, cond, event, nil); err != nil {
+	if o, err = b.commit(ctx, bucket, o, name, cond, event, up.also(bucket)); err != nil {
 		return Object{}, fmt.Errorf("put %q: %w", name, err)
 	}
 	b.metrics.objects.WithLabelValues("put").Inc()

@@ -50,6 +50,12 @@ type PinRequest struct {
 	// Key it becomes the object there; without it it gets a key of its own.
 	Bucket, Key string
 	MaxBytes    int64 // that it may have; 0, or more than that: what Options.Pins says
+	// Also, if not nil, runs in the transaction that stores the request, and is
+	// no part of what the package keeps. Its error, returned as it is, refuses
+	// the request. It may run more than once.
+	Also func(tx kv.Tx, p Pin) error `json:"-"`
+
+	here bool // see Pin.Here
 }
 
 // Pin is a request to keep a DAG, and what came of it.
@@ -76,6 +82,7 @@ type Pin struct {
 	Size          int64  `json:",omitempty"` // of the content
 	Blocks, Bytes int64  // distinct ones it has; until it is pinned, those that were fetched
 
+	Here     bool   `json:",omitempty"` // it was made here, of contents of the owner: none of it is anybody else's
 	Replaces uint64 `json:",omitempty"` // a pin that goes when this one is pinned
 	Replaced bool   `json:",omitempty"` // it is that pin, and not shown
 }
@@ -162,6 +169,11 @@ func (b *Buckets) PinAll(ctx context.Context, owner uint64, requests []PinReques
 			if err := b.addPin(tx, &list[i]); err != nil {
 				return err
 			}
+			if also := requests[i].Also; also != nil {
+				if err := also(tx, list[i]); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
@@ -183,7 +195,7 @@ func (b *Buckets) newPin(owner uint64, r PinRequest, global string) Pin {
 	p := Pin{
 		ID: b.newID(), Owner: owner, CID: r.CID, Name: r.Name, Origins: r.Origins, Meta: r.Meta,
 		Bucket: r.Bucket, Key: r.Key, MaxBytes: r.MaxBytes,
-		State: PinQueued, Reason: "waiting for its turn",
+		State: PinQueued, Reason: "waiting for its turn", Here: r.here,
 	}
 	if p.Bucket == "" {
 		p.Bucket = global
@@ -202,7 +214,15 @@ func (b *Buckets) addPin(tx kv.Tx, p *Pin) error {
 	}
 	p.Created = pinTime(p.ID)
 	p.Changed, p.Since, p.Next = p.Created, p.Created, p.Created
-	return b.storePin(tx, *p)
+	if !p.Here {
+		return b.storePin(tx, *p)
+	}
+	// Nobody else has its blocks, so none may be swept before its job runs.
+	p.State, p.Reason = PinPinning, "being looked through"
+	return errors.Join(
+		tx.Put(keyPinRef(p.CID, p.ID), present),
+		kv.PutJSON(tx, keyPinRun(p.ID), pinRun{At: p.Since}),
+		b.storePin(tx, *p))
 }
 
 // storePin stores the rows of a pin that is to be fetched.
@@ -231,6 +251,15 @@ func (b *Buckets) PinByID(ctx context.Context, owner, id uint64) (Pin, error) {
 	return p, nil
 }
 
+// PinAt is PinByID in the caller's transaction, of whoever it is.
+func PinAt(tx kv.Tx, id uint64) (Pin, error) {
+	p, err := shownPin(tx, 0, id)
+	if err == nil {
+		err = p.measure(tx)
+	}
+	return p, err
+}
+
 // measure fills in how far an unfinished pin is.
 func (p *Pin) measure(tx kv.Tx) error {
 	if p.State != PinPinning {
@@ -243,3 +272,6 @@ func (p *Pin) measure(tx kv.Tx) error {
 	}
 	return err
 }
+
+// PinsOf returns the pins that have become a content, also those not shown any more.
+func PinsOf(tx kv.Tx, content uint64) ([]Pin, error) { return pinsOf(tx, content) }

@@ -123,21 +123,29 @@ func (b *Buckets) replace(ctx context.Context, owner, id uint64, r PinRequest) (
 		if err != nil {
 			return err
 		}
-		if old.State == PinPinned && old.CID.Equals(p.CID) && old.Bucket == p.Bucket && old.Key == p.Key {
-			return repin(tx, old, &p)
+		if err = b.supersede(tx, old, &p); err == nil && r.Also != nil {
+			err = r.Also(tx, p)
 		}
-		if old.State == PinPinned {
-			p.Replaces = old.ID
-			old.Replaced = true
-			err = errors.Join(putPin(tx, old), tx.Delete(keyPinState(old)), tx.Delete(keyPinCID(old.CID, old.ID)))
-		} else {
-			p.Replaces = old.Replaces
-			tx.OnCommit(func() { b.pinning.cancel(old.ID) })
-			err = dropPin(tx, old)
-		}
-		return errors.Join(err, b.addPin(tx, &p))
+		return err
 	})
 	return p, err
+}
+
+// supersede stores p in the place of another pin.
+func (b *Buckets) supersede(tx kv.Tx, old Pin, p *Pin) (err error) {
+	if old.State == PinPinned && old.CID.Equals(p.CID) && old.Bucket == p.Bucket && old.Key == p.Key {
+		return repin(tx, old, p)
+	}
+	if old.State == PinPinned {
+		p.Replaces = old.ID
+		old.Replaced = true
+		err = errors.Join(putPin(tx, old), tx.Delete(keyPinState(old)), tx.Delete(keyPinCID(old.CID, old.ID)))
+	} else {
+		p.Replaces = old.Replaces
+		tx.OnCommit(func() { b.pinning.cancel(old.ID) })
+		err = dropPin(tx, old)
+	}
+	return errors.Join(err, b.addPin(tx, p))
 }
 
 // RetryPin has a pin tried now: one that has failed, or that waits. One that is

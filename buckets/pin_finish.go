@@ -48,7 +48,7 @@ func (b *Buckets) pinLocal(ctx context.Context, p Pin) bool {
 	var own bool
 	err := b.view(ctx, func(tx kv.Tx) (err error) {
 		if bucket, err = bucketRow(tx, p.Bucket); err == nil {
-			own, _, err = ownsRoot(tx, p)
+			own, _, err = ownsRoot(tx, p, bucket)
 		}
 		return err
 	})
@@ -67,8 +67,10 @@ func (b *Buckets) pinLocal(ctx context.Context, p Pin) bool {
 }
 
 // ownsRoot says whether the owner of a pin has a content with that root, and so
-// may read its blocks, and whether any such is offloaded.
-func ownsRoot(tx kv.Tx, p Pin) (own, offloaded bool, err error) {
+// may read its blocks, and whether any such is offloaded. What was made here may
+// be read as long as it stays as private as it is.
+func ownsRoot(tx kv.Tx, p Pin, bucket Bucket) (own, offloaded bool, err error) {
+	own = p.Here && !bucket.Policy.Publish
 	all, err := contentsWithRoot(tx, p.CID)
 	for _, c := range all {
 		if c.Owner == p.Owner && !c.Deleted {

@@ -219,7 +219,7 @@ func (t *pinTry) run(ctx context.Context) error {
 		if run, err = pinRunRow(tx, t.pin.ID); err != nil {
 			return err
 		}
-		own, offloaded, err = ownsRoot(tx, t.pin)
+		own, offloaded, err = ownsRoot(tx, t.pin, bucket)
 		return err
 	})
 	if err != nil {

@@ -36,15 +36,7 @@ func (b *Buckets) buildTree(ctx context.Context, bucket Bucket) (root node.DirEn
 		}
 		q.After = page.Next
 	}
-	for len(t.open) > 1 {
-		if err := t.leave(ctx); err != nil {
-			return root, err
-		}
-	}
-	if root, err = t.top().store(ctx); err == nil {
-		err = t.w.Sync(ctx)
-	}
-	return root, err
+	return t.end(ctx)
 }
 
 // A treeBuilder makes a tree of files that come in the order of their keys. It
@@ -84,6 +76,19 @@ func (t *treeBuilder) leave(ctx context.Context) error {
 	}
 	e.Name = treeName(d.segment)
 	return t.top().build.Add(e)
+}
+
+// end stores what is open, and makes the tree durable.
+func (t *treeBuilder) end(ctx context.Context) (root node.DirEntry, err error) {
+	for len(t.open) > 1 {
+		if err := t.leave(ctx); err != nil {
+			return root, err
+		}
+	}
+	if root, err = t.top().store(ctx); err == nil {
+		err = t.w.Sync(ctx)
+	}
+	return root, err
 }
 
 func (t *treeBuilder) close() (err error) {

@@ -88,6 +88,18 @@ func versionOf(tx kv.Tx, c Content) (Object, error) {
 	return o, err
 }
 
+// ObjectOf returns the version that names a content, or ErrNoContent.
+func (b *Buckets) ObjectOf(ctx context.Context, c Content) (o Object, err error) {
+	err = b.view(ctx, func(tx kv.Tx) error {
+		o, err = versionOf(tx, c)
+		return err
+	})
+	if err != nil {
+		return Object{}, fmt.Errorf("object of content %d: %w", c.ID, err)
+	}
+	return o, nil
+}
+
 // ObjectsOf returns the versions that name contents of a bucket, by content id;
 // a content that none names any more is left out.
 func (b *Buckets) ObjectsOf(ctx context.Context, bucket Bucket, list []Content) (map[uint64]Object, error) {
