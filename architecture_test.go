@@ -26,6 +26,7 @@ var layers = map[string]int{
 	"deals":         2,
 	"deals/sandbox": 2, // stands for foreign software: imports internal only
 	"explain":       3,
+	"collections":   3,
 	"s3":            4,
 	"estuaryapi":    4,
 	"web":           4,

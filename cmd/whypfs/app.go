@@ -19,6 +19,7 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/sandbox"
@@ -38,15 +39,16 @@ type app struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 
-	lock     *dirlock.Lock
-	store    kv.Store
-	box      *seal.Box
-	accounts *accounts.Accounts
-	queue    *queue.Queue
-	node     *node.Node
-	deals    *deals.Deals
-	buckets  *buckets.Buckets
-	sandbox  *sandbox.Network // nil without --sandbox
+	lock        *dirlock.Lock
+	store       kv.Store
+	box         *seal.Box
+	accounts    *accounts.Accounts
+	queue       *queue.Queue
+	node        *node.Node
+	deals       *deals.Deals
+	buckets     *buckets.Buckets
+	collections *collections.Collections
+	sandbox     *sandbox.Network // nil without --sandbox
 }
 
 // lockData makes the data directory, if need be, and keeps other processes out.
@@ -172,6 +174,7 @@ func (a *app) connect(ctx context.Context) error {
 		Log:          a.log.With("pkg", "buckets"),
 		Metrics:      a.metrics,
 	})
+	a.collections = collections.New(a.store, a.buckets, a.queue)
 	if a.sandbox == nil {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/node"
 )
 
@@ -74,8 +75,8 @@ func (f *fsck) run(ctx context.Context, a *app, live bool) error {
 	if s, ok := a.store.(interface{ Check(context.Context) error }); ok {
 		f.lines("metadata", "stop the node and bring the metadata back from a backup", s.Check(ctx))
 	}
-	err := a.buckets.Check(ctx)
-	if err != nil && !errors.Is(err, buckets.ErrInconsistent) {
+	err := errors.Join(a.buckets.Check(ctx), a.collections.Check(ctx))
+	if err != nil && !errors.Is(err, buckets.ErrInconsistent) && !errors.Is(err, collections.ErrInconsistent) {
 		return err
 	}
 	f.lines("rows of the metadata", "keep a copy of the metadata and report this: the rows contradict each other", err)

@@ -89,7 +89,7 @@ func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	if cfg.role("core") {
-		if err := errors.Join(a.buckets.Start(ctx), a.startScrub(ctx)); err != nil {
+		if err := errors.Join(a.buckets.Start(ctx), a.collections.Start(ctx), a.startScrub(ctx)); err != nil {
 			return err
 		}
 	}
