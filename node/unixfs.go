@@ -125,10 +125,18 @@ type tree struct {
 	width  int
 	put    func(ctx context.Context, c cid.Cid, data []byte) error
 	levels [][]link
+	beside *tree // not nil: another of the same leaves
 }
 
 // add appends a leaf.
-func (t *tree) add(ctx context.Context, l link) error { return t.addAt(ctx, 0, l) }
+func (t *tree) add(ctx context.Context, l link) error {
+	if t.beside != nil {
+		if err := t.beside.add(ctx, l); err != nil {
+			return err
+		}
+	}
+	return t.addAt(ctx, 0, l)
+}
 
 func (t *tree) addAt(ctx context.Context, level int, l link) error {
 	if level == len(t.levels) {
