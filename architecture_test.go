@@ -22,6 +22,7 @@ var layers = map[string]int{
 	"node":          0,
 	"queue":         1,
 	"accounts":      1,
+	"client":        1,
 	"buckets":       2,
 	"deals":         2,
 	"deals/sandbox": 2, // stands for foreign software: imports internal only
