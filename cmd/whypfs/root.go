@@ -93,6 +93,10 @@ func (c *cli) command() *cobra.Command {
 		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.retrieveCommand(), c.walletCommand(), c.chainCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
 		c.explainCommand(), c.offloadCommand(),
 		c.sandboxCommand(), settingsCommand())
+	root.AddGroup(&cobra.Group{ID: groupNode, Title: "Commands of a node, which work on its --data:"},
+		&cobra.Group{ID: groupRemote, Title: "Commands that talk to a host with Estuary V1's API, this or another, after `whypfs login`:"})
+	grouped(groupNode, root.Commands()...)
+	root.AddCommand(grouped(groupRemote, c.remoteCommands()...)...)
 	return root
 }
 
