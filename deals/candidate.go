@@ -46,7 +46,10 @@ type Choice struct {
 	Wanted     int // replicas
 	Have       int // before
 	Taken      int
+	Doubted    int         `json:",omitempty"` // given up deals that may come on chain, and are not replaced yet
 	Candidates []Candidate // those taken first
+
+	doubtUntil time.Time // when the first of them is
 }
 
 // Candidates returns the last choice of providers for a piece. One for which

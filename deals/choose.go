@@ -35,6 +35,15 @@ func (d *Deals) choose(tx kv.Tx, p piece.Piece, bucket string, rules Rules, now 
 	if places.left == 0 {
 		c.Have = len(h.counted)
 	}
+	for _, until := range h.doubts {
+		if places.left == 0 || !now.Before(until) {
+			continue
+		}
+		places.left--
+		if c.Doubted++; c.Doubted == 1 || until.Before(c.doubtUntil) {
+			c.doubtUntil = until
+		}
+	}
 	drawn := make(map[string]float64)
 	for _, cfg := range d.opt.Providers {
 		x, err := d.weigh(tx, p, cfg, rules, h, now)

@@ -67,8 +67,13 @@ type dealRow struct {
 	Loose     bool   `json:",omitempty"` // over for us, while its provider may still bring it on chain
 	Settled   bool   `json:",omitempty"` // loose after its start epoch: the chain has locked its price, or never will
 	Unsound   bool   `json:",omitempty"` // samples of what it stores fail: no longer counted
-	Bucket    string `json:",omitempty"` // of its zone
-	Size      int64  `json:",omitempty"` // of its piece, padded
+	Asked     int64  `json:",omitempty"` // head of the chain when it was signed
+	Seen      uint64 `json:",omitempty"` // id that an event of the chain named, until it is taken over
+	SeenIn    string `json:",omitempty"` // message of that event
+	// Doubt is until when a loose deal is looked for on chain before it is replaced.
+	Doubt  time.Time `json:",omitzero"`
+	Bucket string    `json:",omitempty"` // of its zone
+	Size   int64     `json:",omitempty"` // of its piece, padded
 }
 
 // Deal returns one deal, or ErrNoDeal.

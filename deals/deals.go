@@ -44,6 +44,10 @@ type Options struct {
 	Duration  int64        // epochs a deal lasts; default 1494720 (Estuary's 519 days)
 	StartLead int64        // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
 	PerPiece  int          // deals of a piece under way at once; 0: as many as replicas are lacking
+	// Doubt is for how long a deal that its provider gives up, and could publish
+	// all the same, is looked for on chain before it is replaced; default 2 h. It
+	// counts only where an endpoint tells of events.
+	Doubt time.Duration
 	// Rules are those of a bucket, as they are now. nil: there are none.
 	Rules func(ctx context.Context, bucket string) (Rules, error)
 	// Live calls yield with the contents of a zone that are not deleted, until it
@@ -83,6 +87,9 @@ func (o Options) withDefaults() Options {
 	if o.StartLead <= 0 {
 		o.StartLead = 8640
 	}
+	if o.Doubt <= 0 {
+		o.Doubt = 2 * time.Hour
+	}
 	o.Escrow = o.Escrow.withDefaults()
 	if o.Changed == nil {
 		o.Changed = func(uint64) {}
@@ -114,7 +121,9 @@ type Deals struct {
 
 	figures figuresCache
 
-	known atomic.Pointer[knownHead] // nil: nobody follows the chain, or it cannot be asked
+	known     atomic.Pointer[knownHead] // nil: nobody follows the chain, or it cannot be asked
+	heads     chan int64                // the newest, for who looks for events
+	sightings sightings
 
 	mu          sync.Mutex
 	goodSamples map[string]time.Time                // guarded by mu; the last, by provider
@@ -127,7 +136,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
 		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box),
-		ids: make(map[address.Address]address.Address)}
+		ids: make(map[address.Address]address.Address), heads: make(chan int64, 1), sightings: sightings{of: make(map[string]*sighting)}}
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, signer{d})
 	d.filclient = newFilclient(d, opt)

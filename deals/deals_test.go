@@ -105,6 +105,9 @@ func openMarketOf(t *testing.T, of sandbox.Options, opt deals.Options) *market {
 	if opt.Recheck == 0 {
 		opt.Recheck = 5 * epoch // bad news are looked for while the test waits
 	}
+	if opt.Doubt == 0 {
+		opt.Doubt = 10 * epoch
+	}
 	net, err := sandbox.Open(context.Background(), of)
 	if err != nil {
 		t.Fatal(err)

@@ -31,13 +31,15 @@ func (d *Deals) follow(ctx context.Context, id string) error {
 	if err != nil {
 		return notGone(err)
 	}
-	if row.State.Over() && !row.Loose {
+	if row.State.Over() && !row.Loose && row.Seen == 0 {
 		return nil
 	}
 	if d.chain == nil {
 		return queue.Later(d.queue.Now().Add(time.Hour), noChain)
 	}
 	switch {
+	case row.Seen != 0 && row.ChainID == 0:
+		err = d.takeSeen(ctx, row)
 	case row.Loose:
 		err = d.watch(ctx, row)
 	case row.State == DealProposed:

@@ -29,6 +29,7 @@ func (d *Deals) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.runEngines(ctx) })
 	g.Go(func() error { return d.followHead(ctx) })
+	g.Go(func() error { d.followSightings(ctx); return nil })
 	return g.Wait()
 }
 
@@ -97,6 +98,7 @@ func (d *Deals) look(ctx context.Context, seen *lookout) {
 			d.log.ErrorContext(ctx, "wake jobs for a new head", "err", err)
 		}
 		seen.head, seen.lost = head, false
+		d.tellHead(head)
 	}
 }
 
@@ -144,6 +146,27 @@ func (d *Deals) newHead(ctx context.Context, old, head int64, all bool) error {
 		return err
 	}
 	return d.queue.Wake(ctx, kindDeal, young...)
+}
+
+// scanPending yields the deals that are pending, or may turn out to be. One that
+// cannot be read is an error for itself: the others follow.
+func scanPending(tx kv.Tx) func(yield func(dealRow, error) bool) {
+	return func(yield func(dealRow, error) bool) {
+		for r, err := range tx.Scan(kv.Range(prefix, "pending")) {
+			if err != nil {
+				yield(dealRow{}, err)
+				return
+			}
+			var row dealRow
+			var id string
+			if err = kv.Unkey(r.Key, nil, nil, &id); err == nil {
+				row, err = getDeal(tx, id)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
 }
 
 // young lists the deals on chain that took their last step lately, and wait for the chain.

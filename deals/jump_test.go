@@ -36,7 +36,7 @@ func TestClockJumps(t *testing.T) {
 			m.failAll(all, hold[c.when])
 			req, _ := m.zone(1, 6, 300_000, 100)
 			m.awaitSteps(all[:6], step[c.when])
-			m.until("we know of it", time.Minute, func() bool { return m.knows(all, c.when) })
+			m.until("we know of it", time.Minute, func() bool { return m.knows(all, matrixRow{when: c.when}) })
 			if c.stopped {
 				m.stop()
 			}

@@ -46,7 +46,8 @@ type matrixRow struct {
 	// or go on when the provider is well again.
 	fails [2]string
 	// unseen deals fail for us, and their providers bring them on chain all the
-	// same: they are found when these tell the truth, and count again.
+	// same: they are found when these tell the truth, and count again. So it is
+	// only where no endpoint keeps events.
 	unseen bool
 }
 
@@ -85,21 +86,21 @@ var matrixRows = []matrixRow{
 	{mode: "no-publish", when: asked, late: true, fails: both(tooLate)},
 	{mode: "publish-fails", when: asked, fails: both("provider gave up: failed to publish deal")},
 	{mode: "publish-invalid", when: asked, fails: [2]string{"check-chain-deal: the market refused", gaveUp + "failed to publish deal"}},
-	{mode: "no-seal", when: asked, late: true, fails: [2]string{unsealed, tooLate}},
+	{mode: "no-seal", when: asked, late: true, fails: both(tooLate)},
 
 	{mode: "vanish", when: asked, fails: both("query-ask: cannot be reached: ")},
 	{mode: "vanish", when: pulling, late: true, fails: both(notThere)},
-	{mode: "vanish", when: published, late: true, fails: [2]string{unsealed, notThere}},
+	{mode: "vanish", when: published, late: true, fails: both(unsealed)},
 	{mode: "vanish", when: active, fails: both(slashed)},
 	{mode: "slash", when: active, fails: both(slashed)},
 	{mode: "terminate", when: active, fails: [2]string{"fault: deal ", "fault: deal "}},
 
 	{mode: "lie", when: asked, late: true, fails: both(notThere)},
-	{mode: "lie", when: published, late: true, fails: [2]string{unsealed, notThere}},
-	{mode: "lie-id", when: pulling, late: true, unseen: true, fails: both(notThere)},
-	{mode: "lie-id", when: published, late: true, unseen: true, fails: [2]string{"", notThere}}, // Curio tells the id of sealed deals only
-	{mode: "lie-failed", when: pulled, unseen: true, fails: both(gaveUp + "failed to publish deal: not enough funds")},
-	{mode: "lie-failed", when: published, unseen: true, fails: [2]string{"", gaveUp + "failed to publish deal: not enough funds"}},
+	{mode: "lie", when: published, late: true, fails: both(unsealed)},
+	{mode: "lie-id", when: pulling}, // the chain tells the right one
+	{mode: "lie-id", when: published},
+	{mode: "lie-failed", when: pulled, fails: both(gaveUp + "failed to publish deal: not enough funds")}, // and come back before they are replaced
+	{mode: "lie-failed", when: published},
 	{mode: "lie-failed", when: active},
 
 	{mode: "corrupt", when: active, bad: 5},
@@ -110,12 +111,21 @@ var matrixRows = []matrixRow{
 	{mode: "no-retrieval", when: active, bad: 5},
 }
 
+// blindRows are those faults with which the chain's events make a difference, without them.
+var blindRows = []matrixRow{
+	{mode: "lie-id", when: pulling, late: true, unseen: true, fails: both(notThere)},
+	{mode: "lie-id", when: published, late: true, unseen: true, fails: [2]string{"", notThere}}, // Curio tells the id of sealed deals only
+	{mode: "lie-failed", when: pulled, unseen: true, fails: both(gaveUp + "failed to publish deal: not enough funds")},
+	{mode: "lie-failed", when: published, unseen: true, fails: [2]string{"", gaveUp + "failed to publish deal: not enough funds"}},
+}
+
 // TestFaultMatrix: whatever fault providers have at whatever moment, the piece
 // ends with six active deals at six providers, the chain has locked the price
 // of these and no other, and every content comes back byte for byte from the
 // providers, those with the fault among them, after the local blocks are gone.
-// A deal that a provider denies, and brings on chain, is paid: it is found when
-// the provider tells the truth, and until then it gets no second of the piece.
+// A deal that a provider denies, and brings on chain, is found there, and not
+// replaced. Where no endpoint keeps events it is paid beside its replacement: it is
+// found when the provider tells the truth, and until then it gets no second of the piece.
 // Faults of the chain's endpoints are in rpc_fault_test.go.
 func TestFaultMatrix(t *testing.T) {
 	named := make(map[string]bool)
@@ -133,10 +143,23 @@ func TestFaultMatrix(t *testing.T) {
 	}
 }
 
+// TestFaultMatrixWithoutEvents has the rows of providers that publish what they deny.
+func TestFaultMatrixWithoutEvents(t *testing.T) {
+	for i, row := range blindRows {
+		if raced && i > 0 {
+			continue
+		}
+		t.Run(row.mode+"/"+string(row.when), func(t *testing.T) { row.run(t) })
+	}
+}
+
 const matrixLead = 1000 // epochs until deals start
 
 func (r matrixRow) run(t *testing.T) {
-	m := newMarket(t, 8, deals.Options{StartLead: matrixLead})
+	m := newMarket(t, 8, deals.Options{StartLead: matrixLead, Doubt: 50 * epoch})
+	if r.unseen {
+		m.failRPC("no-events")
+	}
 	all := m.net.Providers()
 	bad := all[:max(2, r.bad)]
 	list := configs(t, all...)
@@ -155,7 +178,7 @@ func (r matrixRow) run(t *testing.T) {
 	req, _ := m.zone(1, 6, r.sizes...)
 	if r.when != asked {
 		m.awaitSteps(bad, step[r.when])
-		m.until("we know of it", time.Minute, func() bool { return m.knows(bad, r.when) })
+		m.until("we know of it", time.Minute, func() bool { return m.knows(bad, r) })
 		m.failAll(bad, r.mode)
 	}
 	lost := 0
@@ -192,12 +215,13 @@ func (r matrixRow) run(t *testing.T) {
 }
 
 // knows says whether our deals are as far as those of some providers. What speaks
-// Curio's words says of deals on chain nothing until they are active.
-func (m *market) knows(providers []string, when moment) bool {
+// Curio's words says of deals on chain nothing until they are active; where
+// nobody keeps events, nobody else does.
+func (m *market) knows(providers []string, r matrixRow) bool {
 	for _, d := range m.list(1) {
 		i := slices.Index(providers, d.Provider)
-		want := map[moment]deals.DealState{published: deals.DealPublished, active: deals.DealActive}[when]
-		if i < 0 || want == "" || when == published && i%2 == 1 {
+		want := map[moment]deals.DealState{pulling: deals.DealAccepted, pulled: deals.DealAccepted, published: deals.DealPublished, active: deals.DealActive}[r.when]
+		if i < 0 || want == "" || r.when == published && i%2 == 1 && r.unseen {
 			continue
 		}
 		if d.State != want {
@@ -205,6 +229,14 @@ func (m *market) knows(providers []string, when moment) bool {
 		}
 	}
 	return true
+}
+
+// failRPC makes the chain's endpoint misbehave.
+func (m *market) failRPC(mode string) {
+	m.t.Helper()
+	if err := m.net.FailRPC(0, mode); err != nil {
+		m.t.Fatal(err)
+	}
 }
 
 // reopen restarts the world with other providers.

@@ -13,6 +13,7 @@ type metrics struct {
 	head      prometheus.Gauge
 	escrow    prometheus.Gauge
 	topups    *prometheus.CounterVec
+	sighted   *prometheus.CounterVec
 
 	sampleSeconds prometheus.Histogram
 }
@@ -34,8 +35,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.escrow = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "whypfs", Subsystem: "deals",
 		Name: "escrow_free_fil", Help: "What was free in escrow to pay for deals when it was last looked at, in FIL; only with --escrow-topup."})
 	m.topups = prometheus.NewCounterVec(counter("topups_total", "Payments into escrow that ended, by result."), []string{"result"})
+	m.sighted = prometheus.NewCounterVec(counter("sighted_total", "Deals that an event of the chain led to before their provider did, by the state they were in."), []string{"state"})
 	if reg != nil {
-		reg.MustRegister(m.moves, m.failures, m.proposals, m.samples, m.sampleSeconds, m.head, m.escrow, m.topups)
+		reg.MustRegister(m.sighted, m.moves, m.failures, m.proposals, m.samples, m.sampleSeconds, m.head, m.escrow, m.topups)
 	}
 	return m
 }

@@ -138,6 +138,10 @@ func failed(phase, reason string) fault {
 // watched on.
 func (d *Deals) end(ctx context.Context, row dealRow, f fault) error {
 	now := d.queue.Now()
+	doubted := d.watches(row.Client)
+	if f.loose && d.neverPublished(row) {
+		f.loose = false
+	}
 	err := d.store.Update(ctx, func(tx kv.Tx) error {
 		fresh, err := getDeal(tx, row.UUID)
 		if err != nil {
@@ -147,7 +151,9 @@ func (d *Deals) end(ctx context.Context, row dealRow, f fault) error {
 			return errMoved
 		}
 		enter(&fresh, f.state, f.reason, now)
-		fresh.Loose = f.loose && fresh.Sent
+		if fresh.Loose = f.loose && fresh.Sent; fresh.Loose && doubted {
+			fresh.Doubt = now.Add(d.opt.Doubt)
+		}
 		row = fresh
 		if !fresh.Sent {
 			err = dropDeal(tx, fresh)

@@ -202,6 +202,7 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p piece.Piece) (dealRo
 	if err != nil {
 		return row, err
 	}
+	row.Asked = head
 	return d.sign(ctx, row, proposal)
 }
 
@@ -227,7 +228,7 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 		if err := budget.covers(tx, row.UUID); err != nil {
 			return err
 		}
-		fresh.Signed, fresh.Proposal, fresh.Client = signed, id, proposal.Client.String()
+		fresh.Signed, fresh.Proposal, fresh.Client, fresh.Asked = signed, id, proposal.Client.String(), row.Asked
 		fresh.StartEpoch, fresh.EndEpoch = int64(proposal.StartEpoch), int64(proposal.EndEpoch)
 		fresh.Reason = "asking " + fresh.Provider
 		row = fresh

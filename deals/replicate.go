@@ -82,7 +82,7 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 		if found, err = d.choose(tx, p, bucket, rules, now); err != nil {
 			return err
 		}
-		if found.lack() > 0 || found.Taken > 0 {
+		if !found.settled() || found.Taken > 0 {
 			for _, x := range found.Candidates[:found.Taken] {
 				deal, err := d.propose(tx, p, bucket, x.Provider, now)
 				if err != nil {
@@ -103,7 +103,7 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 	for _, m := range made {
 		d.moved(ctx, m)
 	}
-	if found.lack() <= 0 {
+	if found.settled() {
 		return nil
 	}
 	d.opt.Changed(p.Zone)
@@ -123,6 +123,7 @@ type holding struct {
 	busy     map[string]string // providers that are not asked for it, and why
 	counted  map[string]bool   // providers whose replica counts
 	underWay int               // deals of the piece that are not published yet
+	doubts   []time.Time       // until when given up deals are not replaced, as they may come on chain
 }
 
 // holders says which providers have a piece or are about to. A deal near its
@@ -135,8 +136,13 @@ func holders(tx kv.Tx, pieceCID string) (holding, error) {
 		switch {
 		case err != nil:
 			return h, err
-		case row.Loose:
+		case row.Loose, row.Seen != 0 && row.ChainID == 0 && row.State.Over():
 			h.busy[row.Provider] = "a deal that was given up may still come on chain"
+			until := row.Doubt
+			if row.Seen != 0 { // it has come: its job is about to count it
+				until = seenDoubt
+			}
+			h.doubts = append(h.doubts, until)
 		case row.counts():
 			h.counted[row.Provider] = true
 			h.busy[row.Provider] = "has the piece: deal " + row.UUID
@@ -172,15 +178,27 @@ func (d *Deals) propose(tx kv.Tx, p piece.Piece, bucket, provider string, now ti
 	return row, d.queue.Add(tx, kindDeal, id, time.Time{})
 }
 
-// lack is how many replicas are wanted beyond those that there are and that
-// were asked for.
-func (c Choice) lack() int { return c.Wanted - c.Have - c.Taken }
+// seenDoubt is until when a deal is in doubt that the chain was seen to have.
+var seenDoubt = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// lack is how many replicas are wanted beyond those that there are, that were
+// asked for, and that may turn out to be there.
+func (c Choice) lack() int { return c.Wanted - c.Have - c.Taken - c.Doubted }
+
+// settled says that nothing is to be waited for.
+func (c Choice) settled() bool { return c.lack() <= 0 && c.Doubted == 0 }
 
 // whyNot says why replicas are lacking, and when to look again.
 func (d *Deals) whyNot(p piece.Piece, c Choice, now time.Time) (reason string, again time.Time) {
+	if c.settled() {
+		return "", time.Time{}
+	}
 	lack := c.lack()
 	if lack <= 0 {
-		return "", time.Time{}
+		return doubtReason(c.Doubted), minTime(c.doubtUntil, now.Add(time.Hour))
+	}
+	if c.Doubted > 0 { // looks again as soon as they are none
+		defer func() { again = minTime(again, c.doubtUntil) }()
 	}
 	if len(d.opt.Providers) == 0 {
 		return "no providers are configured (--provider)", now.Add(time.Hour)
@@ -224,6 +242,13 @@ func (d *Deals) whyNot(p piece.Piece, c Choice, now time.Time) (reason string, a
 		reason += " (" + strings.Join(each, "; ") + ")"
 	}
 	return reason, again
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // onlyWaits says that all that speaks against the candidates ends by itself.

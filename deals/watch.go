@@ -24,6 +24,9 @@ func (d *Deals) watch(ctx context.Context, row dealRow) error {
 	if err != nil {
 		return err
 	}
+	if d.neverPublished(row) {
+		return d.letGo(ctx, row)
+	}
 	status, silence := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
 	if silence != nil && blameless(ctx, silence) {
 		return silence
@@ -99,7 +102,7 @@ func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64
 		if err != nil {
 			return err
 		}
-		if !fresh.Loose {
+		if !fresh.Loose && (fresh.Seen == 0 || fresh.ChainID != 0) {
 			return errMoved
 		}
 		if to == DealAccepted {
@@ -111,10 +114,14 @@ func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64
 				return err
 			}
 		}
-		fresh.Loose, fresh.ChainID, fresh.Publish = false, id, row.Publish
+		fresh.Loose, fresh.ChainID, fresh.Publish, fresh.Seen = false, id, row.Publish, 0
 		enter(&fresh, to, fmt.Sprintf("%s goes on with the deal after all", row.Provider), now)
 		row, revived = fresh, true
-		return putDeal(tx, fresh)
+		if err := putDeal(tx, fresh); err != nil {
+			return err
+		}
+		// Who waits whether it comes need not wait on.
+		return errors.Join(dropSpare(tx, row.Piece), d.queue.Add(tx, kindReplicate, row.Piece, time.Time{}))
 	})
 	if revived || err != nil {
 		err = d.told(ctx, row, err)

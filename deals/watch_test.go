@@ -3,6 +3,7 @@ package deals_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func (s forgetful) Update(ctx context.Context, fn func(kv.Tx) error) error {
 // loseAnswer deals a zone with one replica so that the acceptance is lost in a
 // crash, and its provider cannot be reached after it. It returns once the
 // provider has brought the deal to a step, and we have given it up.
-func (m *market) loseAnswer(ready func(sandbox.DealState) bool) (lost deals.Deal) {
+func (m *market) loseAnswer(ready func(sandbox.DealState) bool) {
 	m.t.Helper()
 	m.stop()
 	m.packed(1, 1, 1000)
@@ -67,6 +68,11 @@ func (m *market) loseAnswer(ready func(sandbox.DealState) bool) (lost deals.Deal
 	m.stop()
 	m.over(m.store)
 	m.start()
+}
+
+// givenUp waits until the deal of the provider that nobody finds is given up.
+func (m *market) givenUp() (lost deals.Deal) {
+	m.t.Helper()
 	m.until("the deal given up", 20*time.Second, func() bool {
 		for _, d := range m.list(1) {
 			if d.Provider == *m.hidden.Load() && d.State == deals.DealFailed {
@@ -87,11 +93,28 @@ func (m *market) made() (n int) {
 	return n
 }
 
-// A deal whose acceptance was lost in a crash comes to light when the chain
-// has it. It is not made twice with its provider.
+// A deal whose acceptance was lost in a crash comes to light when the chain has
+// it, with its provider still where nobody finds it. It is not made twice.
 func TestAcceptanceLost(t *testing.T) {
+	m := newMarket(t, 2, deals.Options{Doubt: time.Hour})
+	m.loseAnswer(func(d sandbox.DealState) bool { return d.ChainID != 0 })
+	m.until("the lost deal is active", 20*time.Second, m.active(1))
+	if n := m.made(); n != 1 || len(m.list(1)) != 1 || m.list(1)[0].Provider != *m.hidden.Load() {
+		t.Errorf("providers have %d deals, we %d, want the lost one\n%s", n, len(m.list(1)), m.dump())
+	}
+	m.until("nothing is waited for", 20*time.Second, func() bool {
+		_, err := m.queue.Job(t.Context(), "replicate", m.list(1)[0].Piece)
+		return errors.Is(err, kv.ErrNotFound)
+	})
+}
+
+// Where no endpoint tells of events it comes to light when its provider can be
+// asked. It is not made twice with that one.
+func TestAcceptanceLostWithoutEvents(t *testing.T) {
 	m := newMarket(t, 2, deals.Options{})
-	lost := m.loseAnswer(func(d sandbox.DealState) bool { return d.ChainID != 0 })
+	m.failRPC("no-events")
+	m.loseAnswer(func(d sandbox.DealState) bool { return d.ChainID != 0 })
+	lost := m.givenUp()
 	m.until("a replacement", 20*time.Second, m.active(1))
 	m.hidden.Store(nil)
 	m.until("the lost deal is active", 20*time.Second, func() bool {
@@ -109,7 +132,8 @@ func TestAcceptanceLost(t *testing.T) {
 func TestAcceptanceLostAndTakenUp(t *testing.T) {
 	m := newMarket(t, 1, deals.Options{})
 	m.fail(m.net.Providers()[0], "no-publish")
-	lost := m.loseAnswer(func(d sandbox.DealState) bool { return d.Step == "transferred" })
+	m.loseAnswer(func(d sandbox.DealState) bool { return d.Step == "transferred" })
+	lost := m.givenUp()
 	m.hidden.Store(nil)
 	m.until("the deal is taken up", 20*time.Second, func() bool { return m.count(1, deals.DealAccepted) == 1 })
 	m.fail(lost.Provider, "none")

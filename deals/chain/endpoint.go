@@ -41,9 +41,11 @@ type endpoint struct {
 	limit *rate.Limiter
 
 	mu       sync.Mutex
-	state    State     // guarded by mu
-	failures int       // guarded by mu; in a row
-	retry    time.Time // guarded by mu; it asked to be left alone until then
+	state    State           // guarded by mu
+	failures int             // guarded by mu; in a row
+	retry    time.Time       // guarded by mu; it asked to be left alone until then
+	noEvents time.Time       // guarded by mu; not asked for events until then
+	eventsOf map[uint64]bool // guarded by mu; clients of whose deals it has told
 }
 
 func openEndpoint(e Endpoint, perSecond float64) *endpoint {
