@@ -16,8 +16,8 @@ import (
 	"github.com/whypfs/whypfs/kv/kvtest"
 )
 
-// event is a deal-published event of the scripted client, f055, as Lotus tells of it.
-func event(id byte, height int64) string {
+// publishEvent is a deal-published event of the scripted client, f055, as Lotus tells of it.
+func publishEvent(id byte, height int64) string {
 	entry := func(key string, value ...byte) string {
 		return fmt.Sprintf(`{"Flags":3,"Key":%q,"Codec":81,"Value":%q}`, key, base64.StdEncoding.EncodeToString(value))
 	}
@@ -77,7 +77,7 @@ func TestPublishedIsTakenOver(t *testing.T) {
 		s := newScripted(t)
 		row := s.sent(c.state, c.loose)
 		s.script["StateMarketStorageDeal"] = s.onChain(row, -1)
-		s.events(event(77, 950))
+		s.events(publishEvent(77, 950))
 		s.mustLook(1000)
 		if got := s.row(row.UUID); got.Seen != 77 || got.State != c.state {
 			t.Fatalf("%s: seen as %d, %s", name, got.Seen, got.State)
@@ -116,12 +116,12 @@ func TestSightingsAreComparedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.script["StateMarketStorageDeal"] = s.onChain(other, -1)
-	s.events(event(76, 940))
+	s.events(publishEvent(76, 940))
 	s.mustLook(1000)
 	if got := s.row(row.UUID); got.Seen != 0 {
 		t.Fatalf("a deal with other epochs is taken for ours: %d", got.Seen)
 	}
-	s.events(event(76, 940), event(77, 950))
+	s.events(publishEvent(76, 940), publishEvent(77, 950))
 	s.script["StateMarketStorageDeal"] = s.onChain(row, -1)
 	s.mustLook(1001)
 	s.script["StateMarketStorageDeal"] = "!deal 77 not found"
@@ -149,10 +149,10 @@ func TestNeverPublished(t *testing.T) {
 		begin  int64 // when it was signed
 		gone   bool
 	}{
-		"never":          {[]int64{1000, 9010}, []string{event(70, 950)}, asked, true},
-		"not yet":        {[]int64{1000, 9009}, []string{event(70, 950)}, asked, false},
+		"never":          {[]int64{1000, 9010}, []string{publishEvent(70, 950)}, asked, true},
+		"not yet":        {[]int64{1000, 9009}, []string{publishEvent(70, 950)}, asked, false},
 		"no events kept": {[]int64{1000, 9010}, nil, asked, false},
-		"begun late":     {[]int64{1000, 9010}, []string{event(70, 950)}, 0, false}, // by an older version
+		"begun late":     {[]int64{1000, 9010}, []string{publishEvent(70, 950)}, 0, false}, // by an older version
 	} {
 		s := newScripted(t)
 		row := s.sent(DealFailed, true)
@@ -183,7 +183,7 @@ func TestGapProvesNothing(t *testing.T) {
 	s := newScripted(t)
 	row := s.sent(DealFailed, true)
 	s.script["StateMarketStorageDeal"] = s.onChain(s.deal(DealExpired, 9, func(r *dealRow) { r.ChainID = 70 }), 950)
-	s.events(event(70, 950))
+	s.events(publishEvent(70, 950))
 	s.mustLook(1000)
 	s.sightings.mu.Lock()
 	c := *s.sightings.of[row.Client]
@@ -237,7 +237,7 @@ func TestReplacementIsDropped(t *testing.T) {
 	spare := s.deal(DealProposed, 7, func(r *dealRow) { r.Sent, r.Provider = false, "f01004" })
 	heard := s.deal(DealProposed, 7, func(r *dealRow) { r.Sent, r.Provider = true, "f01004" })
 	s.script["StateMarketStorageDeal"] = s.onChain(row, -1)
-	s.events(event(77, 950))
+	s.events(publishEvent(77, 950))
 	s.mustLook(1001)
 	if c := choose(now.Add(30 * 24 * time.Hour)); c.Taken != 0 {
 		t.Errorf("a deal that was seen on chain is replaced: %+v", c)
@@ -278,7 +278,7 @@ func TestTakingOverOverFailures(t *testing.T) {
 			row := s.sent(DealFailed, true)
 			spare := s.deal(DealProposed, 7, func(r *dealRow) { r.Sent, r.Provider = false, "f01004" })
 			s.script["StateMarketStorageDeal"] = s.onChain(row, -1)
-			s.events(event(77, 950))
+			s.events(publishEvent(77, 950))
 			bad := &kvtest.Faulty{Store: s.store}
 			bad.Choose(func(i int) kvtest.Fault {
 				if i == n {

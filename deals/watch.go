@@ -91,12 +91,16 @@ func (d *Deals) letGo(ctx context.Context, row dealRow) error {
 // if its provider goes on with it and the piece can do with the replica there.
 func (d *Deals) revive(ctx context.Context, row dealRow, to DealState, id uint64) error {
 	now := d.queue.Now()
-	bucket, rules, err := d.rulesOf(ctx, row.Zone)
-	if err != nil {
-		return err
+	var bucket string
+	var rules Rules
+	if to == DealAccepted { // what is on chain is there by any rules
+		var err error
+		if bucket, rules, err = d.rulesOf(ctx, row.Zone); err != nil {
+			return err
+		}
 	}
 	revived := false
-	err = d.store.Update(ctx, func(tx kv.Tx) error {
+	err := d.store.Update(ctx, func(tx kv.Tx) error {
 		revived = false
 		fresh, err := getDeal(tx, row.UUID)
 		if err != nil {
