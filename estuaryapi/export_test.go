@@ -96,3 +96,13 @@ func WriteList(w http.ResponseWriter, batches [][]int, end error) error {
 		return b, nil
 	})
 }
+
+const MaxKeys = maxKeys
+
+// Limiter limits by number.
+type Limiter = limiter[int]
+
+func NewLimiter(perSecond float64) *Limiter { return newLimiter[int](perSecond) }
+
+func (l *limiter[K]) Allow(key K) bool { return l.allow(key) }
+func (l *limiter[K]) Len() int         { return len(l.now) + len(l.before) }

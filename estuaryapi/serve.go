@@ -18,6 +18,7 @@ func (s *server) common(mux http.Handler) http.Handler {
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("X-Content-Type-Options", "nosniff")
 		switch {
+		case s.limited(w, r):
 		case r.Method == http.MethodOptions:
 			preflight(w, r)
 		case strings.HasPrefix(r.URL.Path, "/gw/"), strings.HasPrefix(r.URL.Path, "/ipfs/"):
@@ -121,6 +122,9 @@ func (s *server) run(rt route, w http.ResponseWriter, r *http.Request) (err erro
 	if err != nil {
 		return err
 	}
+	if who.user.ID != 0 && !s.users.allow(who.user.ID) {
+		return errRate
+	}
 	if rt.in.body != nil {
 		r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
 	}
@@ -172,6 +176,9 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
 	if e.Code >= 500 {
 		s.log.ErrorContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	if e == errRate {
+		w.Header().Set("Retry-After", s.retryAfter())
 	}
 	code := e.Code
 	if p := r.URL.Path; p == "/pinning" || strings.HasPrefix(p, "/pinning/") {

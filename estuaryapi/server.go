@@ -22,6 +22,9 @@ type Options struct {
 	// Idle is how long an upload may send nothing before it is cut; default
 	// 1 min. Its lease would hold up the sweep for as long.
 	Idle time.Duration
+	// Rate is how many requests a second one client address, and one user, may
+	// send, and at most at once; 0: as many as they like.
+	Rate float64
 	Log  *slog.Logger
 }
 
@@ -39,11 +42,13 @@ type server struct {
 	groups    []group
 	document  func() *openapi3.T // made at the first call
 	stats     remembered[publicStats]
+	limits
 }
 
 // New returns Estuary V1's API.
 func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node, opt Options) http.Handler {
-	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.PathGateway(), explainer: explain.New(b, d), opt: opt, log: opt.Log, groups: routes()}
+	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.PathGateway(), explainer: explain.New(b, d), opt: opt, log: opt.Log,
+		groups: routes(), limits: newLimits(opt.Rate)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

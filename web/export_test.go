@@ -16,7 +16,6 @@ var (
 	LatencyText = latencyText
 	NewLimiter  = newLimiter
 	NewAPIView  = newAPIView
-	ClientAddr  = clientAddr
 )
 
 const (

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -75,20 +74,4 @@ func (l *limiter) shrink(t time.Time) {
 		}
 		delete(l.left, addr)
 	}
-}
-
-// clientAddr is the address that logins are counted for: of IPv6 the /64, which
-// one subscriber has whole. Headers of proxies are not believed: anybody can send them.
-func clientAddr(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr := ap.Addr().Unmap().WithZone("")
-	if addr.Is6() {
-		if p, err := addr.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return addr
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/internal/clientaddr"
 )
 
 const (
@@ -107,7 +108,7 @@ func (s *server) login(c *call) error {
 
 // openSession checks name and password and returns the session's token.
 func (s *server) openSession(c *call, name, password string) (string, error) {
-	addr := clientAddr(c.r)
+	addr := clientaddr.Of(c.r)
 	if wait, ok := s.logins.take(addr); !ok {
 		return "", tooMany(wait)
 	}

@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"mime"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -60,20 +59,6 @@ func TestLimiterIsBounded(t *testing.T) {
 	}
 	if l.Len() > web.MaxAddresses {
 		t.Errorf("it remembers %d addresses, want at most %d", l.Len(), web.MaxAddresses)
-	}
-}
-
-func TestClientAddr(t *testing.T) {
-	for remote, want := range map[string]string{
-		"192.0.2.7:1234":            "192.0.2.7",
-		"[::ffff:192.0.2.7]:1":      "192.0.2.7",
-		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::",
-		"[fe80::1%eth0]:80":         "fe80::",
-		"@":                         "invalid IP",
-	} {
-		if got := web.ClientAddr(&http.Request{RemoteAddr: remote}).String(); got != want {
-			t.Errorf("address of %q = %s, want %s", remote, got, want)
-		}
 	}
 }
 

@@ -38,6 +38,7 @@ type config struct {
 	network
 	pins
 	users
+	clients
 	storage
 	offload
 
@@ -91,6 +92,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	c.network.flags(fs)
 	c.pins.flags(fs)
 	c.users.flags(fs)
+	c.clients.flags(fs)
 	c.Gateway.flags(fs)
 	c.storage.flags(fs)
 	c.offload.flags(fs)
@@ -255,6 +257,7 @@ func (c *config) check() error {
 	c.network.check(bad)
 	c.pins.check(bad)
 	c.users.check(bad)
+	c.clients.check(bad)
 	c.storage.check(bad)
 	c.Pulls.check(bad)
 	c.offload.check(bad)

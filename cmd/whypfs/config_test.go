@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,6 +93,9 @@ func TestCheck(t *testing.T) {
 		{[]string{"--sandbox", "--sandbox-providers", "0"}, "--sandbox-providers"},
 		{[]string{"--sandbox", "--sandbox-rpcs", "17"}, "--sandbox-rpcs"},
 		{[]string{"--sandbox", "--sandbox-escrow", "some"}, "--sandbox-escrow"},
+		{[]string{"--api-rate", "-1"}, "--api-rate"},
+		{[]string{"--trusted-proxy", "proxy.example"}, `"proxy.example"`},
+		{[]string{"--trusted-proxy", "10.0.0.0/33"}, `"10.0.0.0/33"`},
 	} {
 		c := parse(t, nil, tc.args...)
 		if err := c.check(); err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -101,6 +105,14 @@ func TestCheck(t *testing.T) {
 	c := parse(t, nil)
 	if err := c.check(); err != nil {
 		t.Errorf("the defaults do not pass: %v", err)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	c := parse(t, nil, "--trusted-proxy", "10.1.2.3/8,192.0.2.1", "--trusted-proxy", "fd00::1")
+	got, err := c.proxies()
+	if want := "[10.0.0.0/8 192.0.2.1/32 fd00::1/128]"; err != nil || fmt.Sprint(got) != want {
+		t.Errorf("proxies = %v, %v, want %s", got, err, want)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/estuaryapi"
+	"github.com/whypfs/whypfs/internal/clientaddr"
 	"github.com/whypfs/whypfs/internal/cork"
 	"github.com/whypfs/whypfs/internal/reqstat"
 	"github.com/whypfs/whypfs/internal/stall"
@@ -160,8 +161,12 @@ func listen(cfg *config) (p ports, err error) {
 
 func (a *app) serve(ctx context.Context, g *errgroup.Group, p ports) {
 	stats := reqstat.New(a.metrics)
+	proxies, err := a.cfg.proxies()
+	if err != nil {
+		panic(err) // config.check has seen them
+	}
 	serve := func(l net.Listener, h http.Handler) {
-		g.Go(func() error { return serveHTTP(ctx, l, h, a.log) })
+		g.Go(func() error { return serveHTTP(ctx, l, clientaddr.Behind(proxies, h), a.log) })
 	}
 	serve(p.api, a.apiHandler(stats))
 	if p.s3 != nil {
@@ -189,7 +194,7 @@ func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
 			Version: version, Requests: stats.Snapshot, Public: s3.PublicAccess(a.buckets), S3URL: a.cfg.scheme() + "://" + a.cfg.S3Addr,
 			GatewayURL: a.cfg.scheme() + "://" + a.cfg.GatewayAddr, Log: a.log.With("pkg", "web")})
 		v1 := estuaryapi.New(a.buckets, a.deals, a.accounts, a.node, estuaryapi.Options{
-			PublicURL: a.cfg.PublicURL, Version: version, Log: a.log.With("pkg", "estuaryapi")})
+			PublicURL: a.cfg.PublicURL, Version: version, Rate: a.cfg.APIRate, Log: a.log.With("pkg", "estuaryapi")})
 		mux.Handle("/ui/", stats.Wrap("web", ui))
 		mux.Handle("/ui/live", ui) // a stream is no request: it would spoil the figures it shows
 		mux.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusFound))
