@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"path"
 	"strconv"
 	"time"
 
@@ -178,7 +179,10 @@ func (c *Client) Remove(ctx context.Context, id uint64) error {
 
 // link puts a content with root, which the host has, at a place of a collection.
 func (c *Client) link(ctx context.Context, root cid.Cid, name, col, dir string) (p Pin, err error) {
-	meta := map[string]string{"collection": col, "dir": dir, "coluuid": col, "colpath": dir}
+	meta := map[string]string{"collection": col, "dir": dir}
+	if c.old.Load() {
+		meta = map[string]string{"collection": col, "coluuid": col, "colpath": path.Join(dir, name)}
+	}
 	in := map[string]any{"cid": root.String(), "name": name, "origins": []string{}, "meta": meta}
 	err = c.json(ctx, call{method: "POST", path: "/pinning/pins", query: url.Values{"overwrite": {"true"}}, in: in}, &p)
 	return p, err

@@ -242,9 +242,18 @@ func (p *part) keep(n int64) error {
 	return durable.WriteFile(p.lengthPath(), []byte(strconv.FormatInt(n, 10)), 0o600)
 }
 
-// move gives the file its name.
+// small is a file that costs less to fetch again than to wait for the disk.
+const small = 1 << 20
+
+// move gives the file its name. A power cut may take a small one back, which
+// the next Get finds out, as it compares what is here.
 func (p *part) move(target string) error {
-	if err := errors.Join(p.f.Sync(), p.f.Close()); err != nil {
+	if p.at > small {
+		if err := p.f.Sync(); err != nil {
+			return errors.Join(err, p.f.Close())
+		}
+	}
+	if err := p.f.Close(); err != nil {
 		return err
 	}
 	if err := os.Rename(p.path, target); err != nil {
@@ -252,6 +261,9 @@ func (p *part) move(target string) error {
 	}
 	if err := os.Remove(p.lengthPath()); err != nil && !os.IsNotExist(err) {
 		return err
+	}
+	if p.at <= small {
+		return nil
 	}
 	return durable.SyncDir(filepath.Dir(target))
 }

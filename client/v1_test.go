@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -215,9 +216,7 @@ func (h *v1Host) gateway(w http.ResponseWriter, r *http.Request) {
 
 func blob(size int, seed byte) []byte {
 	b := make([]byte, size)
-	for i := range b {
-		b[i] = byte(i*7) ^ byte(i>>8) ^ seed
-	}
+	rand.NewChaCha8([32]byte{seed}).Read(b)
 	return b
 }
 
