@@ -9,14 +9,14 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-// Pin pins a DAG under a directory of a collection, with the name of the request
-// or else its CID. Pin and reference are there both, or neither. What is there
-// it replaces if overwrite is set: at once in a collection, and in a bucket when
-// the pin is pinned.
-func (c *Collections) Pin(ctx context.Context, owner uint64, id, dir string, overwrite bool, r buckets.PinRequest) (buckets.Pin, error) {
+// PinIn makes a request one for a directory of a collection, where it gets its
+// name, or else its CID: pin and reference are there both, or neither. What is
+// there it replaces if overwrite is set, at once in a collection, and in a bucket
+// when it is pinned; without, that is ErrExists, of which buckets.Pin tells.
+func (c *Collections) PinIn(ctx context.Context, owner uint64, id, dir string, overwrite bool, r buckets.PinRequest) (buckets.PinRequest, error) {
 	col, err := c.Collection(ctx, owner, id)
 	if err != nil {
-		return buckets.Pin{}, err
+		return r, err
 	}
 	name := r.Name
 	if name == "" {
@@ -24,14 +24,11 @@ func (c *Collections) Pin(ctx context.Context, owner uint64, id, dir string, ove
 	}
 	path, err := Join(dir, name)
 	if err != nil {
-		return buckets.Pin{}, err
+		return r, err
 	}
 	if b, ok := col.Bucket(); ok {
-		if err := c.free(ctx, b, path, overwrite); err != nil {
-			return buckets.Pin{}, err
-		}
 		r.Bucket, r.Key = b.UUID, path[1:]
-		return c.buckets.Pin(ctx, owner, r)
+		return r, c.free(ctx, b, path, overwrite)
 	}
 	now := time.Now().UTC()
 	also := r.Also
@@ -39,13 +36,20 @@ func (c *Collections) Pin(ctx context.Context, owner uint64, id, dir string, ove
 		if _, err := collectionAt(tx, id); err != nil {
 			return err
 		}
-		if err := add(tx, col, path, ref{ID: p.ID, Pin: true, Added: now}, overwrite); err != nil {
+		err := add(tx, col, path, ref{ID: p.ID, Pin: true, Added: now}, overwrite)
+		if err != nil || also == nil {
 			return err
 		}
-		if also == nil {
-			return nil
-		}
 		return also(tx, p)
+	}
+	return r, nil
+}
+
+// Pin is PinIn, and then the pin.
+func (c *Collections) Pin(ctx context.Context, owner uint64, id, dir string, overwrite bool, r buckets.PinRequest) (buckets.Pin, error) {
+	r, err := c.PinIn(ctx, owner, id, dir, overwrite, r)
+	if err != nil {
+		return buckets.Pin{}, err
 	}
 	p, err := c.buckets.Pin(ctx, owner, r)
 	if err != nil {

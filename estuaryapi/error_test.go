@@ -69,7 +69,7 @@ func TestPanic(t *testing.T) {
 	f := newTest(t, publish, estuaryapi.Options{})
 	_, token := f.user("ann", accounts.LevelUser, 0)
 	var log bytes.Buffer
-	broken := estuaryapi.New(nil, nil, f.accounts, f.node, estuaryapi.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	broken := estuaryapi.New(nil, nil, nil, f.accounts, f.node, estuaryapi.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/content/contents", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	w, cut := serve(broken, r)

@@ -22,6 +22,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/estuaryapi"
 	"github.com/whypfs/whypfs/internal/seal"
@@ -54,14 +55,15 @@ func (s *signalStore) next() <-chan struct{} {
 
 // fixture is the API over real parts in a temporary directory, with jobs running.
 type fixture struct {
-	t        *testing.T
-	store    *signalStore
-	node     *node.Node
-	accounts *accounts.Accounts
-	buckets  *buckets.Buckets
-	deals    *deals.Deals
-	srv      *httptest.Server
-	log      *bytes.Buffer // to be read once the server is idle
+	t           *testing.T
+	store       *signalStore
+	node        *node.Node
+	accounts    *accounts.Accounts
+	buckets     *buckets.Buckets
+	collections *collections.Collections
+	deals       *deals.Deals
+	srv         *httptest.Server
+	log         *bytes.Buffer // to be read once the server is idle
 }
 
 func newTest(t *testing.T, policy buckets.Policy, opt estuaryapi.Options) *fixture {
@@ -97,8 +99,9 @@ func newTestWith(t *testing.T, policy buckets.Policy, opt estuaryapi.Options, of
 		stored.Dealer = dealer(d)
 	}
 	f.buckets = buckets.New(f.store, f.node, q, stored)
+	f.collections = collections.New(f.store, f.buckets, q)
 	opt.Version, opt.Log = "1.2.3", slog.New(slog.NewTextHandler(f.log, nil))
-	f.srv = httptest.NewServer(estuaryapi.New(f.buckets, d, f.accounts, f.node, opt))
+	f.srv = httptest.NewServer(estuaryapi.New(f.buckets, f.collections, d, f.accounts, f.node, opt))
 	jobs, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- q.Run(jobs) }()
@@ -106,7 +109,7 @@ func newTestWith(t *testing.T, policy buckets.Policy, opt estuaryapi.Options, of
 		f.srv.Close()
 		stop()
 		err := <-done
-		err = errors.Join(err, f.buckets.Check(context.Background()), f.node.Close(), f.store.Close())
+		err = errors.Join(err, f.buckets.Check(context.Background()), f.collections.Check(context.Background()), f.node.Close(), f.store.Close())
 		if err != nil {
 			t.Error(err)
 		}

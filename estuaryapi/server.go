@@ -10,6 +10,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/explain"
 	"github.com/whypfs/whypfs/node"
@@ -30,24 +31,25 @@ type Options struct {
 
 // server holds what the handlers work on.
 type server struct {
-	buckets   *buckets.Buckets
-	deals     *deals.Deals
-	accounts  *accounts.Accounts
-	node      *node.Node
-	gateway   http.Handler
-	explainer *explain.Explainer
-	opt       Options
-	log       *slog.Logger
-	mux       *http.ServeMux
-	groups    []group
-	document  func() *openapi3.T // made at the first call
-	stats     remembered[publicStats]
+	buckets     *buckets.Buckets
+	collections *collections.Collections
+	deals       *deals.Deals
+	accounts    *accounts.Accounts
+	node        *node.Node
+	gateway     http.Handler
+	explainer   *explain.Explainer
+	opt         Options
+	log         *slog.Logger
+	mux         *http.ServeMux
+	groups      []group
+	document    func() *openapi3.T // made at the first call
+	stats       remembered[publicStats]
 	limits
 }
 
 // New returns Estuary V1's API.
-func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node, opt Options) http.Handler {
-	s := &server{buckets: b, deals: d, accounts: a, node: n, gateway: n.PathGateway(), explainer: explain.New(b, d), opt: opt, log: opt.Log,
+func New(b *buckets.Buckets, c *collections.Collections, d *deals.Deals, a *accounts.Accounts, n *node.Node, opt Options) http.Handler {
+	s := &server{buckets: b, collections: c, deals: d, accounts: a, node: n, gateway: n.PathGateway(), explainer: explain.New(b, d), opt: opt, log: opt.Log,
 		groups: routes(), limits: newLimits(opt.Rate)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
