@@ -129,6 +129,13 @@ func (b *Buckets) restoreCold(ctx context.Context, job string) error {
 		return err
 	}
 	if c.Offloaded {
+		if _, limited := b.dealer.(Retriever); limited {
+			r, err := b.Retrieve(ctx, c.ID, CauseRestore)
+			if err != nil {
+				return err
+			}
+			return queue.Later(time.Now().Add(lookAgain), fmt.Sprintf("retrieval %d brings it back", r.ID))
+		}
 		if err := b.Restore(ctx, c.CID); err != nil {
 			return err
 		}

@@ -35,8 +35,10 @@ type Options struct {
 	Gather  time.Duration
 	Offload OffloadOptions
 	Pins    PinOptions
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	// Retrievals bounds what the queue brings back from providers.
+	Retrievals RetrievalOptions
+	Log        *slog.Logger
+	Metrics    prometheus.Registerer
 }
 
 // Buckets keeps the namespace, contents and zones. It is safe for concurrent use.
@@ -79,6 +81,10 @@ type Buckets struct {
 	pinOptions PinOptions
 	pinning    pinning
 	pinCounts  pinCounts
+
+	retrievals RetrievalOptions
+	retrieving retrieving
+	spending   spending
 }
 
 // New returns the buckets in store and registers the zone jobs with q.
@@ -100,6 +106,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 
 		offloading: opt.Offload,
 		pinOptions: opt.Pins.withDefaults(),
+		retrievals: opt.Retrievals.withDefaults(),
 	}
 	b.writes, b.flipping = newWrites(), make(chan struct{}, 1)
 	if opt.Announce {

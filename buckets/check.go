@@ -25,6 +25,7 @@ func (b *Buckets) Check(ctx context.Context) error {
 		for _, check := range []func() error{
 			c.buckets, c.documents, c.objects, c.versions, c.nulls, c.contents, c.owned, c.byCID, c.refs,
 			c.unassigned, c.members, c.zones, c.roots, c.open, c.uploads, c.events, c.partSums, c.pins, c.pinRows, c.trees,
+			c.retrievals, c.retrievalRows,
 		} {
 			if err := check(); err != nil {
 				return err
@@ -64,7 +65,7 @@ func (c *checker) mustHave(want bool, key []byte, format string, args ...any) er
 
 // absent tells a missing row, which is a contradiction, from an error of the store.
 func absent(err error) (bool, error) {
-	for _, missing := range []error{kv.ErrNotFound, ErrNoBucket, ErrNoContent, ErrNoZone, ErrNoObject, ErrNoVersion, ErrInvalidPart, ErrNoPin} {
+	for _, missing := range []error{kv.ErrNotFound, ErrNoBucket, ErrNoContent, ErrNoZone, ErrNoObject, ErrNoVersion, ErrInvalidPart, ErrNoPin, ErrNoRetrieval} {
 		if errors.Is(err, missing) {
 			return true, nil
 		}
@@ -299,6 +300,8 @@ func (c *checker) refs() error {
 			})
 		case "q":
 			return c.pinRef(root, holder)
+		case "r":
+			return c.retrievalRef(root, holder)
 		case "p":
 			upload, number, err := parsePartHolder(holder)
 			if err != nil {

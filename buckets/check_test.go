@@ -129,7 +129,7 @@ func TestFigures(t *testing.T) {
 		"whypfs_buckets_zones complete":       1,
 
 		"whypfs_buckets_offloaded_objects_total": 0,
-		"whypfs_buckets_offloaded_bytes_total":   0,
+		"whypfs_retrieval_bytes_total":           0, "whypfs_buckets_offloaded_bytes_total": 0,
 	}
 	if !maps.Equal(values, want) {
 		t.Errorf("metrics are %v, want %v", values, want)

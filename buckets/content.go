@@ -230,7 +230,7 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 		return err
 	}
 	b.announcer.changed(tx, c.CID)
-	if err := errors.Join(tx.Delete(keyPartSums(id)), forgetPins(tx, id)); err != nil {
+	if err := errors.Join(tx.Delete(keyPartSums(id)), forgetPins(tx, id), b.forgetRetrieval(tx, id)); err != nil {
 		return err
 	}
 	if c.Zone == 0 {

@@ -137,6 +137,15 @@
 // bucket. A root that was replaced stays for an hour; a tree that nobody asks
 // for in a month is forgotten.
 //
+// # Retrievals
+//
+// A retrieval brings one content back from providers that nobody reads: because
+// it was asked for, or a replica was lost. It holds the content's root, so what has
+// come stays whatever happens, and is not fetched again. Some run at once, the
+// most urgent first: one that is more urgent takes the place of one that runs.
+// Their bytes are within a budget by hour and day, which outlives the process.
+// Readers are in no queue, and not in the budget.
+//
 // # Promises
 //
 // What Put, Copy, PutPart or Complete has acknowledged is durable, blocks and
@@ -161,6 +170,7 @@
 //	ref/<root>/c/<content id>           the root is held by a content whose row in cid is from before
 //	ref/<root>/p/<upload id>/<number>   the root is held by a part
 //	ref/<root>/q/<pin id>               the root is held by a pin that is pinning
+//	ref/<root>/r/<retrieval id>         the root is held by a retrieval that has not ended
 //	new/<uuid>/<content id>             unassigned contents of a bucket
 //	zon/<inverted zone id>              Zone
 //	zin/<zone id>/<content id>          members of a zone
@@ -184,6 +194,11 @@
 //	pindue/<owner>/<slot>/<time>/<id>   queued and pinning ones, by when they are tried next
 //	pinrun/<pin id>                     how far a pin is that is pinning
 //	pinof/<content id>/<pin id>         the pins that have become a content
+//	ret/<inverted retrieval id>         Retrieval
+//	retdue/<rank>/<time>/<id>           those that have not ended, by urgency and when they may run
+//	retof/<content id>                  the one of a content that has not ended
+//	retend/<inverted time>/<id>         those that have ended, the last first
+//	retspent/<hour>                     bytes that retrievals asked for in that hour
 //	done/<upload id>                    a completed upload's parts and object, for a day
 //
 // Rows of contents, objects and buckets are written in order of their fields

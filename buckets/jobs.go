@@ -27,6 +27,7 @@ const (
 	jobRelease   = "release"   // content id: it is given up
 	jobPin       = "pin"       // owner and slot: pins of the owner are fetched
 	jobRoom      = "offload"   // singleton: local copies are given up when the disk is full
+	jobRetrieve  = "retrieve"  // slot, or zone and cause: contents are brought back
 	jobTree      = "tree"      // bucket uuid: its tree is brought up to date
 )
 
@@ -44,6 +45,7 @@ func (b *Buckets) handleJobs() {
 	b.queue.Handle(jobRestore, 4, b.restoreCold)
 	b.queue.Handle(jobRelease, 4, b.release)
 	b.queue.Handle(jobTree, 2, b.runTree)
+	b.queue.Handle(jobRetrieve, b.retrievals.Workers+1, b.runRetrievals)
 	b.queue.Handle(jobRoom, 1, b.makeRoom)
 	b.queue.Handle(jobPin, b.pinOptions.Workers, b.runPins)
 	b.queue.Handle(jobNotify, max(1, len(b.webhooks)), b.notify)
@@ -73,6 +75,7 @@ func (b *Buckets) Start(ctx context.Context) error {
 			b.queue.Add(tx, jobGC, singleton, tomorrow),
 			b.queue.Add(tx, jobSweep, singleton, tomorrow),
 			b.queue.Add(tx, jobRoom, singleton, time.Time{}), // which is gone at once if it is off
+			b.wakeRetrievals(tx),
 			b.resumeEvents(tx))
 	})
 	if err == nil && !b.clock.Real() {

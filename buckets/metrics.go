@@ -13,6 +13,9 @@ type metrics struct {
 	events  *prometheus.CounterVec // by webhook, and result: delivered, failed, dropped
 	pins    pinMetrics
 
+	retrievals *prometheus.CounterVec // by cause and result
+	retrieved  prometheus.Counter     // bytes
+
 	offloads, offloaded prometheus.Counter // objects and bytes that the job offload gave up
 }
 
@@ -32,8 +35,9 @@ func newMetrics(reg prometheus.Registerer, b *Buckets) metrics {
 		Name: "whypfs_buckets_offloaded_bytes_total",
 		Help: "Bytes of these objects.",
 	})
+	m.retrievals, m.retrieved = newRetrievalMetrics()
 	if reg != nil {
-		reg.MustRegister(m.objects, m.events, m.offloads, m.offloaded, &zoneCollector{b: b, desc: prometheus.NewDesc(
+		reg.MustRegister(m.objects, m.events, m.retrievals, m.retrieved, m.offloads, m.offloaded, &zoneCollector{b: b, desc: prometheus.NewDesc(
 			"whypfs_buckets_zones", "Zones by state.", []string{"state"}, nil)})
 		m.pins.register(reg, b)
 	}

@@ -59,6 +59,13 @@ type Options struct {
 	// SampleEvery is how often a range of each active deal's piece is fetched and
 	// checked; 0: never.
 	SampleEvery time.Duration
+	// Endangered is called when a replica of a zone is being replaced, and, with
+	// sampled, when a provider's samples have become bad: what the replicas that
+	// are left hold had better be here too. It must not block.
+	Endangered func(zone uint64, sampled bool)
+	// RetrievalsPerProvider bounds the requests under way at one provider for
+	// what no reader waits for. 0: no bound.
+	RetrievalsPerProvider int
 	// Changed is called after the deals of a zone moved. It must not block.
 	Changed func(zone uint64)
 	Log     *slog.Logger
@@ -93,6 +100,9 @@ func (o Options) withDefaults() Options {
 	o.Escrow = o.Escrow.withDefaults()
 	if o.Changed == nil {
 		o.Changed = func(uint64) {}
+	}
+	if o.Endangered == nil {
+		o.Endangered = func(uint64, bool) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -140,7 +150,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, signer{d})
 	d.filclient = newFilclient(d, opt)
-	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Public: opt.Public, Log: opt.Log, Metrics: opt.Metrics})
+	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Public: opt.Public, PerProvider: opt.RetrievalsPerProvider, Log: opt.Log, Metrics: opt.Metrics})
 	if len(opt.RPC) > 0 {
 		d.chain = chain.New(chain.Options{Endpoints: opt.RPC, Rate: opt.RPCRate})
 	}

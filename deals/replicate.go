@@ -69,12 +69,13 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 	}
 	var (
 		made   []dealRow
+		lost   bool // a replica that there was is replaced
 		found  Choice
 		reason string
 		again  time.Time
 	)
 	err = d.store.Update(ctx, func(tx kv.Tx) (err error) {
-		made, reason, again = nil, "", time.Time{}
+		made, lost, reason, again = nil, false, "", time.Time{}
 		if p, err = piece.Get(tx, pieceCID); err != nil {
 			return err
 		}
@@ -83,12 +84,8 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 			return err
 		}
 		if !found.settled() || found.Taken > 0 {
-			for _, x := range found.Candidates[:found.Taken] {
-				deal, err := d.propose(tx, p, bucket, x.Provider, now)
-				if err != nil {
-					return err
-				}
-				made = append(made, deal)
+			if made, lost, err = d.proposeAll(tx, p, bucket, found, now); err != nil {
+				return err
 			}
 			if err := kv.PutJSON(tx, keyChoice(pieceCID), found); err != nil {
 				return err
@@ -100,6 +97,9 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 	if err != nil {
 		return notGone(err)
 	}
+	if lost {
+		d.opt.Endangered(p.Zone, false)
+	}
 	for _, m := range made {
 		d.moved(ctx, m)
 	}
@@ -108,6 +108,35 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 	}
 	d.opt.Changed(p.Zone)
 	return queue.Later(again, reason)
+}
+
+// proposeAll makes a deal with each provider that was taken. lost says that they
+// replace replicas that there were.
+func (d *Deals) proposeAll(tx kv.Tx, p piece.Piece, bucket string, found Choice, now time.Time) (made []dealRow, lost bool, err error) {
+	for _, x := range found.Candidates[:found.Taken] {
+		deal, err := d.propose(tx, p, bucket, x.Provider, now)
+		if err != nil {
+			return nil, false, err
+		}
+		made = append(made, deal)
+	}
+	if len(made) > 0 {
+		lost, err = replaced(tx, p.CID)
+	}
+	return made, lost, err
+}
+
+// replaced says whether a piece had a replica that is lost, or does not count any more.
+func replaced(tx kv.Tx, pieceCID string) (bool, error) {
+	for row, err := range scanDeals(tx, 0, pieceCID) {
+		if err != nil {
+			return false, err
+		}
+		if !row.Times[DealActive].IsZero() && (row.State.Over() || row.Unsound) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // notGone hides that what a job worked on was forgotten meanwhile.

@@ -51,6 +51,11 @@ func (d *Deals) Restore(ctx context.Context, zone, content uint64, root cid.Cid)
 	return d.retrieve.Restore(ctx, zone, content, root)
 }
 
+// Fetch is Restore as order says, for a caller that keeps the root from sweeps.
+func (d *Deals) Fetch(ctx context.Context, zone, content uint64, root cid.Cid, order retrieve.Order) error {
+	return d.retrieve.Fetch(ctx, zone, content, root, order)
+}
+
 // Recall has a content brought back block by block, while it is read; put
 // stores what comes.
 func (d *Deals) Recall(ctx context.Context, zone, content uint64, root cid.Cid, put retrieve.Put) (*retrieve.Recall, error) {

@@ -180,6 +180,9 @@ func (d *Deals) noteSample(ctx context.Context, row dealRow, took time.Duration,
 		return fmt.Errorf("sample of deal %s: %w", row.UUID, err)
 	}
 	if turned && err == nil {
+		if bad != nil {
+			d.opt.Endangered(row.Zone, true)
+		}
 		d.opt.Changed(row.Zone)
 	}
 	return nil

@@ -171,6 +171,7 @@ func (a *app) connect(ctx context.Context) error {
 		Gather:       gather,
 		Offload:      room,
 		Pins:         a.cfg.pins.options(),
+		Retrievals:   a.cfg.retrieval.options(),
 		Log:          a.log.With("pkg", "buckets"),
 		Metrics:      a.metrics,
 	})
@@ -248,6 +249,16 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Public:      a.published,
 		Live: func(ctx context.Context, zone uint64, yield func(uint64) bool) error {
 			return a.buckets.LiveContents(ctx, zone, yield)
+		},
+		RetrievalsPerProvider: c.retrieval.PerProvider,
+		Endangered: func(zone uint64, sampled bool) {
+			cause := buckets.CauseRepair
+			if sampled {
+				cause = buckets.CauseSample
+			}
+			if err := a.buckets.Endangered(context.Background(), zone, cause); err != nil {
+				a.log.Error("have a zone with fewer replicas brought back", "zone", zone, "err", err)
+			}
 		},
 		Changed: func(zone uint64) {
 			if err := a.buckets.DealsChanged(context.Background(), zone); err != nil {

@@ -41,6 +41,7 @@ type config struct {
 	clients
 	storage
 	offload
+	retrieval
 
 	S3Region    string
 	S3Domain    string
@@ -96,6 +97,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	c.Gateway.flags(fs)
 	c.storage.flags(fs)
 	c.offload.flags(fs)
+	c.retrieval.flags(fs)
 	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the S3 API")
 	fs.StringVar(&c.S3Domain, "s3-domain", "", "base domain of virtual-host style requests; empty: path style only")
 	fs.StringVar(&c.S3Ownership, "s3-object-ownership", "BucketOwnerEnforced", "object ownership of new buckets that name none: BucketOwnerEnforced (no ACLs), BucketOwnerPreferred or ObjectWriter")
@@ -261,6 +263,7 @@ func (c *config) check() error {
 	c.storage.check(bad)
 	c.Pulls.check(bad)
 	c.offload.check(bad)
+	c.retrieval.check(bad)
 	c.engine.check(bad)
 	c.escrow.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {

@@ -10,6 +10,7 @@ import (
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/proof"
+	"github.com/whypfs/whypfs/deals/retrieve"
 	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/s3"
 )
@@ -49,6 +50,17 @@ func (x dealer) Progress(ctx context.Context, z buckets.Zone) (buckets.Progress,
 
 func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
 	return x.d.Restore(ctx, c.Zone, c.ID, c.CID)
+}
+
+// classes say who waits for what a retrieval brings.
+var classes = map[buckets.Cause]retrieve.Class{buckets.CauseRestore: retrieve.ForRestore, buckets.CauseRepair: retrieve.ForRepair}
+
+func (x dealer) Retrieve(ctx context.Context, c buckets.Content, o buckets.RetrieveOrder) error {
+	class, ok := classes[o.Cause]
+	if !ok {
+		class = retrieve.ForRest
+	}
+	return x.d.Fetch(ctx, c.Zone, c.ID, c.CID, retrieve.Order{Class: class, Allow: o.Allow, Came: o.Came})
 }
 
 func (x dealer) Recall(ctx context.Context, c buckets.Content, put func(context.Context, []node.Block) error) (buckets.Recall, error) {

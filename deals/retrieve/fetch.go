@@ -192,7 +192,7 @@ func checkBlock(c cid.Cid, data []byte) error {
 // Block reads one block, at off in a piece, from a provider. It is a piece.Fetcher.
 func (r *Retriever) Block(ctx context.Context, pieceCID string, block cid.Cid, off int64, size int) ([]byte, error) {
 	data := make([]byte, size)
-	err := r.eachReplica(ctx, pieceCID, true, func(at replica) error {
+	err := r.eachReplica(ctx, pieceCID, asking{hurry: true}, func(at replica) error {
 		in, err := r.openRange(ctx, at, pieceCID, off, int64(size))
 		if err != nil {
 			return err

@@ -5,14 +5,19 @@ import (
 	"sync"
 )
 
-// A class says who is waiting for bytes: the smaller is served first.
-type class int
+// A Class says who is waiting for bytes: the smaller is served first.
+type Class int
 
 const (
-	forReader  class = iota // somebody waits for the bytes
-	forRestore              // somebody asked for the content
-	ahead                   // somebody may come to want them
+	ForReader  Class = iota // somebody waits for the bytes
+	ForRestore              // somebody asked for the content
+	Ahead                   // a reader may come to want them
+	ForRepair               // a replica is made of them
+	ForRest                 // nobody waits
 )
+
+// hurried says that a provider that stalls is left soon: a reader is there.
+func (c Class) hurried() bool { return c == ForReader || c == Ahead }
 
 // A gate bounds the bytes that are on their way at once. Those who wait are let
 // in by class, and in each in the order of their coming.
@@ -26,18 +31,22 @@ type gate struct {
 // A ticket is one window's way through a gate.
 type ticket struct {
 	gate  *gate
-	class class
+	class Class
 	bytes int64
 	in    bool
 	over  bool
 	open  chan struct{} // closed when it is in
+	hot   chan struct{} // closed when a reader waits for it
 }
 
 // ask takes a place among those who wait.
-func (g *gate) ask(c class, bytes int64) *ticket {
+func (g *gate) ask(c Class, bytes int64) *ticket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t := &ticket{gate: g, class: c, bytes: min(bytes, g.limit), open: make(chan struct{})}
+	t := &ticket{gate: g, class: c, bytes: min(bytes, g.limit), open: make(chan struct{}), hot: make(chan struct{})}
+	if c == ForReader {
+		close(t.hot)
+	}
 	g.waiting = append(g.waiting, t)
 	g.admit()
 	return t
@@ -65,13 +74,22 @@ func (g *gate) admit() {
 }
 
 // raise has a ticket served as one of a better class.
-func (t *ticket) raise(c class) {
+func (t *ticket) raise(c Class) {
 	t.gate.mu.Lock()
 	defer t.gate.mu.Unlock()
 	if c < t.class {
-		t.class = c
+		if t.class = c; c == ForReader {
+			close(t.hot)
+		}
 		t.gate.admit()
 	}
+}
+
+// is says whether a ticket is of a class now.
+func (t *ticket) is(c Class) bool {
+	t.gate.mu.Lock()
+	defer t.gate.mu.Unlock()
+	return t.class == c
 }
 
 // wait waits until the ticket is in.

@@ -29,7 +29,7 @@ func (w *window) fetchNetwork(ctx context.Context) error {
 	c := w.recall
 	all := c.all
 	idle := networkWait
-	if w.class == forReader {
+	if w.ticket.is(ForReader) {
 		idle = networkHurry
 	}
 	for len(w.places) > 0 {

@@ -137,8 +137,13 @@ func (c *Recall) Block(ctx context.Context, block cid.Cid) ([]byte, error) {
 				return data, nil
 			}
 		}
-		if mine != nil && mine.failure() != nil {
-			return nil, mine.failure()
+		if mine != nil {
+			err := mine.failure()
+			if errors.Is(err, errDenied) {
+				mine = nil // that was said to another, not to a reader
+			} else if err != nil {
+				return nil, err
+			}
 		}
 		found, here, err := c.find(ctx, block)
 		if err != nil {
@@ -151,7 +156,7 @@ func (c *Recall) Block(ctx context.Context, block cid.Cid) ([]byte, error) {
 		if mine != nil {
 			size = 1 // it came, and went away before it was read
 		}
-		if w, err = c.window(ctx, found.Mark, size, forReader, key); err != nil {
+		if w, err = c.window(ctx, found.Mark, size, Order{Class: ForReader}, key); err != nil {
 			return nil, err
 		}
 		mine = w
@@ -160,7 +165,7 @@ func (c *Recall) Block(ctx context.Context, block cid.Cid) ([]byte, error) {
 
 // await waits until something has changed, or the window was given up.
 func (c *Recall) await(ctx context.Context, w *window, changed <-chan struct{}) error {
-	w.ticket.raise(forReader)
+	w.ticket.raise(ForReader)
 	select {
 	case <-changed:
 		return nil
@@ -230,7 +235,7 @@ func (c *Recall) Seen(block cid.Cid) {
 // extend begins the windows after w. What goes wrong is told when it is asked for.
 func (c *Recall) extend(w *window, n int) {
 	for ; n > 0 && !w.whole; n-- {
-		next, err := c.window(c.ctx, w.after, min(2*w.size, windowBytes), ahead, "")
+		next, err := c.window(c.ctx, w.after, min(2*w.size, windowBytes), Order{Class: Ahead}, "")
 		c.mu.Lock()
 		if w.next = next; err != nil {
 			w.next, w.extended = nil, false

@@ -14,6 +14,20 @@ import (
 // provider sends while the bytes of the first are stored.
 const windowsAtOnce = 3
 
+// An Order is how a content is to be brought back.
+type Order struct {
+	Class Class
+	// Allow is asked before so many bytes are asked for of others, from several
+	// goroutines; its error ends the retrieval. A reader who waits for the same
+	// bytes gets them all the same. nil: always.
+	Allow func(ctx context.Context, bytes int64) error
+	// Came is told of blocks that came for this order. nil: nobody is.
+	Came func(bytes int64)
+}
+
+// errDenied says that Order.Allow did not let a window begin.
+var errDenied = errors.New("not fetched")
+
 // Restore puts the blocks of a content, found through the layout of its
 // zone's pieces, back into the node, every block verified against its CID.
 // Blocks that are here already are not asked for. If it fails, those that came
@@ -21,16 +35,26 @@ const windowsAtOnce = 3
 func (r *Retriever) Restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
 	lease := r.node.Lease()
 	defer lease.Release()
-	err := r.restore(ctx, zone, content, root)
+	return r.Fetch(ctx, zone, content, root, Order{Class: ForRestore})
+}
+
+// Fetch is Restore as order says, for a caller that has the root kept from
+// sweeps: it may take long, and holds no lease. A sweep may still take blocks
+// whose parents had not come yet; they are fetched again.
+func (r *Retriever) Fetch(ctx context.Context, zone, content uint64, root cid.Cid, order Order) error {
+	err := r.restore(ctx, zone, content, root, order)
 	result := "ok"
-	if err != nil {
+	switch {
+	case errors.Is(err, errDenied):
+		result = "denied"
+	case err != nil:
 		result, err = "failed", fmt.Errorf("restore content %d of zone %d: %w", content, zone, err)
 	}
 	r.met.restored.WithLabelValues(result).Inc()
 	return err
 }
 
-func (r *Retriever) restore(ctx context.Context, zone, content uint64, root cid.Cid) error {
+func (r *Retriever) restore(ctx context.Context, zone, content uint64, root cid.Cid, order Order) error {
 	c, err := r.Open(ctx, zone, content, root, nil)
 	if err != nil {
 		return err
@@ -38,7 +62,7 @@ func (r *Retriever) restore(ctx context.Context, zone, content uint64, root cid.
 	defer c.Close()
 	// What readers have on its way may fail, or have been swept: look again.
 	for range 4 {
-		if err := c.pass(ctx); err != nil {
+		if err := c.pass(ctx, order); err != nil {
 			return err
 		}
 		if whole, err := c.Whole(ctx); err != nil || whole {
@@ -49,7 +73,7 @@ func (r *Retriever) restore(ctx context.Context, zone, content uint64, root cid.
 }
 
 // pass fetches what is not here and not on its way, and waits for all of it.
-func (c *Recall) pass(ctx context.Context) error {
+func (c *Recall) pass(ctx context.Context, order Order) error {
 	var running []*window
 	var errs []error
 	wait := func() {
@@ -67,7 +91,7 @@ func (c *Recall) pass(ctx context.Context) error {
 			wait()
 			continue
 		}
-		w, err := c.window(ctx, from, windowBytes, forRestore, "")
+		w, err := c.window(ctx, from, windowBytes, order, "")
 		if err != nil {
 			errs = append(errs, err)
 			break

@@ -29,6 +29,9 @@ type Holders interface {
 type Options struct {
 	// InFlight bounds the bytes that are asked for at once; default 256 MiB.
 	InFlight int64
+	// PerProvider bounds the requests under way at one provider for which no
+	// reader waits. 0: no bound.
+	PerProvider int
 	// Public says whether other nodes of IPFS may be asked for what is under a
 	// root, which tells them of it. nil: never.
 	Public  func(ctx context.Context, root cid.Cid) bool
@@ -46,8 +49,9 @@ type Retriever struct {
 	public func(context.Context, cid.Cid) bool // nil: nothing is
 	web    *http.Client
 
-	gate    gate
-	sources sources
+	gate        gate
+	sources     sources
+	perProvider int
 
 	mu      sync.Mutex
 	recalls map[recallKey]*Recall // guarded by mu; those that somebody has
@@ -62,5 +66,5 @@ func New(n *node.Node, pieces *piece.Pieces, from Holders, opt Options) *Retriev
 	if opt.InFlight <= 0 {
 		opt.InFlight = 256 << 20
 	}
-	return &Retriever{gate: gate{limit: opt.InFlight}, node: n, pieces: pieces, from: from, public: opt.Public, log: opt.Log, met: newMetrics(opt.Metrics), web: newWebClient()}
+	return &Retriever{gate: gate{limit: opt.InFlight}, node: n, pieces: pieces, from: from, perProvider: opt.PerProvider, public: opt.Public, log: opt.Log, met: newMetrics(opt.Metrics), web: newWebClient()}
 }

@@ -28,7 +28,7 @@ func (r *Retriever) Sample(ctx context.Context, provider, pieceCID string) (took
 	}
 	first, last := places[0], places[len(places)-1]
 	begin := time.Now()
-	err = r.ask(ctx, provider, stallTimeout, func(at replica) error {
+	err = r.ask(ctx, provider, stallTimeout, nil, func(at replica) error {
 		b, err := r.openRange(ctx, at, pieceCID, first.Off, last.End()-first.Off)
 		if err != nil {
 			return err

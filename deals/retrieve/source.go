@@ -20,8 +20,9 @@ const (
 // sources remembers how providers give data back: a restore asks many times,
 // and a provider that is gone costs a timeout each time.
 type sources struct {
-	mu  sync.Mutex
-	all map[string]source // guarded by mu; by provider
+	mu    sync.Mutex
+	all   map[string]source        // guarded by mu; by provider
+	slots map[string]chan struct{} // guarded by mu; of what no reader waits for, by provider
 }
 
 type source struct {
@@ -100,10 +101,16 @@ type replica struct {
 // errLocal says that data came, and could not be kept here.
 var errLocal = errors.New("store restored blocks")
 
+// asking is how a window asks providers.
+type asking struct {
+	ticket *ticket // nil: a reader waits, or will
+	hurry  bool    // one that stalls is left soon
+}
+
 // eachReplica tries the providers of a piece, given the base URL of each, until
 // try succeeds with one. In a hurry one that stalls is left soon, and asked
 // again, with patience, when the others have failed.
-func (r *Retriever) eachReplica(ctx context.Context, piece string, hurry bool, try func(replica) error) error {
+func (r *Retriever) eachReplica(ctx context.Context, piece string, how asking, try func(replica) error) error {
 	list, err := r.replicas(ctx, piece)
 	if err != nil {
 		return err
@@ -113,7 +120,7 @@ func (r *Retriever) eachReplica(ctx context.Context, piece string, hurry bool, t
 	}
 	var reasons []error
 	patience := stallTimeout
-	if hurry && len(list) > 1 {
+	if how.hurry && len(list) > 1 {
 		patience = hurryTimeout
 	}
 	first := len(list)
@@ -122,7 +129,7 @@ func (r *Retriever) eachReplica(ctx context.Context, piece string, hurry bool, t
 			patience = stallTimeout
 		}
 		provider := list[i]
-		err := r.ask(ctx, provider, patience, try)
+		err := r.ask(ctx, provider, patience, how.ticket, try)
 		if err == nil {
 			return nil
 		}
@@ -142,8 +149,44 @@ func (r *Retriever) eachReplica(ctx context.Context, piece string, hurry bool, t
 	return fmt.Errorf("%w: %w", ErrNoReplica, errors.Join(reasons...))
 }
 
+// slot waits until a provider may be asked for what no reader waits for.
+func (r *Retriever) slot(ctx context.Context, provider string, t *ticket) (release func(), err error) {
+	free := func() {}
+	if r.perProvider <= 0 || t == nil {
+		return free, nil
+	}
+	r.sources.mu.Lock()
+	if r.sources.slots == nil {
+		r.sources.slots = map[string]chan struct{}{}
+	}
+	places := r.sources.slots[provider]
+	if places == nil {
+		places = make(chan struct{}, r.perProvider)
+		r.sources.slots[provider] = places
+	}
+	r.sources.mu.Unlock()
+	select {
+	case <-t.hot: // a reader waits for no place
+		return free, nil
+	default:
+	}
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-t.hot:
+		return free, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // ask tries one provider, and remembers how that went.
-func (r *Retriever) ask(ctx context.Context, provider string, patience time.Duration, try func(replica) error) error {
+func (r *Retriever) ask(ctx context.Context, provider string, patience time.Duration, t *ticket, try func(replica) error) error {
+	release, err := r.slot(ctx, provider, t)
+	if err != nil {
+		return err
+	}
+	defer release()
 	urls, err := r.bases(ctx, provider)
 	if err != nil {
 		r.sources.edit(provider, func(s *source) { s.bad, s.until = time.Now(), time.Time{} })

@@ -26,7 +26,7 @@ const (
 // A window is a run of a content's blocks that is fetched in one request.
 type window struct {
 	recall *Recall
-	class  class
+	order  Order
 	ticket *ticket
 	size   int64      // wanted
 	first  string     // the block that it was begun for, by its hash
@@ -46,8 +46,8 @@ type window struct {
 }
 
 // window begins to fetch what is not here of about size bytes from a mark on.
-func (c *Recall) window(ctx context.Context, from piece.Mark, size int64, class class, first string) (*window, error) {
-	w := &window{recall: c, class: class, size: max(size, firstBytes), first: first, whole: true, done: make(chan struct{})}
+func (c *Recall) window(ctx context.Context, from piece.Mark, size int64, order Order, first string) (*window, error) {
+	w := &window{recall: c, order: order, size: max(size, firstBytes), first: first, whole: true, done: make(chan struct{})}
 	var run int64 // bytes gone over
 	err := c.all.pieces.PlacesFrom(ctx, c.zone, c.content, from, func(p piece.Place) error {
 		if run > 0 && (run+int64(p.Size) > size || len(w.keys) == windowBlocks || w.far(p)) {
@@ -62,7 +62,7 @@ func (c *Recall) window(ctx context.Context, from piece.Mark, size int64, class 
 	if err != nil && !errors.Is(err, errStop) {
 		return nil, err
 	}
-	w.ticket = c.all.gate.ask(class, w.span())
+	w.ticket = c.all.gate.ask(order.Class, w.span())
 	c.begin(w)
 	return w, nil
 }
@@ -133,6 +133,9 @@ func (w *window) run() {
 	}
 	err := w.ticket.wait(ctx)
 	if err == nil {
+		err = w.allowed(ctx)
+	}
+	if err == nil {
 		err = w.fetch(ctx)
 	}
 	err = errors.Join(err, w.put(ctx))
@@ -144,11 +147,22 @@ func (w *window) run() {
 			delete(c.pending, key)
 		}
 	}
-	if w.err = err; err != nil && ctx.Err() == nil {
+	if w.err = err; err != nil && ctx.Err() == nil && !errors.Is(err, errDenied) {
 		c.reason = err.Error()
 	}
 	close(w.done)
 	c.notify()
+}
+
+// allowed asks whether the window's bytes may be fetched, unless a reader waits for them.
+func (w *window) allowed(ctx context.Context) error {
+	if w.order.Allow == nil || len(w.places) == 0 || w.ticket.is(ForReader) {
+		return nil
+	}
+	if err := w.order.Allow(ctx, w.span()); err != nil {
+		return fmt.Errorf("%w: %w", errDenied, err)
+	}
+	return nil
 }
 
 // failure is why a window that has ended lacks blocks.
@@ -165,11 +179,11 @@ func (w *window) fetch(ctx context.Context) error {
 		return nil
 	}
 	from, all := w.places[0].Piece, w.recall.all
-	err := all.eachReplica(ctx, from, w.class != forRestore, func(at replica) error { return w.fetchFrom(ctx, at) })
+	err := all.eachReplica(ctx, from, w.asking(w.order.Class.hurried()), func(at replica) error { return w.fetchFrom(ctx, at) })
 	if err == nil || !errors.Is(err, ErrNoReplica) {
 		return err
 	}
-	if again := all.eachReplica(ctx, from, false, func(at replica) error { return w.fetchCAR(ctx, at) }); again == nil || !errors.Is(again, ErrNoReplica) {
+	if again := all.eachReplica(ctx, from, w.asking(false), func(at replica) error { return w.fetchCAR(ctx, at) }); again == nil || !errors.Is(again, ErrNoReplica) {
 		return again
 	}
 	again := w.fetchNetwork(ctx)
@@ -177,6 +191,14 @@ func (w *window) fetch(ctx context.Context) error {
 		return again
 	}
 	return fmt.Errorf("%w; %w", err, again)
+}
+
+// asking is how providers are asked: what is fetched ahead of a reader is a reader's.
+func (w *window) asking(hurry bool) asking {
+	if w.order.Class.hurried() {
+		return asking{hurry: hurry}
+	}
+	return asking{ticket: w.ticket, hurry: hurry}
 }
 
 func (w *window) fetchFrom(ctx context.Context, at replica) error {
@@ -223,6 +245,9 @@ func (w *window) keep(ctx context.Context, b node.Block, via string) error {
 	delete(c.pending, key)
 	c.notify()
 	c.mu.Unlock()
+	if w.order.Came != nil {
+		w.order.Came(int64(len(b.Data)))
+	}
 	w.ready = append(w.ready, b)
 	if w.bytes += len(b.Data); w.bytes < putBytes {
 		return nil
