@@ -74,6 +74,9 @@ func (d *Deals) ask(ctx context.Context, provider string) (mk12.Ask, error) {
 			if k.Price.Int == nil {
 				k.Price = big.Zero() // no price cannot be stored
 			}
+			if k.VerifiedPrice.Int == nil {
+				k.VerifiedPrice = k.Price
+			}
 		} else {
 			k.Ask, k.At = a, now
 		}

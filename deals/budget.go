@@ -1,6 +1,7 @@
 package deals
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,11 +23,19 @@ type budget struct {
 	need     big.Int
 	free     big.Int            // in escrow, as the chain says
 	promised map[string]big.Int // by deal, before the chain was asked
+	size     int64              // of the piece
+	datacap  *datacap           // nil: the deal takes none
 }
 
 // budget asks the chain what a proposal could be paid from.
 func (d *Deals) budget(ctx context.Context, p market.DealProposal) (*budget, error) {
-	b := &budget{client: p.Client, need: p.ClientBalanceRequirement()}
+	b := &budget{client: p.Client, need: p.ClientBalanceRequirement(), size: int64(p.PieceSize)}
+	if p.VerifiedDeal {
+		var err error
+		if b.datacap, err = d.datacap(ctx, p.Client); err != nil {
+			return nil, err
+		}
+	}
 	if b.need.Sign() == 0 {
 		return b, nil
 	}
@@ -49,6 +58,11 @@ func (d *Deals) budget(ctx context.Context, p market.DealProposal) (*budget, err
 
 // covers says whether a deal can be paid beside all that are promised.
 func (b *budget) covers(tx kv.Tx, deal string) error {
+	if b.datacap != nil {
+		if why, err := b.datacap.lacks(tx, b.client, deal, b.size); err != nil || why != "" {
+			return cmp.Or(err, error(&errOrdinary{why}))
+		}
+	}
 	if b.need.Sign() == 0 {
 		return nil
 	}
@@ -107,9 +121,19 @@ func filFloat(a big.Int) float64 {
 	return f
 }
 
-// promised is what deals cost a client that are signed and not on chain. The
-// list of pending deals has the amounts, as there may be thousands: see listDeal.
+// promised is what deals cost a client that are signed and not on chain.
 func promised(tx kv.Tx, client address.Address) (map[string]big.Int, error) {
+	return promises(tx, client, 0)
+}
+
+// promisedDatacap is what they take of its datacap.
+func promisedDatacap(tx kv.Tx, client address.Address) (map[string]big.Int, error) {
+	return promises(tx, client, 2)
+}
+
+// promises reads one of the fields that promise has written. The list of pending
+// deals has them, as there may be thousands: see listDeal.
+func promises(tx kv.Tx, client address.Address, field int) (map[string]big.Int, error) {
 	out := make(map[string]big.Int)
 	from, to := kv.Range(prefix, "pending")
 	for r, err := range tx.Scan(from, to) {
@@ -133,19 +157,19 @@ func promised(tx kv.Tx, client address.Address) (map[string]big.Int, error) {
 				return nil, err
 			}
 		}
-		cost, payer, _ := strings.Cut(value, " ")
-		if payer != client.String() {
+		fields := strings.Fields(value)
+		if len(fields) <= max(1, field) || fields[1] != client.String() {
 			continue
 		}
-		if out[id], err = big.FromString(cost); err != nil {
-			return nil, fmt.Errorf("cost of deal %s: %w", id, err)
+		if out[id], err = big.FromString(fields[field]); err != nil {
+			return nil, fmt.Errorf("promise of deal %s: %w", id, err)
 		}
 	}
 	return out, nil
 }
 
 // promise is what a deal costs that the chain has not locked yet, in attoFIL,
-// a space, and whom.
+// whom, and, of a verified deal, how many bytes of datacap it takes.
 func (r *dealRow) promise() (string, error) {
 	if r.Signed == nil || r.ChainID != 0 || r.Settled {
 		return "0", nil
@@ -154,11 +178,14 @@ func (r *dealRow) promise() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cost := p.Proposal.ClientBalanceRequirement()
-	if cost.Sign() == 0 {
+	cost, size := p.Proposal.ClientBalanceRequirement(), ""
+	if p.Proposal.VerifiedDeal {
+		size = fmt.Sprintf(" %d", p.Proposal.PieceSize)
+	}
+	if cost.Sign() == 0 && size == "" {
 		return "0", nil
 	}
-	return cost.String() + " " + p.Proposal.Client.String(), nil
+	return cost.String() + " " + p.Proposal.Client.String() + size, nil
 }
 
 // fil writes an amount of attoFIL for a person.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/filecoin-project/go-state-types/big"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/kv"
@@ -189,7 +190,7 @@ func (d *Deals) weigh(tx kv.Tx, p piece.Piece, cfg ProviderConfig, rules Rules, 
 		return say(VerdictCoolDown, row.CoolUntil, row.Reason)
 	}
 	if a.fresh(now) {
-		if v, why := d.unsuited(a.Ask, p.PaddedSize); v != "" {
+		if v, why := d.unsuited(a.Ask, p.PaddedSize, d.lowestPrice(a.Ask)); v != "" {
 			return say(v, a.At.Add(askTTL), why)
 		}
 	}
@@ -203,14 +204,15 @@ func (d *Deals) weigh(tx kv.Tx, p piece.Piece, cfg ProviderConfig, rules Rules, 
 	return x, nil
 }
 
-// unsuited says why a provider does not take a piece of a size, by what it asks for.
-func (d *Deals) unsuited(a mk12.Ask, padded int64) (Verdict, string) {
+// unsuited says why a provider does not take a piece of a size, by what it asks
+// for, or is not paid its price.
+func (d *Deals) unsuited(a mk12.Ask, padded int64, price big.Int) (Verdict, string) {
 	switch {
 	case padded < a.Min || padded > a.Max:
 		return VerdictSize, fmt.Sprintf("takes pieces of %s to %s, this one has %s",
 			humanize.IBytes(uint64(a.Min)), humanize.IBytes(uint64(a.Max)), humanize.IBytes(uint64(padded)))
-	case d.maxPrice != nil && a.Price.Cmp(d.maxPrice) > 0:
-		return VerdictPrice, fmt.Sprintf("asks %s attoFIL per GiB and epoch, the limit is %s", a.Price, d.opt.MaxPrice)
+	case d.maxPrice != nil && price.Cmp(d.maxPrice) > 0:
+		return VerdictPrice, fmt.Sprintf("asks %s attoFIL per GiB and epoch, the limit is %s", price, d.opt.MaxPrice)
 	}
 	return "", ""
 }

@@ -46,6 +46,8 @@ type Deal struct {
 	Proposal   string // CID of the signed proposal
 	Client     string // address that signed it and pays for it
 	Offline    bool   // its provider does not pull: someone imports the piece there
+	Verified   bool   `json:",omitempty"` // it takes the client's datacap
+	Ordinary   string `json:",omitempty"` // why it is no verified deal, where those are wanted
 	Created    time.Time
 	Changed    time.Time
 	ActiveAt   time.Time

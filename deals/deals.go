@@ -39,6 +39,7 @@ type Options struct {
 	Filclient string           // path of whypfs-filclient, for EngineFilclient
 	Escrow    EscrowOptions
 	MaxPrice  string       // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
+	Verified  string       // whether verified deals are made; default VerifiedNever
 	Pulls     piece.Limits // of PieceHandler
 	MinPiece  int64        // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
 	Duration  int64        // epochs a deal lasts; default 1494720 (Estuary's 519 days)
@@ -131,9 +132,10 @@ type Deals struct {
 
 	figures figuresCache
 
-	known     atomic.Pointer[knownHead] // nil: nobody follows the chain, or it cannot be asked
-	heads     chan int64                // the newest, for who looks for events
-	sightings sightings
+	known      atomic.Pointer[knownHead] // nil: nobody follows the chain, or it cannot be asked
+	verifiable atomic.Bool               // the network has verified deals, and the client some datacap: as of the last look
+	heads      chan int64                // the newest, for who looks for events
+	sightings  sightings
 
 	mu          sync.Mutex
 	goodSamples map[string]time.Time                // guarded by mu; the last, by provider

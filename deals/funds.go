@@ -78,7 +78,8 @@ func (d *Deals) ownFunds(ctx context.Context, addr address.Address, f *Funds) er
 // ChainStatus is how the chain looks from here.
 type ChainStatus struct {
 	Head      int64
-	Version   uint // of the network's rules
+	Version   uint   // of the network's rules
+	Verified  string `json:",omitempty"` // whether verified deals are made; "": they are not wanted
 	Endpoints []chain.State
 	Fault     string `json:",omitempty"` // why Head or Version is not known
 }
@@ -94,6 +95,8 @@ func (d *Deals) ChainStatus(ctx context.Context) ChainStatus {
 		s.Version, err = d.chain.NetworkVersion(ctx)
 	}
 	if err != nil {
+		s.Fault = short(err.Error())
+	} else if s.Verified, err = d.verifiedStatus(ctx); err != nil {
 		s.Fault = short(err.Error())
 	}
 	s.Endpoints = d.chain.Endpoints()

@@ -309,3 +309,47 @@ func TestGivenUpIsWatched(t *testing.T) {
 		}
 	}
 }
+
+// The datacap of deals that are not on chain yet is spent already.
+func TestDatacapIsPromisedOnce(t *testing.T) {
+	s := newScripted(t)
+	s.opt.Verified = VerifiedAuto
+	s.script["StateNetworkVersion"] = "28"
+	s.script["StateMarketBalance"] = `{"Escrow":"99999999999999999999","Locked":"0"}`
+	for _, price := range []int64{7, 0} { // one that costs nothing takes datacap, too
+		k, err := s.wallet.Key(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := someProposal(t, k)
+		p.VerifiedDeal, p.StoragePricePerEpoch = true, big.NewInt(price)
+		first := s.deal(DealProposed, 7, func(r *dealRow) { r.Signed, r.Sent = nil, false })
+		second := s.deal(DealProposed, 7, func(r *dealRow) { r.Signed, r.Sent = nil, false })
+		s.script["StateVerifiedClientStatus"] = fmt.Sprintf(`"%d"`, 2*uint64(p.PieceSize)-1)
+		if first, err = s.sign(t.Context(), first, p); err != nil || !s.row(first.UUID).Verified {
+			t.Fatalf("sign the first: %v", err)
+		}
+		if _, err = s.sign(t.Context(), second, p); err == nil {
+			t.Error("more datacap is promised than there is")
+		} else if _, ordinary := isOrdinary(err); !ordinary {
+			t.Errorf("sign the second: %v", err)
+		}
+		s.script["StateVerifiedClientStatus"] = fmt.Sprintf(`"%d"`, p.PieceSize)
+		if _, err := s.change(t.Context(), first.UUID, func(r *dealRow) { r.ChainID = 5 }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = s.sign(t.Context(), second, p); err != nil {
+			t.Errorf("what a deal on chain has taken is taken twice: %v", err)
+		}
+		for _, none := range []string{"null", "!actor not found"} {
+			s.script["StateVerifiedClientStatus"] = none
+			third := s.deal(DealProposed, 7, func(r *dealRow) { r.Signed, r.Sent = nil, false })
+			if _, err := s.sign(t.Context(), third, p); err == nil {
+				t.Errorf("verified with a datacap of %s", none)
+			}
+		}
+		if _, err := s.change(t.Context(), second.UUID, func(r *dealRow) { r.ChainID = 6 }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

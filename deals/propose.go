@@ -190,19 +190,39 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p piece.Piece) (dealRo
 	if d.maxPrice == nil {
 		return row, &errNotNow{fmt.Sprintf("the highest price %q is not a number", d.opt.MaxPrice)}
 	}
-	price, err := d.terms(ctx, row.Provider, p)
+	row.Asked, row.Verified, row.Ordinary = head, d.opt.Verified == VerifiedAuto, ""
+	made, err := d.prepareAs(ctx, row, p)
+	if why, ordinary := isOrdinary(err); ordinary {
+		row.Verified, row.Ordinary = false, why
+		made, err = d.prepareAs(ctx, row, p)
+	}
+	return made, err
+}
+
+// prepareAs prepares a verified deal or an ordinary one, as row has it, or says
+// that it cannot be a verified one.
+func (d *Deals) prepareAs(ctx context.Context, row dealRow, p piece.Piece) (dealRow, error) {
+	k, err := d.wallet.Key(ctx)
 	if err != nil {
 		return row, err
 	}
-	start := head + d.opt.StartLead
+	if row.Verified {
+		if err := d.mayVerify(ctx, k.Address(), row.UUID, p.PaddedSize); err != nil {
+			return row, err
+		}
+	}
+	price, err := d.terms(ctx, row.Provider, p, row.Verified)
+	if err != nil {
+		return row, err
+	}
+	start := row.Asked + d.opt.StartLead
 	if row.Offline {
-		start = max(start, head+offlineLead)
+		start = max(start, row.Asked+offlineLead)
 	}
-	proposal, err := d.proposal(ctx, row.Provider, p, start, price)
+	proposal, err := d.proposal(ctx, row.Provider, p, start, price, row.Verified)
 	if err != nil {
 		return row, err
 	}
-	row.Asked = head
 	return d.sign(ctx, row, proposal)
 }
 
@@ -228,6 +248,7 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 		if err := budget.covers(tx, row.UUID); err != nil {
 			return err
 		}
+		fresh.Verified, fresh.Ordinary = proposal.VerifiedDeal, row.Ordinary
 		fresh.Signed, fresh.Proposal, fresh.Client, fresh.Asked = signed, id, proposal.Client.String(), row.Asked
 		fresh.StartEpoch, fresh.EndEpoch = int64(proposal.StartEpoch), int64(proposal.EndEpoch)
 		fresh.Reason = "asking " + fresh.Provider
@@ -244,7 +265,7 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 }
 
 // terms asks a provider for its price, in attoFIL per epoch for the whole piece.
-func (d *Deals) terms(ctx context.Context, provider string, p piece.Piece) (big.Int, error) {
+func (d *Deals) terms(ctx context.Context, provider string, p piece.Piece, verified bool) (big.Int, error) {
 	a, err := d.ask(ctx, provider)
 	if err != nil {
 		if blameless(ctx, err) {
@@ -252,25 +273,26 @@ func (d *Deals) terms(ctx context.Context, provider string, p piece.Piece) (big.
 		}
 		return big.Zero(), &unfit{fault{state: DealFailed, phase: phaseAsk, kind: refusedReach, reason: "cannot be reached: " + short(err.Error())}}
 	}
-	switch v, why := d.unsuited(a, p.PaddedSize); v {
+	price := priceOf(a, verified)
+	switch v, why := d.unsuited(a, p.PaddedSize, price); v {
 	case VerdictSize:
 		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedSize, reason: why}}
 	case VerdictPrice:
 		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedPrice, reason: why}}
 	}
 	gib := big.NewInt(1 << 30)
-	total := big.Mul(a.Price, big.NewInt(p.PaddedSize))
+	total := big.Mul(price, big.NewInt(p.PaddedSize))
 	return big.Div(big.Add(total, big.Sub(gib, big.NewInt(1))), gib), nil // rounded up: a provider refuses less than its ask
 }
 
 // proposal fills in a deal.
-func (d *Deals) proposal(ctx context.Context, provider string, p piece.Piece, startEpoch int64, price big.Int) (market.DealProposal, error) {
+func (d *Deals) proposal(ctx context.Context, provider string, p piece.Piece, startEpoch int64, price big.Int, verified bool) (market.DealProposal, error) {
 	var none market.DealProposal
 	k, err := d.wallet.Key(ctx)
 	if err != nil {
 		return none, err
 	}
-	least, err := d.chain.CollateralBounds(ctx, p.PaddedSize, false)
+	least, err := d.chain.CollateralBounds(ctx, p.PaddedSize, verified)
 	if err != nil {
 		return none, err
 	}
@@ -288,7 +310,7 @@ func (d *Deals) proposal(ctx context.Context, provider string, p piece.Piece, st
 	}
 	start := abi.ChainEpoch(startEpoch)
 	return market.DealProposal{
-		PieceCID: pieceCID, PieceSize: abi.PaddedPieceSize(p.PaddedSize), Client: k.Address(), Provider: miner, Label: label,
+		PieceCID: pieceCID, PieceSize: abi.PaddedPieceSize(p.PaddedSize), VerifiedDeal: verified, Client: k.Address(), Provider: miner, Label: label,
 		StartEpoch: start, EndEpoch: start + abi.ChainEpoch(d.opt.Duration), StoragePricePerEpoch: price,
 		// A fifth above the minimum, which rises and falls while the proposal waits to be published.
 		ProviderCollateral: big.Div(big.Mul(least, big.NewInt(6)), big.NewInt(5)), ClientCollateral: big.Zero(),

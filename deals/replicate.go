@@ -67,6 +67,7 @@ func (d *Deals) replicate(ctx context.Context, pieceCID string) error {
 	if err != nil {
 		return notGone(err)
 	}
+	d.noteVerifiable(ctx)
 	var (
 		made   []dealRow
 		lost   bool // a replica that there was is replaced

@@ -49,8 +49,8 @@ func (d *Deals) SmallestPiece(ctx context.Context, n int) (int64, error) {
 			own = f.err
 		case f.err != nil:
 			reasons = append(reasons, providers[i]+" cannot be reached: "+short(f.err.Error()))
-		case d.maxPrice != nil && f.ask.Price.Cmp(d.maxPrice) > 0:
-			reasons = append(reasons, fmt.Sprintf("%s asks %s attoFIL per GiB and epoch, the limit is %s", providers[i], f.ask.Price, d.opt.MaxPrice))
+		case d.maxPrice != nil && d.lowestPrice(f.ask).Cmp(d.maxPrice) > 0:
+			reasons = append(reasons, fmt.Sprintf("%s asks %s attoFIL per GiB and epoch, the limit is %s", providers[i], d.lowestPrice(f.ask), d.opt.MaxPrice))
 		default:
 			sizes = append(sizes, f.ask.Min)
 		}

@@ -142,7 +142,7 @@ func failed(s deals.DealState) bool {
 func newDealStatus(c buckets.Content, d deals.Deal) dealStatus {
 	out := dealStatus{Deal: contentDeal{
 		ID: d.ID, CreatedAt: d.Created, UpdatedAt: d.Changed, Content: c.ID, UserID: c.Owner, PropCID: d.Proposal,
-		DealUUID: d.UUID, Miner: d.Provider, DealID: d.ChainID, Failed: failed(d.State),
+		DealUUID: d.UUID, Miner: d.Provider, DealID: d.ChainID, Failed: failed(d.State), Verified: d.Verified,
 		TransferStarted: d.Times[deals.DealAccepted], OnChainAt: d.Times[deals.DealPublished], SealedAt: d.ActiveAt,
 		Protocol: dealProtocol,
 	}}

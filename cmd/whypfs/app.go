@@ -240,6 +240,7 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Engine:      c.DealEngine,
 		Filclient:   c.Filclient,
 		MaxPrice:    c.MaxPrice,
+		Verified:    c.Verified,
 		Escrow:      c.escrow.options(),
 		MinPiece:    int64(c.MinPiece),
 		PerPiece:    c.PerPiece,

@@ -37,6 +37,9 @@ func (c *cli) chainCommand() *cobra.Command {
 
 func printChain(out io.Writer, s deals.ChainStatus, funds []deals.Funds) error {
 	fmt.Fprintf(out, "head %d, network version %d\n", s.Head, s.Version)
+	if s.Verified != "" {
+		fmt.Fprintln(out, "verified deals:", s.Verified)
+	}
 	if s.Fault != "" {
 		fmt.Fprintln(out, s.Fault)
 	}

@@ -64,6 +64,7 @@ type config struct {
 	PerPiece    int
 	Recheck     time.Duration
 	MaxPrice    string
+	Verified    string
 	MinPiece    size
 	Pulls       pulls
 	engine
@@ -121,6 +122,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.Recheck, "deal-recheck", time.Hour, "how often an active deal is looked for on chain")
 	c.Pulls.flags(fs)
 	fs.StringVar(&c.MaxPrice, "max-price", "50000000", "highest price accepted, attoFIL per GiB and epoch")
+	fs.StringVar(&c.Verified, "verified", deals.VerifiedNever, "verified deals: auto makes them while the network has them (before version 29) and the wallet's datacap covers the piece, and ordinary ones otherwise; or never")
 	c.engine.flags(fs)
 	c.escrow.flags(fs)
 	fs.Var(&c.Webhooks, "webhook", "`NAME=URL` of a receiver of S3 event notifications, which buckets name as arn:whypfs:sns:<region>::NAME; repeatable")
@@ -280,6 +282,9 @@ func (c *config) check() error {
 	}
 	if len(c.RPC) > 0 && c.PublicURL == "" {
 		bad("--rpc needs --public-url: storage providers fetch pieces from it")
+	}
+	if c.Verified != deals.VerifiedAuto && c.Verified != deals.VerifiedNever {
+		bad("--verified: %q is not auto or never", c.Verified)
 	}
 	if !slices.Contains([]string{"pad", "wait", "choose"}, c.Aged) {
 		bad("--aged: %q is not pad, wait or choose", c.Aged)

@@ -116,6 +116,26 @@ func (c *Client) Escrow(ctx context.Context, addr address.Address) (big.Int, err
 	return big.Sub(b.Escrow, b.Locked), nil
 }
 
+// Datacap returns how many bytes a client may still have stored in verified deals.
+func (c *Client) Datacap(ctx context.Context, addr address.Address) (big.Int, error) {
+	const method = "StateVerifiedClientStatus"
+	var raw json.RawMessage // null says none
+	if err := c.pool.call(ctx, method, &raw, addr, headTipset); err != nil {
+		return big.Zero(), err
+	}
+	var n *big.Int
+	if err := decodeResult(method, raw, &n); err != nil {
+		return big.Zero(), err
+	}
+	if n == nil || n.Int == nil {
+		return big.Zero(), nil
+	}
+	if n.Sign() < 0 {
+		return big.Zero(), fmt.Errorf("%w: %s: less than nothing", ErrUnavailable, method)
+	}
+	return *n, nil
+}
+
 // LookupID returns the f0 address of an actor.
 func (c *Client) LookupID(ctx context.Context, addr address.Address) (id address.Address, err error) {
 	err = c.pool.call(ctx, "StateLookupID", &id, addr, headTipset)

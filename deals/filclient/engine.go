@@ -57,9 +57,10 @@ func (c *Client) call(ctx context.Context, limit time.Duration, method string, p
 // Ask asks a provider for its price and piece sizes.
 func (c *Client) Ask(ctx context.Context, provider string) (mk12.Ask, error) {
 	var r struct {
-		Price big.Int `json:"price"`
-		Min   int64   `json:"min_piece_size"`
-		Max   int64   `json:"max_piece_size"`
+		Price    big.Int `json:"price"`
+		Verified big.Int `json:"verified_price"`
+		Min      int64   `json:"min_piece_size"`
+		Max      int64   `json:"max_piece_size"`
 	}
 	if err := c.ask(ctx, talkTimeout, "ask", map[string]any{"provider": provider}, &r); err != nil {
 		return mk12.Ask{}, err
@@ -67,7 +68,10 @@ func (c *Client) Ask(ctx context.Context, provider string) (mk12.Ask, error) {
 	if r.Price.Int == nil || r.Price.Sign() < 0 || r.Max <= 0 {
 		return mk12.Ask{}, errors.New("ask: provider answers without a price or piece size")
 	}
-	return mk12.Ask{Price: r.Price, Min: r.Min, Max: r.Max}, nil
+	if r.Verified.Int == nil || r.Verified.Sign() < 0 {
+		r.Verified = r.Price
+	}
+	return mk12.Ask{Price: r.Price, VerifiedPrice: r.Verified, Min: r.Min, Max: r.Max}, nil
 }
 
 // Propose sends a deal and returns the provider's answer.

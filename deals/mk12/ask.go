@@ -14,9 +14,10 @@ import (
 // not checked: an ask is a hint that saves proposals, the provider's answer to
 // a proposal is what counts.
 type Ask struct {
-	Price big.Int // attoFIL per GiB per epoch
-	Min   int64   // padded piece size
-	Max   int64
+	Price         big.Int // attoFIL per GiB per epoch
+	VerifiedPrice big.Int // of verified deals
+	Min           int64   // padded piece size
+	Max           int64
 }
 
 // writeAskRequest writes go-fil-markets' AskRequest {Miner: address}.
@@ -51,6 +52,12 @@ func readAskResponse(r io.Reader) (a Ask, err error) {
 	if a.Price.Int == nil || a.Price.Sign() < 0 || a.Max <= 0 {
 		return Ask{}, errors.New("ask: provider answers without a price or piece size")
 	}
+	if a.VerifiedPrice.Int == nil { // it makes no difference
+		a.VerifiedPrice = a.Price
+	}
+	if a.VerifiedPrice.Sign() < 0 {
+		return Ask{}, errors.New("ask: provider pays for verified deals")
+	}
 	return a, nil
 }
 
@@ -58,6 +65,8 @@ func (a *Ask) readField(cr *cbg.CborReader, key string) error {
 	switch key {
 	case "Price":
 		return a.Price.UnmarshalCBOR(cr)
+	case "VerifiedPrice":
+		return a.VerifiedPrice.UnmarshalCBOR(cr)
 	case "MinPieceSize":
 		return readSize(cr, &a.Min)
 	case "MaxPieceSize":
