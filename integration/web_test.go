@@ -155,7 +155,7 @@ func TestNarrowPages(t *testing.T) {
 	version := long + "&version=" + held.VersionID
 	pages := []string{"/ui/", "/ui/buckets", "/ui/buckets/narrow", "/ui/buckets/narrow/object?key=" + long, "/ui/buckets/narrow/remove?key=" + long,
 		"/ui/buckets/held?versions=all", "/ui/buckets/held/object?key=" + version, "/ui/buckets/held/remove?key=" + version,
-		"/ui/zones", "/ui/deals", "/ui/providers", "/ui/jobs", "/ui/nothing"}
+		"/ui/zones", "/ui/deals", "/ui/retrievals", "/ui/providers", "/ui/jobs", "/ui/nothing"}
 	for _, path := range pages {
 		b.open(base + path)
 		b.do(`document.querySelector("details")?.setAttribute("open", "")`)

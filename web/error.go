@@ -79,6 +79,7 @@ var known = []struct {
 	{buckets.ErrPublishChanged, pageError{status: 409, title: "The bucket was made public or private meanwhile", advice: "Nothing of this upload was stored. Try again."}},
 	{buckets.ErrKey, pageError{status: 400, title: "This name cannot be stored", advice: "Names are 1 to 1024 bytes of UTF-8. Rename the file and upload it again."}},
 	{buckets.ErrNoZone, pageError{status: 404, title: "There is no such zone", advice: "Zones go when everything in them has been deleted. The current ones are listed under Zones."}},
+	{buckets.ErrNoRetrieval, pageError{status: 404, title: "There is no such retrieval", advice: "It may have ended meanwhile. What runs, waits and ended lately is listed under Retrievals."}},
 	{deals.ErrNoDeal, pageError{status: 404, title: "There is no such deal", advice: "The current deals are listed under Deals."}},
 	{node.ErrFull, pageFull},
 	{kv.ErrFull, pageFull},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 )
 
@@ -133,11 +134,11 @@ func percentText(share float64) string {
 // tone is the colour of a state's badge.
 func tone(state any) string {
 	switch fmt.Sprint(state) {
-	case "complete", string(deals.DealActive), string(deals.VerdictHolds):
+	case "complete", string(buckets.RetrievalDone), string(deals.DealActive), string(deals.VerdictHolds):
 		return "good"
 	case string(deals.DealFailed), string(deals.DealRejected), "failing":
 		return "bad"
-	case string(deals.DealExpired), string(deals.VerdictRule), string(deals.VerdictRefused), string(deals.VerdictCoolDown),
+	case string(buckets.RetrievalCancelled), string(deals.DealExpired), string(deals.VerdictRule), string(deals.VerdictRefused), string(deals.VerdictCoolDown),
 		string(deals.VerdictSize), string(deals.VerdictPrice), string(deals.VerdictFull):
 		return "dim"
 	case "open", "waiting", string(deals.VerdictSpare):

@@ -13,7 +13,7 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-var userPages = []string{"/ui/", "/ui/buckets", "/ui/zones", "/ui/deals"}
+var userPages = []string{"/ui/", "/ui/buckets", "/ui/zones", "/ui/deals", "/ui/retrievals"}
 var adminPages = append([]string{"/ui/providers", "/ui/jobs"}, userPages...)
 
 // An empty node says on each page what to do next.
@@ -27,6 +27,7 @@ func TestEmptyPages(t *testing.T) {
 	root.get("/ui/buckets").has("no bucket yet", "aws --endpoint-url http://127.0.0.1:9000 s3 mb")
 	root.get("/ui/zones").has("no zone yet")
 	root.get("/ui/deals").has("no deal yet")
+	root.get("/ui/retrievals").has("Nothing waits to be brought back")
 	root.get("/ui/providers").has("f01000")
 	root.get("/ui/jobs").has("Nothing waits")
 	root.submit("/ui/buckets", "name", "box").want(303)

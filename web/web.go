@@ -113,6 +113,8 @@ func (s *server) routes() []route {
 		{"POST /ui/zones/{zone}/seal", user, s.sealZone},
 		{"GET /ui/deals", user, s.listDeals},
 		{"GET /ui/deals/{deal}", user, s.showDeal},
+		{"GET /ui/retrievals", user, s.listRetrievals},
+		{"POST /ui/retrievals/{retrieval}/cancel", user, s.cancelRetrieval},
 		{"GET /ui/providers", admin, s.listProviders},
 		{"GET /ui/jobs", admin, s.listJobs},
 		{"/ui/", anybody, func(*call) error { return errNoPage }},

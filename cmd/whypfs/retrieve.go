@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,14 +88,8 @@ func (a *app) retrievals(ctx context.Context, limit, ended int) ([]retrievalLine
 	}
 	var lines []retrievalLine
 	for _, r := range a.deals.Retrieving() {
-		readers := r.Users
-		if slices.ContainsFunc(queued, func(q buckets.Retrieval) bool {
-			return q.Content == r.Content && q.State == buckets.RetrievalRunning
-		}) {
-			readers--
-		}
-		if readers > 0 {
-			lines = append(lines, retrievalLine{Cause: "read", State: "running", Content: r.Content, CID: r.Root, Readers: readers,
+		if r.Readers > 0 {
+			lines = append(lines, retrievalLine{Cause: "read", State: "running", Content: r.Content, CID: r.Root, Readers: r.Readers,
 				Bytes: r.Bytes, Size: r.Total, Added: r.Began, Reason: r.Reason})
 		}
 	}

@@ -28,7 +28,7 @@ type Recall struct {
 	zone, content uint64
 	root          cid.Cid
 	put           Put
-	users         int // guarded by Retriever.mu
+	users, orders int // guarded by Retriever.mu; orders are those of users that are no readers
 
 	ctx    context.Context // ends with the last user
 	cancel context.CancelFunc

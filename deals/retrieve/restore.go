@@ -59,7 +59,9 @@ func (r *Retriever) restore(ctx context.Context, zone, content uint64, root cid.
 	if err != nil {
 		return err
 	}
+	c.ordered(1)
 	defer c.Close()
+	defer c.ordered(-1)
 	// What readers have on its way may fail, or have been swept: look again.
 	for range 4 {
 		if err := c.pass(ctx, order); err != nil {
@@ -70,6 +72,13 @@ func (r *Retriever) restore(ctx context.Context, zone, content uint64, root cid.
 		}
 	}
 	return errors.New("blocks that came back are not here")
+}
+
+// ordered counts those who read nothing.
+func (c *Recall) ordered(n int) {
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	c.orders += n
 }
 
 // pass fetches what is not here and not on its way, and waits for all of it.

@@ -15,6 +15,7 @@ type Running struct {
 	Root    cid.Cid   `json:"cid"`
 	Began   time.Time `json:"began"`
 	Users   int       `json:"users"`            // readers, and restores
+	Readers int       `json:"readers"`          // of them
 	Bytes   int64     `json:"bytes"`            // of blocks that came
 	Total   int64     `json:"total"`            // of the content in its pieces
 	Pending int       `json:"pending"`          // blocks that were asked for and have not come
@@ -28,7 +29,7 @@ func (r *Retriever) Running() []Running {
 	var out []Running
 	for _, c := range r.recalls {
 		c.mu.Lock()
-		out = append(out, Running{Zone: c.zone, Content: c.content, Root: c.root, Began: c.began, Users: c.users,
+		out = append(out, Running{Zone: c.zone, Content: c.content, Root: c.root, Began: c.began, Users: c.users, Readers: c.users - c.orders,
 			Bytes: c.came, Total: c.total, Pending: len(c.pending), Reason: c.reason})
 		c.mu.Unlock()
 	}
