@@ -64,6 +64,8 @@ func innermost(err, sentinel error) string {
 	return text
 }
 
+var errNoSuchUser = apiError{http.StatusNotFound, "ERR_USER_NOT_FOUND", "no such user exist"}
+
 func errNoContent(id uint64) apiError {
 	return apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", fmt.Sprintf("content: %d was not found", id)}
 }
@@ -102,6 +104,12 @@ var codes = []struct {
 	answer apiError
 }{
 	{accounts.ErrNoToken, errNoToken},
+	{accounts.ErrNoUser, errNoSuchUser},
+	{accounts.ErrPassword, errPassword},
+	{accounts.ErrUserExists, errNameTaken},
+	{accounts.ErrNoInvite, errInvite},
+	{accounts.ErrInviteUsed, errInviteUsed},
+	{accounts.ErrInviteExists, errInviteTaken},
 	{node.ErrFull, errFull},
 	{kv.ErrFull, errFull},
 	{buckets.ErrKey, apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", "the file name is empty, not UTF-8, or too long"}},
@@ -115,6 +123,15 @@ func asError(err error) apiError {
 	var e apiError
 	if errors.As(err, &e) {
 		return e
+	}
+	var many *accounts.TooManyError
+	switch {
+	case errors.As(err, &many):
+		return apiError{errRate.Code, errRate.Reason, many.Error()}
+	case errors.Is(err, accounts.ErrSuspended):
+		return errSuspended(err)
+	case errors.Is(err, accounts.ErrInvalid):
+		return errInput("%s", innermost(err, accounts.ErrInvalid))
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {

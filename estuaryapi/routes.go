@@ -147,16 +147,35 @@ func collectionRoutes() []route {
 }
 
 func userRoutes() []route {
-	return []route{}
+	return []route{
+		get("/user/api-keys", user, "The caller's keys, oldest first, without the keys themselves.", (*server).listKeys),
+		post("/user/api-keys", user, "Makes a key for the caller. Its token is told only here.", (*server).createKey),
+		del("/user/api-keys/{key_or_hash}", user, "Ends one of the caller's keys at once.", (*server).revokeKey),
+		raw(http.MethodGet, "/user/export", user, "All contents of the caller and their deals.", (*server).exportUser).
+			answers(http.StatusOK, export{}),
+		put("/user/password", user, "Changes the caller's password, and ends his other sessions.", (*server).setPassword),
+		put("/user/address", user, "Notes the caller's address on Filecoin.", (*server).setAddress).fails(errAddress),
+	}
 }
 
 // accountRoutes are those that make keys, so they ask for none.
 func accountRoutes() []route {
-	return []route{}
+	return []route{
+		post("/register", anyone, "Makes an account for whoever has an invite, and a key for it.", (*server).register).
+			fails(errInvite, errInviteUsed, errNameTaken, errUserCreation),
+		post("/login", anyone, "Makes a key for whoever knows a password.", (*server).login).
+			fails(errNoUser, errPassword, errSuspended(accounts.ErrSuspended)),
+	}
 }
 
 func adminAccountRoutes() []route {
-	return []route{}
+	return []route{
+		post("/admin/invite/{code}", admin, "Makes an invite, with which one person can register.", (*server).createInvite).fails(errInviteTaken),
+		get("/admin/invites", admin, "All invites, the newest first.", (*server).listInvites),
+		post("/admin/users/{name}/suspend", admin, "Refuses a user's logins, tokens and S3 keys.", (*server).suspendUser).fails(errNoSuchUser),
+		put("/admin/users/{name}/unsuspend", admin, "Lets a user in again.", (*server).unsuspendUser).fails(errNoSuchUser),
+		get("/admin/audit", admin, "What admins and the operator did, the newest first.", (*server).auditLog),
+	}
 }
 
 func adminProviderRoutes() []route {
@@ -200,7 +219,9 @@ func oldRoutes() []route {
 }
 
 func swaggerAliasRoutes() []route {
-	return []route{}
+	return []route{
+		post("/admin/invites/{code}", admin, "Makes an invite, with which one person can register.", (*server).createInvite).fails(errInviteTaken).deprecated(),
+	}
 }
 
 func swaggerRoutes() []route {

@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"strconv"
 	"strings"
+
+	"github.com/whypfs/whypfs/accounts"
 )
 
 // common does what holds for every request: headers, CORS, trailing slashes, the gateway's paths.
@@ -179,6 +182,10 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if e == errRate {
 		w.Header().Set("Retry-After", s.retryAfter())
+	}
+	var many *accounts.TooManyError
+	if errors.As(err, &many) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(many.Wait.Seconds())+1))
 	}
 	code := e.Code
 	if p := r.URL.Path; p == "/pinning" || strings.HasPrefix(p, "/pinning/") {

@@ -38,7 +38,7 @@ func (s *server) viewer(r *request, _ nothing) (viewerResponse, error) {
 		return viewerResponse{}, err
 	}
 	return viewerResponse{
-		Username: r.who.user.Name, Perms: r.who.user.Level, ID: r.who.user.ID, AuthExpiry: r.who.token.Expires,
+		Username: r.who.user.Name, Perms: r.who.user.Level, ID: r.who.user.ID, Address: r.who.user.Address, AuthExpiry: r.who.token.Expires,
 		Settings: viewerSettings{
 			Replication: b.Policy.Replication, DealDuration: dealDuration, FileStagingThreshold: b.Policy.Threshold,
 			UploadEndpoints: []string{s.baseURL(r) + "/content/add"},
