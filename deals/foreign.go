@@ -1,9 +1,11 @@
 package deals
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -24,7 +26,7 @@ const (
 // piece is another one, and nothing is done when it ends.
 type Foreign struct {
 	ID        uint64 // that the other node gave it
-	Content   uint64 // V1 id of the content, or of the pin that became it
+	Content   uint64 // the id that the other node gave the content, or what it gathered it into
 	Provider  string
 	Proposal  string `json:",omitempty"` // CID
 	UUID      string `json:",omitempty"`
@@ -53,6 +55,7 @@ func keyForeign(id uint64) []byte { return kv.Key(prefix, "foreign", id) }
 func keyForeignOf(content, id uint64) []byte {
 	return kv.Key(prefix, "foreignof", content, id)
 }
+func keyForeignIn(member uint64) []byte { return kv.Key(prefix, "foreignin", member) }
 
 // ImportForeign stores deals of another node and returns how many were new. What
 // is known of one already stays. Ids of own deals will be above theirs.
@@ -99,28 +102,66 @@ func (d *Deals) ImportForeign(ctx context.Context, list []Foreign) (added int, e
 
 const singletonForeign = "daily"
 
-// ForeignOf returns the deals that another node made for a content, oldest first.
+// ImportAggregates stores which contents another node had gathered into which,
+// by member: deals for the aggregate hold its members too. Up to 1000 at once.
+func (d *Deals) ImportAggregates(ctx context.Context, of map[uint64]uint64) error {
+	if len(of) > maxForeignRow {
+		return fmt.Errorf("import %d members of aggregates: at most %d at once", len(of), maxForeignRow)
+	}
+	err := d.store.Update(ctx, func(tx kv.Tx) error {
+		for member, aggregate := range of {
+			if err := kv.PutJSON(tx, keyForeignIn(member), aggregate); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("import members of aggregates: %w", err)
+	}
+	return nil
+}
+
+// ForeignOf returns the deals that another node made for a content, or for what
+// it had gathered it into, oldest first.
 func (d *Deals) ForeignOf(ctx context.Context, content uint64) (list []Foreign, err error) {
 	err = d.store.View(ctx, func(tx kv.Tx) error {
 		list = nil
-		for row, err := range tx.Scan(kv.Range(prefix, "foreignof", content)) {
-			if err != nil {
+		aggregate, err := kv.GetJSON[uint64](tx, keyForeignIn(content))
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		for _, holder := range []uint64{content, aggregate} {
+			if holder == 0 {
+				continue
+			}
+			if list, err = appendForeign(tx, list, holder); err != nil {
 				return err
 			}
-			var id uint64
-			if err := kv.Unkey(row.Key, nil, nil, nil, &id); err != nil {
-				return err
-			}
-			f, err := kv.GetJSON[Foreign](tx, keyForeign(id))
-			if err != nil {
-				return err
-			}
-			list = append(list, f)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("foreign deals of content %d: %w", content, err)
+	}
+	slices.SortFunc(list, func(a, b Foreign) int { return cmp.Compare(a.ID, b.ID) })
+	return list, nil
+}
+
+func appendForeign(tx kv.Tx, list []Foreign, holder uint64) ([]Foreign, error) {
+	for row, err := range tx.Scan(kv.Range(prefix, "foreignof", holder)) {
+		if err != nil {
+			return nil, err
+		}
+		var id uint64
+		if err := kv.Unkey(row.Key, nil, nil, nil, &id); err != nil {
+			return nil, err
+		}
+		f, err := kv.GetJSON[Foreign](tx, keyForeign(id))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
 	}
 	return list, nil
 }

@@ -27,11 +27,17 @@ func TestImportForeign(t *testing.T) {
 			t.Errorf("ImportForeign = %d, %v, want %d", n, err, c.added)
 		}
 	}
+	if err := w.deals.ImportAggregates(t.Context(), map[uint64]uint64{70: 7, 71: 9}); err != nil {
+		t.Fatal(err)
+	}
 	w.close()
 	w.open()
 	list, err := w.deals.ForeignOf(t.Context(), 7)
 	if err != nil || len(list) != 3 || list[0].ID != 1 || list[2].ID != 4 || list[0].Provider != "f01000" || !list[0].Created.Equal(made) {
 		t.Errorf("ForeignOf(7) = %+v, %v", list, err)
+	}
+	if list, err := w.deals.ForeignOf(t.Context(), 70); err != nil || len(list) != 3 {
+		t.Errorf("of a member of content 7: %+v, %v", list, err)
 	}
 	if f, err := w.deals.Foreign(t.Context(), 3); err != nil || f.Content != 8 {
 		t.Errorf("Foreign(3) = %+v, %v", f, err)
