@@ -96,6 +96,12 @@ func (a *Accounts) ImportUser(ctx context.Context, u Import) (created bool, err 
 	return created, err
 }
 
+// Check says what of it ImportUser would not take, which is ErrInvalid.
+func (u Import) Check() error {
+	_, err := u.row()
+	return err
+}
+
 // row checks what came from elsewhere.
 func (u Import) row() (userRow, error) {
 	stored, err := u.Password.stored()
