@@ -1,7 +1,9 @@
 package buckets
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/whypfs/whypfs/kv"
 )
@@ -50,6 +52,32 @@ func asPin(c Content) Pin {
 		ID: c.ID, Owner: c.Owner, CID: c.CID, Name: c.Name, Bucket: c.Bucket, Key: c.Key, Created: pinTime(c.ID),
 		State: PinPinned, Changed: c.Created, Since: c.Created, Content: c.ID, Size: c.Size,
 	}
+}
+
+// PinsOf returns the pins that some contents came by, by content. A content that
+// was uploaded is not among them.
+func (b *Buckets) PinsOf(ctx context.Context, contents []uint64) (map[uint64]Pin, error) {
+	pins := make(map[uint64]Pin)
+	err := b.view(ctx, func(tx kv.Tx) error {
+		clear(pins)
+		for _, id := range contents {
+			list, err := pinsOf(tx, id)
+			if err != nil {
+				return err
+			}
+			for _, p := range list {
+				if !p.Replaced {
+					pins[id] = p
+					break
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pins of contents: %w", err)
+	}
+	return pins, nil
 }
 
 // ownPin returns what is shown under an id as a pin that has a row. A content

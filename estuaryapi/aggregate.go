@@ -45,7 +45,8 @@ func (s *server) aggregate(ctx context.Context, z buckets.Zone) (content, error)
 // kept is what a content id of V1 stands for: a content, or else a zone.
 type kept struct {
 	content buckets.Content
-	zone    buckets.Zone // if there is no such content
+	pin     buckets.Pin  // if there is no such content yet
+	zone    buckets.Zone // if there is neither
 }
 
 // kept returns what the path names, if the caller may see it.
@@ -56,6 +57,15 @@ func (s *server) kept(r *request, in contentID) (kept, error) {
 	}
 	if e := (apiError{}); !errors.As(err, &e) || e.Code != http.StatusNotFound {
 		return kept{}, err
+	}
+	p, pinErr := s.buckets.PinByID(r.Context(), 0, in.ID)
+	switch {
+	case pinErr == nil && !r.who.sees(p.Owner):
+		return kept{}, errForeign("content", r.who.user.ID, in.ID)
+	case pinErr == nil && p.Content == 0:
+		return kept{pin: p}, nil
+	case pinErr != nil && !errors.Is(pinErr, buckets.ErrNoPin):
+		return kept{}, pinErr
 	}
 	z, zoneErr := s.buckets.Zone(r.Context(), in.ID)
 	switch {
@@ -83,6 +93,14 @@ func (s *server) show(ctx context.Context, k kept) (content, error) {
 	if k.zone.ID != 0 {
 		return s.aggregate(ctx, k.zone)
 	}
+	if k.pin.ID != 0 {
+		list, err := s.pendingContents(ctx, []buckets.Pin{k.pin})
+		if err != nil {
+			return content{}, err
+		}
+		list[0].PinningStatus = "" // V1 fills it in lists only
+		return list[0], nil
+	}
 	return s.content(ctx, k.content)
 }
 
@@ -97,6 +115,9 @@ func (k kept) zoneOf() uint64 {
 func (k kept) owner() uint64 {
 	if k.zone.ID != 0 {
 		return k.zone.Owner
+	}
+	if k.pin.ID != 0 {
+		return k.pin.Owner
 	}
 	return k.content.Owner
 }

@@ -49,22 +49,31 @@ func (s *server) content(ctx context.Context, c buckets.Content) (content, error
 	return list[0], nil
 }
 
+// contents translates some. V1 has one kind of id: a content that a pin has
+// become goes on under the pin's, which is the one that clients were given.
 func (s *server) contents(ctx context.Context, list []buckets.Content) ([]content, error) {
+	ids := make([]uint64, len(list))
+	for i, c := range list {
+		ids[i] = c.ID
+	}
+	pins, err := s.buckets.PinsOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]content, 0, len(list))
-	replication := map[string]int{} // by bucket
+	replication := replications{s: s}
 	for _, c := range list {
-		if _, ok := replication[c.Bucket]; !ok {
-			b, err := s.buckets.BucketByUUID(ctx, c.Bucket)
-			// A bucket goes after its objects; its zones live on.
-			if err != nil && !errors.Is(err, buckets.ErrNoBucket) {
-				return nil, fmt.Errorf("bucket of content %d: %w", c.ID, err)
-			}
-			replication[c.Bucket] = b.Policy.Replication
+		n, err := replication.of(ctx, c.Bucket)
+		if err != nil {
+			return nil, err
 		}
 		v := content{
 			ID: c.ID, CreatedAt: c.Created, UpdatedAt: c.Created, CID: c.CID.String(), Name: c.Name, UserID: c.Owner,
-			Size: c.Size, Type: fileType, Active: true, Offloaded: c.Offloaded, Replication: replication[c.Bucket],
+			Size: c.Size, Type: fileType, Active: true, Offloaded: c.Offloaded, Replication: n,
 			AggregatedIn: c.Zone, Location: "local", PinningStatus: "pinned",
+		}
+		if p, ok := pins[c.ID]; ok {
+			v.ID, v.CreatedAt, v.PinMeta, v.Origins = p.ID, p.Created, pinMeta(p), pinOrigins(p)
 		}
 		if v.Offloaded {
 			v.PinningStatus = "offloaded"
@@ -74,13 +83,26 @@ func (s *server) contents(ctx context.Context, list []buckets.Content) ([]conten
 	return out, nil
 }
 
-// listContents lists the user's contents, newest first.
-func (s *server) listContents(r *request, in page) ([]content, error) {
-	list, err := s.buckets.Contents(r.Context(), r.who.user.ID, in.Limit, in.Offset)
-	if err != nil {
-		return nil, err
+// replications are those of buckets, each looked up once.
+type replications struct {
+	s  *server
+	by map[string]int
+}
+
+func (n *replications) of(ctx context.Context, bucket string) (int, error) {
+	if v, ok := n.by[bucket]; ok {
+		return v, nil
 	}
-	return s.contents(r.Context(), list)
+	b, err := n.s.buckets.BucketByUUID(ctx, bucket)
+	// A bucket goes after its objects; its zones live on.
+	if err != nil && !errors.Is(err, buckets.ErrNoBucket) {
+		return 0, fmt.Errorf("replication of bucket %s: %w", bucket, err)
+	}
+	if n.by == nil {
+		n.by = map[string]int{}
+	}
+	n.by[bucket] = b.Policy.Replication
+	return b.Policy.Replication, nil
 }
 
 // contentID names a content in a path.
@@ -88,9 +110,19 @@ type contentID struct {
 	ID uint64 `path:"id" doc:"id of a content, V1's estuaryId"`
 }
 
-// visible returns the content that the path names, if the caller may see it.
+// visible returns the content that the path names, by its own id or by that of
+// the pin that became it, if the caller may see it.
 func (s *server) visible(r *request, in contentID) (buckets.Content, error) {
 	c, err := s.buckets.Content(r.Context(), in.ID)
+	if errors.Is(err, buckets.ErrNoContent) {
+		p, pinErr := s.buckets.PinByID(r.Context(), 0, in.ID)
+		if pinErr == nil && p.Content != 0 {
+			c, err = s.buckets.Content(r.Context(), p.Content)
+		}
+		if pinErr != nil && !errors.Is(pinErr, buckets.ErrNoPin) {
+			return c, pinErr
+		}
+	}
 	switch {
 	case errors.Is(err, buckets.ErrNoContent) || err == nil && c.Deleted:
 		return c, errNoContent(in.ID)

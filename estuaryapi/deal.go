@@ -32,6 +32,13 @@ func (s *server) contentStatus(r *request, in contentID) (contentState, error) {
 		return status, err
 	}
 	of := buckets.Content{ID: status.Content.ID, Owner: k.owner()}
+	old, err := s.deals.ForeignOf(r.Context(), of.ID)
+	if err != nil {
+		return status, err
+	}
+	for _, f := range old {
+		status.Deals = append(status.Deals, foreignStatus(of, f))
+	}
 	for _, d := range made {
 		status.Deals = append(status.Deals, newDealStatus(of, d))
 	}

@@ -74,7 +74,7 @@ func (s *server) pinStatuses(ctx context.Context, pins []buckets.Pin, contents b
 			st.Pin.Meta = map[string]string{}
 		}
 		if c, ok := kept[p.Content]; ok {
-			c.PinMeta, c.Origins = pinMeta(p), pinOrigins(p)
+			c.ID, c.PinMeta, c.Origins = p.ID, pinMeta(p), pinOrigins(p)
 			st.Content = &c
 		}
 		out = append(out, st)
@@ -82,7 +82,7 @@ func (s *server) pinStatuses(ctx context.Context, pins []buckets.Pin, contents b
 	return out, nil
 }
 
-// pinContents returns the contents that pins have become, by id. One that is
+// pinContents returns the contents that pins have become, by their own ids. One that is
 // removed meanwhile is left out.
 func (s *server) pinContents(ctx context.Context, pins []buckets.Pin) (map[uint64]content, error) {
 	var list []buckets.Content
@@ -103,8 +103,8 @@ func (s *server) pinContents(ctx context.Context, pins []buckets.Pin) (map[uint6
 		return nil, err
 	}
 	byID := map[uint64]content{}
-	for _, c := range told {
-		byID[c.ID] = c
+	for i, c := range told {
+		byID[list[i].ID] = c
 	}
 	return byID, nil
 }
