@@ -28,6 +28,7 @@ var layers = map[string]int{
 	"deals/sandbox": 2, // stands for foreign software: imports internal only
 	"explain":       3,
 	"collections":   3,
+	"importv1":      4,
 	"s3":            4,
 	"estuaryapi":    4,
 	"web":           4,

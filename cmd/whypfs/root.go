@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -67,6 +68,9 @@ type cli struct {
 	// before, if not nil, looks at the data that no node serves, before it is
 	// opened. There has to be some.
 	before func(context.Context, config) error
+	// paths are arguments that name files, as a node with another working
+	// directory has to read them.
+	paths map[string]string
 }
 
 func (c *cli) command() *cobra.Command {
@@ -90,7 +94,7 @@ func (c *cli) command() *cobra.Command {
 	})
 	c.cfg.common(root.PersistentFlags())
 	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.tokenCommand(), c.inviteCommand(), c.auditCommand(), c.keyCommand(), c.bucketCommand(),
-		c.zoneCommand(), c.pinCommand(), c.dealCommand(), c.retrieveCommand(), c.walletCommand(), c.chainCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
+		c.zoneCommand(), c.pinCommand(), c.importCommand(), c.dealCommand(), c.retrieveCommand(), c.walletCommand(), c.chainCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
 		c.explainCommand(), c.offloadCommand(),
 		c.sandboxCommand(), settingsCommand())
 	root.AddGroup(&cobra.Group{ID: groupNode, Title: "Commands of a node, which work on its --data:"},
@@ -150,7 +154,7 @@ func (c *cli) on(act action) func(*cobra.Command, []string) error {
 		if err := c.cfg.load(cmd.Flags(), os.LookupEnv); err != nil {
 			return usageError{err}
 		}
-		code, err := forward(ctx, c.cfg.Data, os.Args[1:], c.input, out, cmd.ErrOrStderr())
+		code, err := forward(ctx, c.cfg.Data, c.line(), c.input, out, cmd.ErrOrStderr())
 		if err == nil {
 			if code != 0 {
 				return exitCode(code)
@@ -162,6 +166,17 @@ func (c *cli) on(act action) func(*cobra.Command, []string) error {
 		}
 		return c.onData(ctx, act, out, args)
 	}
+}
+
+// line is the command line as a running node has to read it.
+func (c *cli) line() []string {
+	line := slices.Clone(os.Args[1:])
+	for i, arg := range line {
+		if path, ok := c.paths[arg]; ok {
+			line[i] = path
+		}
+	}
+	return line
 }
 
 func (c *cli) onData(ctx context.Context, act action, out io.Writer, args []string) (err error) {
