@@ -23,6 +23,8 @@ type Put struct {
 	State string
 	// Total is told how many bytes there are, once that is known.
 	Total func(bytes int64)
+	// Hashed, if not nil, is told of bytes that are read to know a directory's root.
+	Hashed func(n int64)
 	// Root is told the root of a directory, before it is sent.
 	Root func(root CID, size int64)
 	// Skip is told of what is neither a file nor a directory.
@@ -87,7 +89,7 @@ func (p Put) File(ctx context.Context) (res Result, err error) {
 	row := Row{Path: name, Size: info.Size(), Mtime: info.ModTime().UnixNano(), Begun: true}
 	err = p.noted(row, func(perhaps bool) error {
 		added, sum, err := p.Client.Add(ctx, Upload{Name: name, Open: p.open, Collection: p.Collection, Dir: p.Dir,
-			Perhaps: perhaps && p.Collection == ""})
+			Perhaps: perhaps})
 		res, err = p.result(name, added, sum, err)
 		return err
 	})
@@ -144,7 +146,11 @@ func (p Put) DAG(ctx context.Context) (res Result, err error) {
 }
 
 func (p Put) dag(ctx context.Context, name string) (res Result, err error) {
-	d, err := ScanDAG(ctx, p.Local, func(int64) {})
+	hashed := p.Hashed
+	if hashed == nil {
+		hashed = func(int64) {}
+	}
+	d, err := ScanDAG(ctx, p.Local, hashed)
 	if err != nil {
 		return res, err
 	}

@@ -53,10 +53,15 @@ func (c *Client) Add(ctx context.Context, u Upload) (Added, node.Sum, error) {
 		q.Set("dir", path.Clean("/"+u.Dir))
 		q.Set("overwrite", "true")
 	}
-	if u.Perhaps {
-		q.Set("ignore-dupes", "true")
-	}
 	f := &form{ctx: ctx, upload: u, progress: c.progressOnce()}
+	switch {
+	case u.Perhaps && u.Collection == "":
+		q.Set("ignore-dupes", "true")
+	case u.Perhaps:
+		if added, done, err := c.stands(ctx, u, f); err != nil || done {
+			return added, f.known, err
+		}
+	}
 	boundary := multipart.NewWriter(io.Discard).Boundary()
 	cl := call{method: "POST", path: "/content/add", query: q, upload: true, once: u.Once,
 		header: http.Header{"Content-Type": {"multipart/form-data; boundary=" + boundary}},

@@ -14,6 +14,7 @@ import (
 	mdtest "github.com/ipfs/boxo/ipld/merkledag/test"
 	uio "github.com/ipfs/boxo/ipld/unixfs/io"
 	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
 )
 
 // kept is what a Builder gave away, as someone may send it.
@@ -139,6 +140,25 @@ func TestOutsideFile(t *testing.T) {
 	}
 }
 
+// narrowDir is a HAMT as others have it, whose labels have one digit.
+func narrowDir(t testing.TB, ds ipld.DAGService, entries []DirEntry) cid.Cid {
+	t.Helper()
+	d, err := uio.NewHAMTDirectory(ds, 0, uio.WithMaxHAMTFanout(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if err := d.AddChild(t.Context(), e.Name, merkledag.NewRawNode([]byte("x"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nd, err := d.GetNode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nd.Cid()
+}
+
 func TestOutsideDir(t *testing.T) {
 	blocks := kept{}
 	var entries []DirEntry
@@ -154,21 +174,8 @@ func TestOutsideDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Others have HAMTs whose labels have one digit.
 	ds := mdtest.Mock()
-	narrow, err := uio.NewHAMTDirectory(ds, 0, uio.WithMaxHAMTFanout(16))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries[:100] {
-		if err := narrow.AddChild(t.Context(), e.Name, merkledag.NewRawNode([]byte("x"))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	nd, err := narrow.GetNode()
-	if err != nil {
-		t.Fatal(err)
-	}
+	narrow := narrowDir(t, ds, entries[:100])
 	o := NewOutside(func(ctx context.Context, c cid.Cid) ([]byte, error) {
 		if data, ok := blocks[c]; ok {
 			return data, nil
@@ -183,7 +190,7 @@ func TestOutsideDir(t *testing.T) {
 		name  string
 		root  cid.Cid
 		first int
-	}{{"small", small.Root, 5}, {"large", large.Root, 7000}, {"fanout of 16", nd.Cid(), 100}} {
+	}{{"small", small.Root, 5}, {"large", large.Root, 7000}, {"fanout of 16", narrow, 100}} {
 		var got []string
 		err := o.Dir(t.Context(), tt.root, func(e DirEntry) error {
 			got = append(got, e.Name)

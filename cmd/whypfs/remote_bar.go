@@ -18,6 +18,7 @@ type bar struct {
 	on bool
 
 	mu    sync.Mutex // guards the rest
+	what  string     // is being done
 	begun time.Time
 	drawn time.Time
 	shown bool
@@ -33,6 +34,13 @@ const (
 func newBar(w io.Writer, mode string) *bar {
 	f, ok := w.(*os.File)
 	return &bar{w: w, on: mode == "on" || mode == "auto" && ok && isatty.IsTerminal(f.Fd()), begun: time.Now()}
+}
+
+// phase begins something else: what is counted from now on.
+func (b *bar) phase(what string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.what, b.done, b.total, b.begun = what, 0, 0, time.Now()
 }
 
 // grow adds to what there is to do.
@@ -56,11 +64,11 @@ func (b *bar) add(n int64) {
 func (b *bar) line(after time.Duration) string {
 	rate := float64(b.done) / max(after.Seconds(), 0.001)
 	if b.total <= 0 {
-		return fmt.Sprintf("%s  %s/s", bytesText(b.done), bytesText(int64(rate)))
+		return fmt.Sprintf("%s %s  %s/s", b.what, bytesText(b.done), bytesText(int64(rate)))
 	}
 	done := min(b.done, b.total)
 	full := int(done * barWidth / b.total)
-	text := fmt.Sprintf("[%s%s] %3d%%  %s of %s  %s/s", strings.Repeat("=", full), strings.Repeat(" ", barWidth-full),
+	text := fmt.Sprintf("%s [%s%s] %3d%%  %s of %s  %s/s", b.what, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full),
 		done*100/b.total, bytesText(done), bytesText(b.total), bytesText(int64(rate)))
 	if left := b.total - done; left > 0 && rate >= 1 && after > time.Second {
 		text += "  " + (time.Duration(float64(left)/rate) * time.Second).String()

@@ -57,6 +57,7 @@ func (r *remote) get(ctx context.Context, c *client.Client, item client.Item, ou
 	if err != nil {
 		return err
 	}
+	r.bar.phase("get")
 	r.bar.grow(item.Size)
 	got, err := r.fetch(ctx, c, item, to)
 	if err != nil {

@@ -50,11 +50,14 @@ func (r *remote) put(ctx context.Context, local string, to place, name string, c
 	if err != nil {
 		return err
 	}
+	r.bar.phase("upload")
 	p := client.Put{Client: c, Local: local, Name: name, Dir: to.dir, Total: r.bar.grow,
 		Root: func(root client.CID, size int64) {
 			r.bar.say(fmt.Sprintf("whypfs: %s is %s, %s\n", local, root, bytesText(size)))
+			r.bar.phase("upload")
 		},
-		Skip: func(path string) { r.bar.say(fmt.Sprintf("whypfs: %s is neither a file nor a directory\n", path)) },
+		Hashed: r.bar.add,
+		Skip:   func(path string) { r.bar.say(fmt.Sprintf("whypfs: %s is neither a file nor a directory\n", path)) },
 	}
 	if p.State, err = clientDir(); err != nil {
 		return err
@@ -75,6 +78,7 @@ func (r *remote) put(ctx context.Context, local string, to place, name string, c
 	case info.IsDir() && to.collection != "":
 		return r.putTree(ctx, p, commit)
 	case info.IsDir():
+		r.bar.phase("read")
 		res, err := p.DAG(ctx)
 		return r.stored(res, err)
 	}
@@ -133,6 +137,7 @@ func (r *remote) mirror(ctx context.Context, s client.Sync, commit bool) error {
 		return err
 	}
 	defer s.Journal.Close()
+	r.bar.phase("sync")
 	s.Total = func(_ int, bytes int64) { r.bar.grow(bytes) }
 	report, err := s.Run(ctx)
 	m := mirrored{Report: report}
