@@ -125,13 +125,12 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	return d.keepWaiting(ctx, row, head, silent || claimsChain(st))
 }
 
-// gaveUp is how a deal ends of which its provider says that it has failed. One
-// that has the data may go on all the same: Boost says so, too, of a deal that
+// gaveUp is how a deal ends of which its provider says that it has failed. It may
+// go on all the same, as it has our signature: Boost says so, too, of a deal that
 // waits for its operator, who can publish it until its start epoch.
 func gaveUp(s *boostly.DealStatusResponse, phase string) fault {
 	f := failed(phase, "provider gave up: "+short(s.DealStatus.Error))
-	n := mk12.Pulled(s)
-	f.loose = n < 0 || n >= 100
+	f.loose = true
 	return f
 }
 

@@ -45,7 +45,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	t.Helper()
 	h := &history{bucket: map[string]string{}, known: map[string]bool{}, rules: map[string]Rules{
 		"plain": {}, "owners": {Owners: historyReplicas}, "regions": {Regions: 3, Owners: 2}, freeBucket: {}}}
-	h.simulation = newSimulation(t, simSize{seed: seed, providers: 9, owners: historyOwners, endpoints: 3,
+	h.simulation = newSimulation(t, simSize{seed: seed, providers: 9, owners: historyOwners, endpoints: 3, pullAll: true,
 		duration: 518_400, poll: 10 * time.Minute, recheck: 6 * time.Hour})
 	h.writes = &kvtest.Faulty{Store: h.store}
 	for i := range h.opt.Providers {

@@ -291,21 +291,25 @@ func TestLooseProviderIsBusy(t *testing.T) {
 	}
 }
 
-// A provider that has the data, and gives a deal up, may publish it all the
-// same until its start epoch: Boost says so of deals that wait for its operator.
+// A provider that gives a deal up may publish it all the same until its start
+// epoch, if it has the data: Boost says so of deals that wait for its operator. If
+// it has not, it gets it no more.
 func TestGivenUpIsWatched(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		size, pulled uint64
-		watched      bool
+		cutOff       bool
 	}{
-		{"all pulled", 100, 100, true},
-		{"it does not say how much", 1, 1, true},
-		{"half pulled", 100, 50, false},
+		{"all pulled", 100, 100, false},
+		{"it does not say how much", 1, 1, false},
+		{"half pulled", 100, 50, true},
 	} {
 		status := boostly.DealStatusResponse{TransferSize: c.size, NBytesReceived: c.pulled, DealStatus: &boostly.DealStatus{Error: "paused"}}
-		if f := gaveUp(&status, phaseTransfer); f.loose != c.watched || f.reason != "provider gave up: paused" {
-			t.Errorf("%s: watched %v (%q), want %v", c.name, f.loose, f.reason, c.watched)
+		if f := gaveUp(&status, phaseTransfer); !f.loose || f.reason != "provider gave up: paused" {
+			t.Errorf("%s: watched %v (%q)", c.name, f.loose, f.reason)
+		}
+		if got := cutOff(&status); got != c.cutOff {
+			t.Errorf("%s: cut off %v, want %v", c.name, got, c.cutOff)
 		}
 	}
 }

@@ -62,6 +62,7 @@ type simSize struct {
 	bout             time.Duration // how long a fault lasts, on average
 	owners           int           // of the providers; 0: each has its own
 	endpoints        int           // of the chain; 0: one
+	pullAll          bool          // each provider pulls for itself
 }
 
 // simPiece is what the chain said of a piece.
@@ -94,7 +95,7 @@ func newSimulation(t *testing.T, size simSize) *simulation {
 	}
 	ctx := t.Context()
 	var err error
-	s.net, err = sandbox.Open(ctx, sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Providers: size.providers, ShareVerified: true, NoSync: true,
+	s.net, err = sandbox.Open(ctx, sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Providers: size.providers, ShareVerified: !size.pullAll, NoSync: true,
 		Owners: size.owners, Endpoints: size.endpoints, Ask: sandbox.Ask{Price: 50_000_000, MinPiece: 2 << 10, MaxPiece: 32 << 30}})
 	s.must(err)
 	t.Cleanup(func() { s.must(s.net.Close()) })

@@ -9,6 +9,7 @@ import (
 	"github.com/filecoin-shipyard/boostly"
 	"github.com/google/uuid"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/kv"
 )
@@ -54,8 +55,8 @@ func (d *Deals) watch(ctx context.Context, row dealRow) error {
 	switch late := head > row.StartEpoch+missingEpochs; {
 	case head >= row.EndEpoch, silence == nil && late && !claimsChain(st):
 		return d.letGo(ctx, row)
-	case silence == nil && id == 0 && found.Publish == "" && status.DealStatus == nil:
-		return d.letGo(ctx, row) // it does not know the deal
+	case silence == nil && id == 0 && found.Publish == "" && (status.DealStatus == nil || cutOff(&status)):
+		return d.letGo(ctx, row) // it does not know the deal, or can do nothing for it
 	case silence == nil && id == 0 && st.Error == "" && status.DealStatus != nil && head <= row.StartEpoch:
 		return d.revive(ctx, found, DealAccepted, 0)
 	case silence == nil && late && !row.Settled:
@@ -65,6 +66,14 @@ func (d *Deals) watch(ctx context.Context, row dealRow) error {
 		}
 	}
 	return d.waitFor(row)
+}
+
+// cutOff says that a provider has failed to pull a deal's data, and cannot go on:
+// since the deal was given up its token is worth nothing. It might have had the
+// rest when it was asked before that.
+func cutOff(s *boostly.DealStatusResponse) bool {
+	n := mk12.Pulled(s)
+	return s.DealStatus.Error != "" && n >= 0 && n < 100
 }
 
 // claimsChain says whether a provider means that a deal is on chain.
