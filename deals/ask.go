@@ -32,7 +32,7 @@ type KnownAsk struct {
 
 // fresh says that the ask can be relied on.
 func (k KnownAsk) fresh(now time.Time) bool {
-	return !k.At.IsZero() && now.Before(k.At.Add(askTTL))
+	return within(k.At, now, askTTL)
 }
 
 func getAsk(tx kv.Tx, provider string) (KnownAsk, error) {
@@ -59,7 +59,7 @@ func (d *Deals) ask(ctx context.Context, provider string) (mk12.Ask, error) {
 		return a, err
 	}
 	owner, peer := "", ""
-	if now.Sub(known.OwnerAt) > ownerTTL {
+	if !within(known.OwnerAt, now, ownerTTL) {
 		if info, err := d.chain.MinerInfo(ctx, provider); err == nil {
 			owner, peer = info.Owner, info.Peer
 		}
@@ -101,7 +101,7 @@ func (d *Deals) cachedAsk(ctx context.Context, provider string) (mk12.Ask, error
 		return mk12.Ask{}, err
 	case known.Error == "" && known.fresh(now):
 		return known.Ask, nil
-	case known.Error != "" && now.Before(known.Tried.Add(askFailTTL)):
+	case known.Error != "" && within(known.Tried, now, askFailTTL):
 		return mk12.Ask{}, errors.New(known.Error)
 	}
 	return d.ask(ctx, provider)
@@ -134,7 +134,7 @@ func (d *Deals) askAll(ctx context.Context) {
 				known, err = getAsk(tx, p)
 				return err
 			})
-			if err == nil && d.queue.Now().Sub(known.Tried) >= askTTL/2 {
+			if err == nil && !within(known.Tried, d.queue.Now(), askTTL/2) {
 				_, err = d.ask(ctx, p)
 			}
 			if err != nil && ctx.Err() == nil {

@@ -183,10 +183,10 @@ func (d *Deals) weigh(tx kv.Tx, p piece.Piece, cfg ProviderConfig, rules Rules, 
 	if why := rules.excludes(x.Provider, x.Owner, x.Region); why != "" {
 		return say(VerdictRule, time.Time{}, why)
 	}
-	if now.Before(no.Until) {
+	if waits(no.Until, now, d.cool(no.Count)) {
 		return say(no.verdict(), no.Until, no.Reason)
 	}
-	if now.Before(row.CoolUntil) {
+	if waits(row.CoolUntil, now, d.cool(row.Streak)) {
 		return say(VerdictCoolDown, row.CoolUntil, row.Reason)
 	}
 	if a.fresh(now) {

@@ -183,16 +183,23 @@ func (d *Deals) escrowWaits(ctx context.Context, addr address.Address, wait time
 }
 
 // dailyLimit says how long a payment has to wait for the next day, and why. A
-// payment counts on the day it was decided on, whatever becomes of it.
+// payment counts on the day it was decided on, whatever becomes of it; if the
+// clock is set back over midnight, until the day after that. What was spent on
+// a day that is further ahead, by a clock that was wrong, counts today.
 func (r *escrowRow) dailyLimit(now time.Time, amount, limit big.Int) (time.Duration, string) {
-	today := now.UTC().Format(time.DateOnly)
-	if r.Day != today {
+	const day = 24 * time.Hour
+	next := now.UTC().Truncate(day).Add(day)
+	switch today, tomorrow := now.UTC().Format(time.DateOnly), next.Format(time.DateOnly); {
+	case r.Day < today:
 		r.Day, r.Spent = today, big.Zero()
+	case r.Day == tomorrow:
+		next = next.Add(day)
+	case r.Day > tomorrow:
+		r.Day = today
 	}
 	if big.Add(r.Spent, amount).LessThanEqual(limit) {
 		return 0, ""
 	}
-	next := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 	return next.Sub(now), fmt.Sprintf("top-up of %s waits for the daily limit of %s until 00:00 UTC", fil(amount), fil(limit))
 }
 

@@ -62,7 +62,7 @@ func (d *Deals) ownFunds(ctx context.Context, addr address.Address, f *Funds) er
 			return err
 		}
 		f.Reason, f.Today = row.Reason, ""
-		if row.Day == d.queue.Now().Format("2006-01-02") {
+		if row.Day >= d.queue.Now().Format("2006-01-02") {
 			f.Today = fil(row.Spent)
 		}
 		all, err := promised(tx, addr)

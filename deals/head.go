@@ -111,7 +111,7 @@ type knownHead struct {
 // head returns the chain's head, not older than one who follows it sees it: the
 // deals of a whole sweep need not all ask for it.
 func (d *Deals) head(ctx context.Context) (int64, error) {
-	if k := d.known.Load(); k != nil && d.queue.Now().Sub(k.at) < d.opt.Poll {
+	if k := d.known.Load(); k != nil && within(k.at, d.queue.Now(), d.opt.Poll) {
 		return k.height, nil
 	}
 	return d.chain.Head(ctx)
@@ -187,7 +187,7 @@ func (d *Deals) young(ctx context.Context) ([]string, error) {
 			if err != nil {
 				return err
 			}
-			if row.State.Pending() && row.State != DealProposed && d.queue.Now().Sub(row.Changed) < youngDeal {
+			if row.State.Pending() && row.State != DealProposed && within(row.Changed, d.queue.Now(), youngDeal) {
 				ids = append(ids, id)
 			}
 		}

@@ -51,7 +51,7 @@ func (d *Deals) advance(ctx context.Context, row dealRow, to DealState, reason s
 			edit(&fresh)
 		}
 		enter(&fresh, to, reason, now)
-		if err := editProvider(tx, fresh.Provider, func(p *providerRow) { count(p, fresh, now) }); err != nil {
+		if err := editProvider(tx, fresh.Provider, func(p *providerRow) { count(p, fresh, now, d.took(fresh, now)) }); err != nil {
 			return err
 		}
 		if to == DealActive {
@@ -77,8 +77,8 @@ func enter(row *dealRow, to DealState, reason string, now time.Time) {
 	}
 }
 
-// count adds a deal's step to its provider's record.
-func count(p *providerRow, row dealRow, now time.Time) {
+// count adds a deal's step to its provider's record. It took so long from the beginning.
+func count(p *providerRow, row dealRow, now time.Time, took time.Duration) {
 	switch row.State {
 	case DealAccepted:
 		p.Accepted++
@@ -88,7 +88,7 @@ func count(p *providerRow, row dealRow, now time.Time) {
 		r := p.note(now)
 		r.Active++
 		r.Timed++
-		r.Hours += now.Sub(row.Created).Hours()
+		r.Hours += took.Hours()
 	default:
 		return
 	}

@@ -48,11 +48,18 @@ var errPaid = errors.New("a payment is under way")
 
 // pay stores a payment into escrow and pushes it, within the day's limit.
 func (d *Deals) pay(ctx context.Context, addr address.Address, amount big.Int) error {
-	row, err := d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error { return nil })
+	var (
+		wait time.Duration
+		why  string
+	)
+	_, err := d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error {
+		wait, why = row.dailyLimit(d.queue.Now(), amount, d.opt.Escrow.Daily)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if wait, why := row.dailyLimit(d.queue.Now(), amount, d.opt.Escrow.Daily); why != "" {
+	if why != "" {
 		return d.escrowWaits(ctx, addr, wait, why)
 	}
 	account, err := d.chain.Account(ctx, addr)
@@ -76,7 +83,7 @@ func (d *Deals) pay(ctx context.Context, addr address.Address, amount big.Int) e
 	if why != "" {
 		return d.escrowWaits(ctx, addr, 10*d.opt.Poll, why)
 	}
-	row, err = d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error {
+	row, err := d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error {
 		_, why = row.dailyLimit(d.queue.Now(), amount, d.opt.Escrow.Daily)
 		if row.Payment != nil || why != "" {
 			return errPaid

@@ -32,9 +32,7 @@ func (r *record) fade(now time.Time) {
 	for _, x := range []*float64{&r.Asked, &r.Accepted, &r.Active, &r.Failed, &r.Lost, &r.Timed, &r.Hours, &r.Fetched, &r.Unsound} {
 		*x *= f
 	}
-	if r.At.Before(now) {
-		r.At = now
-	}
+	r.At = now // also if it was later: of a clock that was ahead
 }
 
 // lostWeight is how many failures a deal stands for that was lost when it was

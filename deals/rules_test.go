@@ -175,7 +175,7 @@ func TestVerdicts(t *testing.T) {
 		},
 		VerdictCoolDown: func(s *scripted) Rules {
 			s.update(func(tx kv.Tx) error {
-				return editProvider(tx, addr, func(p *providerRow) { p.CoolUntil, p.Reason = s.queue.Now().Add(time.Hour), "slashed" })
+				return editProvider(tx, addr, func(p *providerRow) { p.Streak, p.CoolUntil, p.Reason = 5, s.queue.Now().Add(time.Hour), "slashed" })
 			})
 			return Rules{}
 		},

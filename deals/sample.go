@@ -38,8 +38,9 @@ type Samples struct {
 func (d *Deals) SampledSince(ctx context.Context, pieceCID string, since time.Time) ([]Deal, error) {
 	all, err := d.Deals(ctx, 0, pieceCID, 0, 0)
 	var out []Deal
+	now := d.queue.Now()
 	for _, deal := range all {
-		if s := deal.Samples; deal.State == DealActive && s.Row == 0 && !s.LastOK.IsZero() && !s.LastOK.Before(since) {
+		if s := deal.Samples; deal.State == DealActive && s.Row == 0 && within(s.LastOK, now, now.Sub(since)+1) {
 			out = append(out, deal)
 		}
 	}
@@ -156,7 +157,7 @@ func (d *Deals) noteSample(ctx context.Context, row dealRow, took time.Duration,
 		switch s := fresh.Samples; {
 		case bad == nil:
 			fresh.Unsound = false
-		case errors.Is(bad, retrieve.ErrWrong), s.Row >= badSamples && d.otherGood(row.Provider, s.Since):
+		case errors.Is(bad, retrieve.ErrWrong), s.Row >= badSamples && d.otherGood(row.Provider, s.Since, now):
 			fresh.Unsound = true
 		}
 		turned = was != fresh.Unsound
@@ -198,18 +199,18 @@ func (s *Samples) add(now time.Time, took time.Duration, bad error) {
 		s.Latency += (took - s.Latency) / 8
 		return
 	}
-	if s.Row == 0 {
+	if s.Row == 0 || s.Since.After(now) { // the clock was ahead then
 		s.Since = now
 	}
 	s.Bad, s.Row, s.Reason = s.Bad+1, s.Row+1, short(bad.Error())
 }
 
-// otherGood says whether another provider than this one gave a good sample since a time.
-func (d *Deals) otherGood(provider string, since time.Time) bool {
+// otherGood says whether another provider than this one gave a good sample between two times.
+func (d *Deals) otherGood(provider string, since, until time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for p, at := range d.goodSamples {
-		if p != provider && at.After(since) {
+		if p != provider && at.After(since) && !at.After(until) {
 			return true
 		}
 	}
