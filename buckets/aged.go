@@ -104,7 +104,9 @@ func (h hold) reason(z Zone) string {
 }
 
 // aged says whether a zone, with its bucket's policy, is old enough to be sealed.
-func (z Zone) aged(now time.Time) bool { return !now.Before(z.Oldest.Add(z.Policy.MaxAge)) }
+// One whose oldest content is as far in the future is of a clock that was ahead,
+// and as old as anyone can tell.
+func (z Zone) aged(now time.Time) bool { return now.Sub(z.Oldest).Abs() >= z.Policy.MaxAge }
 
 // waitingFor says what an open zone, with its bucket's policy, waits for.
 func (z zoneRow) waitingFor(now time.Time) string {

@@ -2,8 +2,11 @@ package buckets
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/whypfs/whypfs/kv"
 )
 
 // Pinning says how many pins are being fetched.
@@ -20,3 +23,16 @@ func (b *Buckets) KeepPin(ctx context.Context, id uint64) error { return b.keepP
 
 // PinTries counts tries by result.
 func (b *Buckets) PinTries() prometheus.Collector { return b.metrics.pins.tries }
+
+// PutOffPin is a try in vain.
+func (b *Buckets) PutOffPin(ctx context.Context, id uint64, until time.Time) error {
+	return b.update(ctx, func(tx kv.Tx) error {
+		p, err := pinRow(tx, id)
+		if err != nil {
+			return err
+		}
+		was := p
+		p.Next = until
+		return errors.Join(unqueuePin(tx, was), putPin(tx, p), b.queuePin(tx, p))
+	})
+}

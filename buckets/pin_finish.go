@@ -190,6 +190,9 @@ func (t *pinTry) record(ctx context.Context, err error) error {
 		if p.Reason = why; t.at.After(p.Since) {
 			p.Since = t.at
 		}
+		if p.Since.After(now) { // the clock was ahead then
+			p.Since = now
+		}
 		switch {
 		case result == failedResult:
 			ended = true

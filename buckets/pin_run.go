@@ -163,9 +163,11 @@ func (b *Buckets) nextPin(ctx context.Context, owner, slot uint64) (p Pin, wait,
 				return err
 			}
 			next, err := pinRow(tx, id)
-			if err == nil && next.Next.After(time.Now()) {
-				wait = queue.Later(next.Next, fmt.Sprintf("pin %d: %s", id, next.Reason))
-				return nil
+			if now := time.Now(); err == nil && next.Next.After(now) {
+				if p, err = b.pinOfWrongClock(tx, owner, slot, now); p.ID == 0 {
+					wait = queue.Later(next.Next, fmt.Sprintf("pin %d: %s", id, next.Reason))
+				}
+				return err
 			}
 			p = next
 			return err
@@ -173,6 +175,23 @@ func (b *Buckets) nextPin(ctx context.Context, owner, slot uint64) (p Pin, wait,
 		return nil
 	})
 	return p, wait, err
+}
+
+// pinOfWrongClock returns a pin that is due later than any can be, unless the
+// clock was ahead when it was put off. It would wait until it is that late again.
+func (b *Buckets) pinOfWrongClock(tx kv.Tx, owner, slot uint64, now time.Time) (Pin, error) {
+	_, to := kv.Range(tabPinDue, owner, slot)
+	for row, err := range tx.Scan(kv.Key(tabPinDue, owner, slot, uint64(now.Add(b.pinOptions.MaxBack).UnixNano())+1), to) {
+		var id uint64
+		if err == nil {
+			err = kv.Unkey(row.Key, nil, nil, nil, nil, &id)
+		}
+		if err != nil {
+			return Pin{}, err
+		}
+		return pinRow(tx, id)
+	}
+	return Pin{}, nil
 }
 
 // tryPin fetches a pin and records what came of it. It says whether any block

@@ -26,7 +26,12 @@ func (a *app) startScrub(ctx context.Context) error {
 	}
 	due := time.Now()
 	if last, err := a.node.LastScrub(); err == nil && !last.Ended.IsZero() {
-		due = last.Ended.Add(a.cfg.ScrubEvery)
+		// At the latest in as long from now: the clock may have been ahead then.
+		if after := last.Ended.Add(a.cfg.ScrubEvery); after.Before(due.Add(a.cfg.ScrubEvery)) {
+			due = after
+		} else {
+			due = due.Add(a.cfg.ScrubEvery)
+		}
 	}
 	return a.store.Update(ctx, func(tx kv.Tx) error { return a.queue.Add(tx, scrubJob, scrubID, due) })
 }
