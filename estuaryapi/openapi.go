@@ -112,7 +112,13 @@ func (d *document) parameters(op *openapi3.Operation, rt route) {
 	case rt.in.bodyOf != nil:
 		op.RequestBody = &openapi3.RequestBodyRef{Value: body.WithJSONSchemaRef(d.of(rt.in.bodyOf))}
 	case rt.form != nil:
-		op.RequestBody = &openapi3.RequestBodyRef{Value: body.WithSchemaRef(d.of(reflect.TypeOf(rt.form)), []string{rt.media})}
+		form := d.of(reflect.TypeOf(rt.form))
+		for _, f := range form.Value.Properties {
+			if f.Value.Format == "byte" { // JSON's; a form has files
+				f.Value.Format = "binary"
+			}
+		}
+		op.RequestBody = &openapi3.RequestBodyRef{Value: body.WithSchemaRef(form, []string{rt.media})}
 	case rt.media != "":
 		bytes := openapi3.NewStringSchema().WithFormat("binary").NewRef()
 		op.RequestBody = &openapi3.RequestBodyRef{Value: body.WithSchemaRef(bytes, []string{rt.media})}

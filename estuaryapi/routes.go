@@ -226,8 +226,13 @@ func swaggerAliasRoutes() []route {
 
 func swaggerRoutes() []route {
 	return []route{
-		raw(http.MethodGet, "/swagger/doc.json", anyone, "This description as OpenAPI 3.", (*server).openAPIDocument).
-			answers(http.StatusOK, map[string]any{}),
+		raw(http.MethodGet, "/swagger/doc.json", anyone, "This description as OpenAPI 3.", (*server).swaggerDocument).
+			answers(http.StatusOK, map[string]any{}).streams(http.StatusNotModified, "*/*"),
+		raw(http.MethodGet, "/swagger/index.html", anyone, "This page.", (*server).swaggerPage).
+			streams(http.StatusOK, "text/html").streams(http.StatusNotModified, "*/*"),
+		get("/swagger", anyone, "Leads to this page.", (*server).swaggerLead),
+		raw(http.MethodGet, "/swagger/{file}", anyone, "What this page is made of.", (*server).swagger).
+			streams(http.StatusOK, "*/*").streams(http.StatusNotModified, "*/*").fails(errNoRoute),
 	}
 }
 

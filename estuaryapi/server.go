@@ -4,10 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/collections"
@@ -42,8 +40,8 @@ type server struct {
 	log         *slog.Logger
 	mux         *http.ServeMux
 	groups      []group
-	document    func() *openapi3.T // made at the first call
-	stats       remembered[publicStats]
+	description
+	stats remembered[publicStats]
 	limits
 }
 
@@ -57,7 +55,7 @@ func New(b *buckets.Buckets, c *collections.Collections, d *deals.Deals, a *acco
 	if s.opt.Idle <= 0 {
 		s.opt.Idle = time.Minute
 	}
-	s.document = sync.OnceValue(func() *openapi3.T { return openAPI(s.groups, opt.Version) })
+	s.description = newDescription(s.groups, opt.Version)
 	s.mux = s.newMux(s.groups)
 	return s.common(s.mux)
 }
