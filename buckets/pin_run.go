@@ -56,6 +56,9 @@ const (
 	pinPause  = 2 * time.Second
 	// pinSave is how often it is written down how far a pin is.
 	pinSave = 2 * time.Second
+	// pinGrace is how long a pin, while it is new, waits for its sender to connect
+	// if its origins do not answer.
+	pinGrace, pinNew = 10 * time.Second, 30 * time.Second
 	// localLinks bounds what is looked at before a request is answered.
 	localLinks = 10_000
 )
@@ -274,9 +277,13 @@ func (t *pinTry) options(bucket Bucket, own bool) node.FetchOptions {
 	if t.pin.MaxBytes > 0 {
 		limit = min(limit, t.pin.MaxBytes)
 	}
+	var grace time.Duration
+	if t.began.Sub(t.pin.Created) < pinNew {
+		grace = min(pinGrace, opt.Idle)
+	}
 	return node.FetchOptions{
 		Private: !bucket.Policy.Publish, Own: own, Origins: t.pin.Origins, From: t.from,
-		Idle: opt.Idle, MaxBytes: limit, MaxBlocks: opt.MaxBlocks,
+		Idle: opt.Idle, Grace: grace, MaxBytes: limit, MaxBlocks: opt.MaxBlocks,
 		Keep: func(ctx context.Context) error { return t.b.keepPin(ctx, t.pin.ID) },
 		Progress: func(ctx context.Context, s node.FetchState) error {
 			t.note(s)

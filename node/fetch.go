@@ -36,8 +36,12 @@ type FetchOptions struct {
 	Own     bool
 	Origins []string // multiaddrs with /p2p/ of peers that are said to have the DAG
 
-	Idle      time.Duration // without a new block; then ErrStalled. 0: for ever
-	MaxBytes  int64         // that are fetched, those of From too; more is a *DAGError. 0: no limit
+	Idle time.Duration // without a new block; then ErrStalled. 0: for ever
+	// Grace is how long a fetch whose origins do not answer, on a node without
+	// peers, waits for somebody to connect; then ErrNoSource. Who has the data
+	// may be one whom nobody can dial.
+	Grace     time.Duration
+	MaxBytes  int64 // that are fetched, those of From too; more is a *DAGError. 0: no limit
 	MaxBlocks int64
 	// MaxLinks, unless it is 0, asks nobody: what is not here, or has more links
 	// than that, is ErrNotFound.

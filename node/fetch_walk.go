@@ -279,6 +279,7 @@ func (f *fetch) fill(ctx context.Context, missing cid.Cid) error {
 		if f.supply, err = f.n.openSupply(ctx, f.opt.Origins, f.opt.Idle); err != nil {
 			return err
 		}
+		f.supply.grace = f.opt.Grace
 	}
 	return f.supply.get(ctx, want, func(got []blocks.Block) error { return f.take(ctx, got) })
 }

@@ -9,6 +9,8 @@ import (
 
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
+	libp2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/multiformats/go-multiaddr"
 )
 
 // originStore is the store of a foreign peer, which counts what it serves.
@@ -88,6 +90,45 @@ func TestFetchFromNobody(t *testing.T) {
 	}
 	if got := n.host.p2p.Network().Peers(); len(got) != 0 {
 		t.Errorf("connected to %v", got)
+	}
+}
+
+// Who has the data and cannot be dialled has a while to connect himself.
+func TestFetchWaitsForOrigin(t *testing.T) {
+	root, all := shelves(t, 2, 2)
+	h, _ := newOriginStore(t, all...).open(t, Config{})
+	origin := "/ip4/127.0.0.1/tcp/1/p2p/" + h.p2p.ID().String()
+	n := newFetcher(t, "")
+	done := make(chan error, 1)
+	go func() {
+		_, err := n.FetchDAG(t.Context(), root, FetchOptions{Origins: []string{origin}, Grace: time.Minute})
+		done <- err
+	}()
+	backoff := n.host.p2p.Network().(*libp2pswarm.Swarm).Backoff()
+	for !backoff.Backoff(h.p2p.ID(), multiaddr.StringCast("/ip4/127.0.0.1/tcp/1")) { // until the dial has failed
+		time.Sleep(time.Millisecond)
+	}
+	infos, err := parsePeers("node", n.Addrs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.p2p.Connect(t.Context(), infos[0]); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the fetch does not go on")
+	}
+	mustMeasure(t, n, root, len(all))
+	// If nobody comes it is over then.
+	other, _ := shelves(t, 1, 2)
+	alone := newFetcher(t, "")
+	if _, err := alone.FetchDAG(t.Context(), other, FetchOptions{Origins: []string{origin}, Grace: time.Millisecond}); !errors.Is(err, ErrNoSource) {
+		t.Errorf("without anybody: %v, want ErrNoSource", err)
 	}
 }
 

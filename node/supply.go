@@ -23,6 +23,7 @@ type supply struct {
 	end     context.CancelFunc // of the session
 	origins *origins
 	idle    time.Duration // 0: for ever
+	grace   time.Duration // what is left of FetchOptions.Grace
 }
 
 // openSupply dials the origins.
@@ -90,6 +91,7 @@ func (s *supply) ask(ctx context.Context, want []cid.Cid, take func([]blocks.Blo
 		wait = min(wait, s.idle/4)
 	}
 	silent := s.origins.silent
+	var alone <-chan time.Time
 	for came := 0; came < len(want); {
 		select {
 		case b, ok := <-ch:
@@ -105,15 +107,29 @@ func (s *supply) ask(ctx context.Context, want []cid.Cid, take func([]blocks.Blo
 				idle.Reset(s.idle / 2)
 			}
 		case <-silent:
-			if why := s.origins.reason(); why != nil && !s.n.host.connected() {
-				return fmt.Errorf("%w: %w", ErrNoSource, why)
-			}
 			silent = nil // somebody else may have it
+			if err := s.deserted(); err != nil && s.grace <= 0 {
+				return err
+			} else if err != nil {
+				alone, s.grace = time.After(s.grace), 0
+			}
+		case <-alone:
+			if err := s.deserted(); err != nil {
+				return err
+			}
 		case <-idle.C:
 			return s.stalled(want[0])
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d blocks came, the first wanted was %s: %w", came, len(want), want[0], ctx.Err())
 		}
+	}
+	return nil
+}
+
+// deserted is ErrNoSource if no origin answers and nobody else is connected.
+func (s *supply) deserted() error {
+	if why := s.origins.reason(); why != nil && !s.n.host.connected() {
+		return fmt.Errorf("%w: %w", ErrNoSource, why)
 	}
 	return nil
 }
