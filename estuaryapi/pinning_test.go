@@ -90,19 +90,9 @@ func (f *fixture) pinAt(token, id string) pinned {
 // awaitPin waits for the store to say that a pin is as ok wants it.
 func (f *fixture) awaitPin(token, id, what string, ok func(pinned) bool) pinned {
 	f.t.Helper()
-	timeout := time.After(20 * time.Second)
-	for {
-		next := f.store.next()
-		p := f.pinAt(token, id)
-		if ok(p) {
-			return p
-		}
-		select {
-		case <-next:
-		case <-timeout:
-			f.t.Fatalf("pin is not %s after 20 s: %+v", what, p)
-		}
-	}
+	var p pinned
+	f.await("pin "+id+" "+what, func() bool { p = f.pinAt(token, id); return ok(p) })
+	return p
 }
 
 func (f *fixture) awaitPinStatus(token, id, status string) pinned {
