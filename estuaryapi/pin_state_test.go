@@ -163,7 +163,7 @@ func TestPinReplacing(t *testing.T) {
 	// As rclone's backend keeps a file's time: the same CID with other meta.
 	up = f.add(token, "b.txt", "timed")
 	a := f.postJSON(fmt.Sprint("/pinning/pins/", up.ID), token, object{"cid": up.CID, "name": "b.txt", "meta": object{"modTime": "1700000000000"}})
-	if n := accept[pinned](t, a); n.Status != "pinned" || n.Pin.Meta["modTime"] == "" || n.Content.ID != up.ID {
+	if n := accept[pinned](t, a); n.Status != "pinned" || n.Pin.Meta["modTime"] == "" || strconv.FormatUint(n.Content.ID, 10) != n.RequestID || n.Content.CID != up.CID {
 		t.Errorf("the same CID: %s", a.body)
 	}
 }
