@@ -183,6 +183,7 @@ func TestDealt(t *testing.T) {
 	t.Run("aggregate", func(t *testing.T) { f.aggregate(t, ann.ID, token, other, []added{a, b}, z, len(made)) })
 	t.Run("failures", func(t *testing.T) { f.failures(t, ann.ID, token, other, a, z) })
 	t.Run("figures", func(t *testing.T) { f.figures(t, len(made)) })
+	t.Run("refresh", func(t *testing.T) { f.refresh(t, a) })
 	t.Run("all deals", func(t *testing.T) { f.allDeals(t, token, other, []added{a, b}, chainIDs) })
 }
 

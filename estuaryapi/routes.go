@@ -183,7 +183,10 @@ func adminProviderRoutes() []route {
 }
 
 func adminContentRoutes() []route {
-	return []route{}
+	return []route{
+		get("/admin/cm/refresh/{content}", admin, "Has a content brought back from storage providers.", (*server).refreshContent).
+			fails(errNoContent(7), errNotPacked(7)),
+	}
 }
 
 func adminPeeringRoutes() []route {
