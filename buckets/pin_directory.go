@@ -56,7 +56,11 @@ func (b *Buckets) PinDirectory(ctx context.Context, owner uint64, r DirectoryReq
 	if err != nil || found {
 		return last, err
 	}
-	return b.Pin(ctx, owner, PinRequest{CID: root, Name: r.Name, Meta: r.Meta, Bucket: bucket.UUID, Also: r.Also, here: true})
+	p, err := b.Pin(ctx, owner, PinRequest{CID: root, Name: r.Name, Meta: r.Meta, Bucket: bucket.UUID, Also: r.Also, here: true})
+	if err != nil || !p.unfinished() {
+		return p, err
+	}
+	return b.PinByID(ctx, owner, p.ID) // its job may have been faster
 }
 
 // lastPin returns the pin of an earlier request if that is as good as a new one.

@@ -16,6 +16,8 @@ type Commit struct {
 	CID     cid.Cid
 	Pin     buckets.Pin // its ID is 0: it is the tree of a bucket, which needs none
 	Pending bool        // a bucket's tree lacks changes made before; then CID may be undefined
+	Name    string      // of the collection
+	AsOf    time.Time   // of a tree: no change before it is missing
 }
 
 // commitPage is how many entries one snapshot reads for a commit.
@@ -33,7 +35,7 @@ func (c *Collections) Commit(ctx context.Context, owner uint64, id string, wait 
 	}
 	if b, ok := col.Bucket(); ok {
 		t, err := c.buckets.Tree(ctx, b, wait)
-		return Commit{CID: t.Root, Pending: t.Pending}, err
+		return Commit{CID: t.Root, Pending: t.Pending, Name: col.Name, AsOf: t.AsOf}, err
 	}
 	name := []rune(col.Name)
 	pin, err := c.buckets.PinDirectory(ctx, owner, buckets.DirectoryRequest{
@@ -51,7 +53,7 @@ func (c *Collections) Commit(ctx context.Context, owner uint64, id string, wait 
 	if err != nil {
 		return Commit{}, fmt.Errorf("commit collection %q: %w", id, err)
 	}
-	return Commit{CID: pin.CID, Pin: pin}, nil
+	return Commit{CID: pin.CID, Pin: pin, Name: col.Name}, nil
 }
 
 // files are the entries that are contents.

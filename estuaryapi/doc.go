@@ -17,7 +17,7 @@
 // An upload is stored when its whole form has come, up to the closing boundary,
 // and is acknowledged when it is durable; a form that breaks off anywhere
 // leaves nothing. Besides its file a form may have 1 MiB, and its sender may
-// not fall silent. There are no collections yet, so every coluuid is unknown;
+// not fall silent. No upload goes into a collection yet, so every coluuid is unknown there;
 // the replication of an upload is its bucket's, whatever a form asks for.
 //
 // Content is served by CID to anyone, from the address that has the dashboard:

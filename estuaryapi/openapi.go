@@ -134,6 +134,14 @@ func (d *document) good(ok success) *openapi3.ResponseRef {
 		r.Content = openapi3.NewContentWithSchema(openapi3.NewStringSchema().WithFormat("binary"), []string{ok.media})
 	case ok.body != nil:
 		ref := d.of(ok.body)
+		if len(ok.or) > 0 {
+			any := openapi3.NewAnyOfSchema()
+			any.AnyOf = openapi3.SchemaRefs{ref}
+			for _, t := range ok.or {
+				any.AnyOf = append(any.AnyOf, d.of(t))
+			}
+			ref = any.NewRef()
+		}
 		if ok.null {
 			ref = nullable(ref)
 		}

@@ -70,6 +70,9 @@ func (p pinPlace) of(name string) (string, string) {
 	return path.Dir(p.path), path.Base(p.path)
 }
 
+// whole says whether the whole path is given.
+func (p pinPlace) whole() bool { return p.dir == "" && p.path != "" && !strings.HasSuffix(p.path, "/") }
+
 const maxOrigins = 20 // as the specification has it
 
 // request is what is asked for. Origins are hints, so what is no address is

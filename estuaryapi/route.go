@@ -57,9 +57,10 @@ type route struct {
 // success is a good answer of a route.
 type success struct {
 	code  int
-	body  reflect.Type // of the JSON; nil: none, or not JSON
-	null  bool         // the JSON may be null
-	media string       // of a body that is not JSON
+	body  reflect.Type   // of the JSON; nil: none, or not JSON
+	or    []reflect.Type // that it may have instead
+	null  bool           // the JSON may be null
+	media string         // of a body that is not JSON
 }
 
 // otherBody is an error whose body is not V1's usual one.
@@ -143,6 +144,14 @@ func (rt route) failsWith(code int, body any) route {
 // answers declares one more good answer, with JSON of the example's type.
 func (rt route) answers(code int, example any) route {
 	rt.gives = append(slices.Clone(rt.gives), success{code: code, body: reflect.TypeOf(example)})
+	return rt
+}
+
+// or lets the last good answer have JSON of another example's type.
+func (rt route) or(example any) route {
+	rt.gives = slices.Clone(rt.gives)
+	last := &rt.gives[len(rt.gives)-1]
+	last.or = append(slices.Clone(last.or), reflect.TypeOf(example))
 	return rt
 }
 

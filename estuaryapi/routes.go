@@ -143,7 +143,30 @@ func adding(rt route) route {
 }
 
 func collectionRoutes() []route {
-	return []route{}
+	return []route{
+		get("/collections", user, "The caller's collections, oldest first, then the buckets, which are collections too.", (*server).listCollections),
+		post("/collections", user, "Makes a collection.", (*server).createCollection),
+		ofCollection(del("/collections/{coluuid}", user, "Removes a collection. Its contents stay; a bucket must be empty.", (*server).deleteCollection)).
+			fails(errNotEmpty),
+		collecting(post("/collections/{coluuid}", user, "Adds contents or pins to a collection, each under its name; into a bucket they are copied.", (*server).addContents)),
+		ofCollection(raw(http.MethodGet, "/collections/{coluuid}", user, "The entries of a collection, or with dir what is in a directory: then of another type.", (*server).showCollection)).
+			answers(http.StatusOK, []contentWithPath{}).or([]listed{}).orNull(),
+		ofCollection(del("/collections/{coluuid}/contents", user, "Removes entries of a collection; of a bucket, objects.", (*server).removeContents)).
+			fails(errFilter("x"), errNoValue, asError(buckets.ErrLocked)),
+		ofCollection(post("/collections/{coluuid}/commit", user, "Makes a directory of a collection and pins it. A bucket's directory needs no pin.", (*server).commitCollection)).
+			fails(errPrivate),
+		collecting(post("/collections/fs/add", user, "Adds a content to a collection.", (*server).addOne)),
+	}
+}
+
+// ofCollection declares what goes wrong with every collection.
+func ofCollection(rt route) route {
+	return rt.fails(errNoCollectionRecord("uuid"), errForeignCollection(2, "uuid"))
+}
+
+// collecting declares what goes wrong where something is added.
+func collecting(rt route) route {
+	return ofCollection(rt).fails(errMissing(2), errInCollection, errMeanwhile, errFull)
 }
 
 func userRoutes() []route {
@@ -216,6 +239,15 @@ func oldRoutes() []route {
 		read = read.streams(code, "*/*")
 	}
 	return []route{
+		get("/collections/list", user, "As GET /collections.", (*server).listCollections).deprecated(),
+		post("/collections/create", user, "As POST /collections.", (*server).createCollection).deprecated(),
+		collecting(post("/collections/add-content", user, "Adds contents to a collection by their ids and CIDs.", (*server).addContentsOld)).deprecated(),
+		ofCollection(raw(http.MethodGet, "/collections/content", user, "As GET /collections/{coluuid}; with colpath in the form that barge reads.", (*server).showCollectionOld)).
+			answers(http.StatusOK, []contentWithPath{}).or([]listed{}).or([]listedOld{}).orNull().deprecated(),
+		ofCollection(raw(http.MethodGet, "/collections/content/{coluuid}", user, "As GET /collections/{coluuid}.", (*server).showCollection)).
+			answers(http.StatusOK, []contentWithPath{}).or([]listed{}).orNull().deprecated(),
+		ofCollection(raw(http.MethodGet, "/collections/fs/list", user, "What is in a directory of a collection.", (*server).listDirectoryOld)).
+			answers(http.StatusOK, []listedOld{}).deprecated(),
 		get("/net/addrs", anyone, "Where the node is reached by libp2p.", (*server).netAddrs).deprecated(),
 		read,
 	}
