@@ -23,6 +23,7 @@ type Collection struct {
 	Description string    `json:"description"`
 	CID         CID       `json:"cid"` // of its last commit
 	Created     time.Time `json:"createdAt"`
+	Bucket      bool      `json:"bucket"` // it is a bucket of S3, seen as a collection
 }
 
 // A CID is one as hosts write it: text, or the IPLD form {"/": text}; "" is none.
@@ -221,8 +222,22 @@ func (c *Client) RemoveCollection(ctx context.Context, col string) error {
 	return c.json(ctx, call{method: "DELETE", path: "/collections/" + url.PathEscape(col)}, nil)
 }
 
-// Commit makes a directory of a collection and returns the pin that it is.
+// Commit makes a directory of a collection, waits for it, and returns the pin
+// that it is. That of a bucket is none: it has only a CID.
 func (c *Client) Commit(ctx context.Context, col string) (p Pin, err error) {
-	err = c.json(ctx, call{method: "POST", path: "/collections/" + url.PathEscape(col) + "/commit"}, &p)
-	return p, err
+	wait := 100 * time.Millisecond
+	for deadline := time.Now().Add(pinPatience); ; wait = min(2*wait, 5*time.Second) {
+		if err = c.json(ctx, call{method: "POST", path: "/collections/" + url.PathEscape(col) + "/commit"}, &p); err != nil {
+			return p, err
+		}
+		if p.ID != "" {
+			return c.pinned(ctx, p)
+		}
+		if p.Pin.CID.Defined() && p.Status == "pinned" || time.Now().After(deadline) {
+			return p, nil
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return p, err
+		}
+	}
 }

@@ -153,7 +153,8 @@ func (c *Client) Status(ctx context.Context, id uint64) (s Status, err error) {
 	return s, nil
 }
 
-// A Pin is a pin as the IPFS Pinning Service API tells it. Its id is the content's.
+// A Pin is a pin as the IPFS Pinning Service API tells it. In V1 its id is the
+// content's; others say what content it has become.
 type Pin struct {
 	ID     string `json:"requestid"`
 	Status string `json:"status"`
@@ -161,15 +162,46 @@ type Pin struct {
 		CID  CID    `json:"cid"`
 		Name string `json:"name"`
 	} `json:"pin"`
+	Content *struct {
+		ID uint64 `json:"id"`
+	} `json:"content"`
 }
 
-// content is the id of the pin's content.
-func (p Pin) content() (uint64, error) {
+// id is the id of the pin, and content that of what it is in lists.
+func (p Pin) id() (uint64, error) {
 	id, err := strconv.ParseUint(p.ID, 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("the host's pin %q has no number", cut(p.ID))
 	}
 	return id, nil
+}
+
+func (p Pin) content() (uint64, error) {
+	if p.Content != nil && p.Content.ID != 0 {
+		return p.Content.ID, nil
+	}
+	return p.id()
+}
+
+// pinPatience is how long a host may take to find that it has a CID.
+const pinPatience = time.Minute
+
+// pinned waits until a pin is pinned, has failed, or has taken too long.
+func (c *Client) pinned(ctx context.Context, p Pin) (Pin, error) {
+	id, err := p.id()
+	if err != nil {
+		return p, err
+	}
+	wait := 50 * time.Millisecond
+	for deadline := time.Now().Add(pinPatience); p.Status != "pinned" && p.Status != "failed" && time.Now().Before(deadline); wait = min(2*wait, 2*time.Second) {
+		if err := sleep(ctx, wait); err != nil {
+			return p, err
+		}
+		if p, err = c.pin(ctx, id); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
 }
 
 // Remove removes a content; V1 calls it unpinning, whatever made the content.

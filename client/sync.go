@@ -15,10 +15,13 @@ type Sync struct {
 	Client     *Client
 	Local      string
 	Collection string // UUID
-	Dir        string // in the collection; "": its root
-	Journal    *Journal
-	Delete     bool // what is there and not here goes
-	DryRun     bool // nothing changes; Changes are what would
+	// Bucket says that the collection is a bucket, whose own rules say what
+	// becomes of an object that is replaced or deleted.
+	Bucket  bool
+	Dir     string // in the collection; "": its root
+	Journal *Journal
+	Delete  bool // what is there and not here goes
+	DryRun  bool // nothing changes; Changes are what would
 	// Total is told how much there is to send, once that is known.
 	Total func(files int, bytes int64)
 }
@@ -243,7 +246,7 @@ func (r *syncing) deleteOne(ctx context.Context, rel string, e Entry) error {
 		return err
 	}
 	row, _ := r.Journal.Row(rel)
-	if row.Made && row.ID == e.ID {
+	if row.Made && row.ID == e.ID && !r.Bucket {
 		if err := r.c.Remove(ctx, e.ID); err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}

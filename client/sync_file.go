@@ -100,8 +100,11 @@ func (r *syncing) keep(row Row) error {
 // returns the contents of ours that it takes the place of.
 func (r *syncing) begin(row Row) (old []uint64, err error) {
 	before, _ := r.Journal.Row(row.Path)
-	old = before.Old
 	e, there := r.remote[row.Path]
+	if r.Bucket {
+		return nil, r.keep(Row{Path: row.Path, Begun: true, Prev: e.ID})
+	}
+	old = before.Old
 	ours := before.Made && before.ID == e.ID || before.Begun && before.Prev != e.ID
 	if there && ours && !slices.Contains(old, e.ID) {
 		old = append(slices.Clone(old), e.ID)
@@ -159,9 +162,6 @@ func (r *syncing) done(ctx context.Context, row Row, c CID, id uint64, change Ch
 
 func (r *syncing) remoteDir(rel string) string { return path.Join(r.report.Dir, path.Dir(rel)) }
 
-// linkPatience is how long a host may take to find that it has a CID.
-const linkPatience = time.Minute
-
 // link has the host give a place to bytes that it has at e. A host that then
 // does not find them gets them.
 func (r *syncing) link(ctx context.Context, row Row, name string, e Entry) error {
@@ -196,24 +196,19 @@ func (r *syncing) linked(ctx context.Context, rel string, e Entry) (uint64, erro
 	if err != nil {
 		return 0, err
 	}
-	id, err := p.content()
+	p, err = r.c.pinned(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	wait := 50 * time.Millisecond
-	for deadline := time.Now().Add(linkPatience); p.Status != "pinned"; wait = min(2*wait, 2*time.Second) {
-		if p.Status == "failed" || time.Now().After(deadline) {
-			if err := r.c.Remove(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
-				return 0, fmt.Errorf("remove pin %d, which did not come: %w", id, err)
-			}
-			return 0, nil
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return 0, err
-		}
-		if p, err = r.c.pin(ctx, id); err != nil {
-			return 0, err
-		}
+	if p.Status == "pinned" {
+		return p.content()
 	}
-	return id, nil
+	id, err := p.id()
+	if err != nil {
+		return 0, err
+	}
+	if err := r.c.Remove(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
+		return 0, fmt.Errorf("remove pin %d, which did not come: %w", id, err)
+	}
+	return 0, nil
 }

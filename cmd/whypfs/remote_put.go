@@ -15,12 +15,37 @@ import (
 // place is where uploads go.
 type place struct {
 	collection string
+	bucket     string
 	dir        string
 }
 
+// find returns the collection, or the bucket as a collection.
+func (p place) find(ctx context.Context, c *client.Client) (client.Collection, error) {
+	if p.collection != "" && p.bucket != "" {
+		return client.Collection{}, usageError{fmt.Errorf("--collection and --bucket exclude each other")}
+	}
+	if p.bucket == "" {
+		return c.EnsureCollection(ctx, p.collection)
+	}
+	list, err := c.Collections(ctx)
+	for _, col := range list {
+		if col.Bucket && (col.Name == p.bucket || col.UUID == p.bucket) {
+			return col, err
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("bucket %q: %w", p.bucket, client.ErrNotFound)
+	}
+	return client.Collection{}, err
+}
+
+// given says whether there is one.
+func (p place) given() bool { return p.collection != "" || p.bucket != "" }
+
 func (p *place) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.collection, "collection", "", "name or UUID of the collection it goes into; one of that name is made if there is none")
-	cmd.Flags().StringVar(&p.dir, "dir", "/", "directory in the collection")
+	cmd.Flags().StringVar(&p.bucket, "bucket", "", "name of a bucket of S3 that it goes into instead, at a host that shows them as collections")
+	cmd.Flags().StringVar(&p.dir, "dir", "/", "directory in the collection or bucket")
 }
 
 func (c *cli) putCommand() *cobra.Command {
@@ -29,8 +54,8 @@ func (c *cli) putCommand() *cobra.Command {
 	var commit bool
 	cmd, r := c.remoteCommand("put FILE|DIR|-", "upload a file, or a directory as one DAG with one CID", nArgs(1),
 		func(ctx context.Context, r *remote, args []string) error {
-			if to.collection == "" && (to.dir != "/" || commit) {
-				return usageError{fmt.Errorf("--dir and --commit need --collection")}
+			if !to.given() && (to.dir != "/" || commit) {
+				return usageError{fmt.Errorf("--dir and --commit need --collection or --bucket")}
 			}
 			return r.put(ctx, args[0], to, name, commit)
 		})
@@ -62,9 +87,9 @@ func (r *remote) put(ctx context.Context, local string, to place, name string, c
 	if p.State, err = clientDir(); err != nil {
 		return err
 	}
-	if to.collection != "" {
-		col, err := c.EnsureCollection(ctx, to.collection)
-		if err != nil {
+	var col client.Collection
+	if to.given() {
+		if col, err = to.find(ctx, c); err != nil {
 			return err
 		}
 		p.Collection = col.UUID
@@ -75,8 +100,8 @@ func (r *remote) put(ctx context.Context, local string, to place, name string, c
 		return r.putInput(ctx, p)
 	case err != nil:
 		return err
-	case info.IsDir() && to.collection != "":
-		return r.putTree(ctx, p, commit)
+	case info.IsDir() && to.given():
+		return r.putTree(ctx, p, col, commit)
 	case info.IsDir():
 		r.bar.phase("read")
 		res, err := p.DAG(ctx)
@@ -110,11 +135,11 @@ func (r *remote) stored(res client.Result, err error) error {
 }
 
 // putTree uploads the files of a directory one by one.
-func (r *remote) putTree(ctx context.Context, p client.Put, commit bool) error {
+func (r *remote) putTree(ctx context.Context, p client.Put, col client.Collection, commit bool) error {
 	if p.Name != "" {
 		return usageError{fmt.Errorf("--name is for one content; the files of a directory have their own")}
 	}
-	return r.mirror(ctx, client.Sync{Client: p.Client, Local: p.Local, Collection: p.Collection, Dir: p.Dir}, commit)
+	return r.mirror(ctx, client.Sync{Client: p.Client, Local: p.Local, Collection: col.UUID, Bucket: col.Bucket, Dir: p.Dir}, commit)
 }
 
 // mirrored is what a directory's upload has come to.
@@ -155,7 +180,11 @@ func (r *remote) mirror(ctx context.Context, s client.Sync, commit bool) error {
 
 func (m mirrored) write(w io.Writer) error {
 	for _, c := range m.Changes {
-		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", c.Action, c.CID, c.Path); err != nil {
+		what := dash(c.CID)
+		if c.Error != "" {
+			what = c.Error
+		}
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", c.Action, c.Path, what); err != nil {
 			return err
 		}
 	}
@@ -185,18 +214,18 @@ func (c *cli) syncCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if to.collection == "" {
+			if !to.given() {
 				abs, err := filepath.Abs(args[0])
 				if err != nil {
 					return err
 				}
 				to.collection = filepath.Base(abs)
 			}
-			col, err := c.EnsureCollection(ctx, to.collection)
+			col, err := to.find(ctx, c)
 			if err != nil {
 				return err
 			}
-			s := client.Sync{Client: c, Local: args[0], Collection: col.UUID, Dir: to.dir, Delete: remove, DryRun: dry}
+			s := client.Sync{Client: c, Local: args[0], Collection: col.UUID, Bucket: col.Bucket, Dir: to.dir, Delete: remove, DryRun: dry}
 			return r.mirror(ctx, s, commit)
 		})
 	cmd.Long = "Make a directory of a collection have what a local directory has, in one direction.\n\n" +
