@@ -51,7 +51,7 @@ func (d *Deals) budget(ctx context.Context, p market.DealProposal) (*budget, err
 	var refused *chain.CallError
 	if errors.As(err, &refused) {
 		// An address that never got any FIL is not on chain at all.
-		return nil, &errNotNow{fmt.Sprintf("escrow of %s is not known (%s), need %s", p.Client, short(refused.Message), fil(b.need))}
+		return nil, &errNotNow{reason: fmt.Sprintf("escrow of %s is not known (%s), need %s", p.Client, short(refused.Message), fil(b.need))}
 	}
 	return b, err
 }
@@ -92,7 +92,7 @@ func (b *budget) covers(tx kv.Tx, deal string) error {
 	if row.Reason != "" {
 		reason += "; " + row.Reason
 	}
-	return &errShort{errNotNow{reason}, big.Add(b.need, spent)}
+	return &errShort{errNotNow{reason: reason}, big.Add(b.need, spent)}
 }
 
 // errShort says that the escrow is too low for a deal, which waits until it has so much.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-address"
+	fbig "github.com/filecoin-project/go-state-types/big"
 	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/deals/chain"
@@ -38,13 +39,16 @@ type Options struct {
 	Engine    string           // for providers that name none; default EngineMk12
 	Filclient string           // path of whypfs-filclient, for EngineFilclient
 	Escrow    EscrowOptions
-	MaxPrice  string       // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
-	Verified  string       // whether verified deals are made; default VerifiedNever
-	Pulls     piece.Limits // of PieceHandler
-	MinPiece  int64        // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
-	Duration  int64        // epochs a deal lasts; default 1494720 (Estuary's 519 days)
-	StartLead int64        // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
-	PerPiece  int          // deals of a piece under way at once; 0: as many as replicas are lacking
+	MaxPrice  string // attoFIL per GiB per epoch; default 50000000, the providers' own default; "0" asks for free storage
+	// DailyLimit is what the deals that are signed in a day (UTC) may cost in all,
+	// in attoFIL; 0: any.
+	DailyLimit fbig.Int
+	Verified   string       // whether verified deals are made; default VerifiedNever
+	Pulls      piece.Limits // of PieceHandler
+	MinPiece   int64        // bytes, padded; smaller pieces are filled up with zeros. default 1 MiB, the least that providers of the sandbox take
+	Duration   int64        // epochs a deal lasts; default 1494720 (Estuary's 519 days)
+	StartLead  int64        // epochs a provider gets to seal before a deal starts; default 8640 (3 days)
+	PerPiece   int          // deals of a piece under way at once; 0: as many as replicas are lacking
 	// Doubt is for how long a deal that its provider gives up, and could publish
 	// all the same, is looked for on chain before it is replaced; default 2 h. It
 	// counts only where an endpoint tells of events.

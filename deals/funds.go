@@ -17,6 +17,7 @@ type Funds struct {
 	Escrow   string // free in the market, to pay for deals
 	Promised string // of that, to deals that are signed and not on chain
 	Today    string `json:",omitempty"` // moved into escrow on this day (UTC)
+	Signed   string `json:",omitempty"` // what the deals cost that it signed on this day
 	Reason   string `json:",omitempty"` // what is going on with its escrow, or why its funds are not known
 }
 
@@ -65,6 +66,13 @@ func (d *Deals) ownFunds(ctx context.Context, addr address.Address, f *Funds) er
 		if row.Day >= d.queue.Now().Format("2006-01-02") {
 			f.Today = fil(row.Spent)
 		}
+		spent, err := getSpent(tx, d.queue.Now())
+		if err != nil {
+			return err
+		}
+		if amount, ok := spent.By[addr.String()]; ok {
+			f.Signed = fil(amount)
+		}
 		all, err := promised(tx, addr)
 		sum := big.Zero()
 		for _, amount := range all {
@@ -78,7 +86,8 @@ func (d *Deals) ownFunds(ctx context.Context, addr address.Address, f *Funds) er
 // ChainStatus is how the chain looks from here.
 type ChainStatus struct {
 	Head      int64
-	Version   uint   // of the network's rules
+	Version   uint // of the network's rules
+	Spending  Spending
 	Verified  string `json:",omitempty"` // whether verified deals are made; "": they are not wanted
 	Endpoints []chain.State
 	Fault     string `json:",omitempty"` // why Head or Version is not known
@@ -97,6 +106,9 @@ func (d *Deals) ChainStatus(ctx context.Context) ChainStatus {
 	if err != nil {
 		s.Fault = short(err.Error())
 	} else if s.Verified, err = d.verifiedStatus(ctx); err != nil {
+		s.Fault = short(err.Error())
+	}
+	if s.Spending, err = d.Spending(ctx); err != nil {
 		s.Fault = short(err.Error())
 	}
 	s.Endpoints = d.chain.Endpoints()

@@ -131,6 +131,9 @@ func (d *Deals) tellZones(ctx context.Context) error {
 // chain could not be asked before.
 func (d *Deals) newHead(ctx context.Context, old, head int64, all bool) error {
 	d.met.head.Set(float64(head))
+	if err := d.noteSpent(ctx); err != nil {
+		d.log.WarnContext(ctx, "what was spent today is not known", "err", err) // and stops no deal
+	}
 	if all {
 		return errors.Join(d.queue.Wake(ctx, kindReplicate), d.queue.Wake(ctx, kindDeal))
 	}

@@ -19,6 +19,7 @@ func keyByID(id uint64) []byte              { return kv.Key(prefix, "byid", math
 func keyByZone(zone, id uint64) []byte      { return kv.Key(prefix, "byzone", zone, math.MaxUint64-id) }
 func keyByPiece(p string, id uint64) []byte { return kv.Key(prefix, "bypiece", p, math.MaxUint64-id) }
 func keyPending(uuid string) []byte         { return kv.Key(prefix, "pending", uuid) }
+func keySpent() []byte                      { return kv.Key(prefix, "spent") }
 func keyEscrow(addr string) []byte          { return kv.Key(prefix, "escrow", addr) }
 func keyProvider(addr string) []byte        { return kv.Key(prefix, "provider", addr) }
 func keyAsk(addr string) []byte             { return kv.Key(prefix, "ask", addr) }

@@ -14,6 +14,8 @@ type metrics struct {
 	escrow    prometheus.Gauge
 	topups    *prometheus.CounterVec
 	sighted   *prometheus.CounterVec
+	signed    prometheus.Counter
+	today     prometheus.Gauge
 
 	sampleSeconds prometheus.Histogram
 }
@@ -35,9 +37,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.escrow = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "whypfs", Subsystem: "deals",
 		Name: "escrow_free_fil", Help: "What was free in escrow to pay for deals when it was last looked at, in FIL; only with --escrow-topup."})
 	m.topups = prometheus.NewCounterVec(counter("topups_total", "Payments into escrow that ended, by result."), []string{"result"})
+	m.signed = prometheus.NewCounter(counter("signed_fil_total", "What the deals cost that were signed, in FIL."))
+	m.today = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "whypfs", Subsystem: "deals",
+		Name: "signed_today_fil", Help: "What the deals cost that were signed on this day (UTC), in FIL, as of the newest head."})
 	m.sighted = prometheus.NewCounterVec(counter("sighted_total", "Deals that an event of the chain led to before their provider did, by the state they were in."), []string{"state"})
 	if reg != nil {
-		reg.MustRegister(m.sighted, m.moves, m.failures, m.proposals, m.samples, m.sampleSeconds, m.head, m.escrow, m.topups)
+		reg.MustRegister(m.sighted, m.signed, m.today, m.moves, m.failures, m.proposals, m.samples, m.sampleSeconds, m.head, m.escrow, m.topups)
 	}
 	return m
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -150,7 +151,10 @@ func blameless(ctx context.Context, err error) bool {
 }
 
 // errNotNow is a reason to wait that is no fault of the provider.
-type errNotNow struct{ reason string }
+type errNotNow struct {
+	reason string
+	until  time.Time // zero: look again soon
+}
 
 func (e *errNotNow) Error() string { return e.reason }
 
@@ -173,7 +177,10 @@ func (d *Deals) notPrepared(ctx context.Context, row dealRow, err error) error {
 		if err := d.explain(ctx, row, wait.reason); err != nil {
 			return notGone(err)
 		}
-		return queue.Later(d.queue.Now().Add(10*d.opt.Poll), wait.reason)
+		if wait.until.IsZero() {
+			wait.until = d.queue.Now().Add(10 * d.opt.Poll)
+		}
+		return queue.Later(wait.until, wait.reason)
 	}
 	return notGone(err)
 }
@@ -185,10 +192,10 @@ func (d *Deals) prepare(ctx context.Context, row dealRow, p piece.Piece) (dealRo
 		return row, err
 	}
 	if d.opt.PieceURL == "" {
-		return row, &errNotNow{"no public URL is configured from which providers could pull"}
+		return row, &errNotNow{reason: "no public URL is configured from which providers could pull"}
 	}
 	if d.maxPrice == nil {
-		return row, &errNotNow{fmt.Sprintf("the highest price %q is not a number", d.opt.MaxPrice)}
+		return row, &errNotNow{reason: fmt.Sprintf("the highest price %q is not a number", d.opt.MaxPrice)}
 	}
 	row.Asked, row.Verified, row.Ordinary = head, d.opt.Verified == VerifiedAuto, ""
 	made, err := d.prepareAs(ctx, row, p)
@@ -245,7 +252,14 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 		if err != nil {
 			return err
 		}
+		if fresh.Signed != nil { // there is one signature for a deal, and it is counted
+			row = fresh
+			return nil
+		}
 		if err := budget.covers(tx, row.UUID); err != nil {
+			return err
+		}
+		if err := d.spend(tx, proposal.Client.String(), budget.need); err != nil {
 			return err
 		}
 		fresh.Verified, fresh.Ordinary = proposal.VerifiedDeal, row.Ordinary
@@ -255,6 +269,9 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 		row = fresh
 		return putDeal(tx, fresh)
 	})
+	if err == nil {
+		d.met.signed.Add(filFloat(budget.need))
+	}
 	var lacks *errShort
 	if errors.As(err, &lacks) {
 		if err := d.wantEscrow(ctx, proposal.Client, lacks.need); err != nil {

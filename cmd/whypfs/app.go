@@ -241,6 +241,7 @@ func (a *app) dealOptions() (deals.Options, error) {
 		Filclient:   c.Filclient,
 		MaxPrice:    c.MaxPrice,
 		Verified:    c.Verified,
+		DailyLimit:  c.escrow.dailyLimit(),
 		Escrow:      c.escrow.options(),
 		MinPiece:    int64(c.MinPiece),
 		PerPiece:    c.PerPiece,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -37,6 +38,11 @@ func (c *cli) chainCommand() *cobra.Command {
 
 func printChain(out io.Writer, s deals.ChainStatus, funds []deals.Funds) error {
 	fmt.Fprintf(out, "head %d, network version %d\n", s.Head, s.Version)
+	fmt.Fprintf(out, "deals signed today cost %s", cmp.Or(s.Spending.Today, "0 FIL"))
+	if s.Spending.Limit != "" {
+		fmt.Fprintf(out, " of %s", s.Spending.Limit)
+	}
+	fmt.Fprintln(out)
 	if s.Verified != "" {
 		fmt.Fprintln(out, "verified deals:", s.Verified)
 	}
@@ -58,11 +64,11 @@ func printChain(out io.Writer, s deals.ChainStatus, funds []deals.Funds) error {
 }
 
 func fundsHead() []string {
-	return []string{"address", "default", "wallet", "escrow", "promised", "moved today", "reason"}
+	return []string{"address", "default", "wallet", "escrow", "promised", "signed today", "moved today", "reason"}
 }
 
 func fundsCells(f deals.Funds) []any {
-	return []any{f.Address, mark(f.Default), f.Balance, f.Escrow, f.Promised, f.Today, f.Reason}
+	return []any{f.Address, mark(f.Default), f.Balance, f.Escrow, f.Promised, f.Signed, f.Today, f.Reason}
 }
 
 func (c *cli) walletBalanceCommand() *cobra.Command {
