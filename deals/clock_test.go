@@ -27,7 +27,7 @@ func TestProviderOfAWrongClock(t *testing.T) {
 				p.Streak, p.CoolUntil, p.Reason = 3, wrong.Add(s.cool(3)), "slashed"
 				p.note(wrong).Failed = 100
 			}),
-			kv.PutJSON(tx, keyAsk(addr), KnownAsk{Ask: mk12.Ask{Price: big.NewInt(1 << 60), Min: 128, Max: 1 << 30}, At: wrong, Tried: wrong, OwnerAt: wrong}))
+			kv.PutJSON(tx, keyAsk(addr), KnownAsk{Ask: mk12.Ask{Price: big.NewInt(1 << 60), VerifiedPrice: big.NewInt(1), Min: 128, Max: 1 << 30}, At: wrong, Tried: wrong, OwnerAt: wrong}))
 	})
 	for _, x := range s.chosen(Rules{}).Candidates {
 		if x.Provider == addr && x.Verdict != VerdictTaken {

@@ -146,7 +146,7 @@ func (s *scripted) update(f func(tx kv.Tx) error) {
 // Each thing that speaks against a provider is told as such.
 func TestVerdicts(t *testing.T) {
 	const addr = "f01003" // the other one, f01004, has nothing against it
-	cheap := mk12.Ask{Price: big.NewInt(1), Min: 128, Max: 1 << 30}
+	cheap := mk12.Ask{Price: big.NewInt(1), VerifiedPrice: big.NewInt(1), Min: 128, Max: 1 << 30}
 	for want, setUp := range map[Verdict]func(s *scripted) Rules{
 		VerdictTaken: func(s *scripted) Rules { return Rules{} },
 		VerdictHolds: func(s *scripted) Rules {
