@@ -38,8 +38,9 @@ const (
 	freeBucket      = "free"
 )
 
-// untold are the modes of providers and of endpoints that take real time, not the chain's.
-var untold = []string{"trickle", "slow", "rate-limit", "huge"}
+// untold are the modes of providers and of endpoints that take real time, or
+// epochs while we wait for an answer.
+var untold = []string{"trickle", "hold-proposal", "hold-answer", "slow", "rate-limit", "huge"}
 
 func newHistory(t *testing.T, seed uint64) *history {
 	t.Helper()

@@ -79,6 +79,8 @@ var matrixRows = []matrixRow{
 	{mode: "refuse-offline", when: asked, engine: deals.EngineOffline, fails: both(refused)},
 	{mode: "refuse", when: pulling}, // what was promised is kept
 
+	{mode: "hold-proposal", when: asked, fails: both("send-proposal: cannot be reached")},
+	{mode: "hold-answer", when: asked},
 	{mode: "stall", when: asked, late: true, fails: both(tooLate)},
 	{mode: "accept-vanish", when: asked, late: true, fails: both(notThere + "|send-proposal: cannot be reached")}, // its yes may be lost,
 	{mode: "reset", when: asked},

@@ -24,9 +24,9 @@ func (c *cli) sandboxProviderCommand() *cobra.Command {
 		Short: "list the sandbox's storage providers",
 		Args:  noArgs,
 		RunE: c.onSandbox(func(_ context.Context, n *sandbox.Network, out io.Writer, _ []string) error {
-			t := newTable("name", "dialect", "mode", "pieces", "deals", "http", "libp2p")
+			t := newTable("name", "dialect", "mode", "pieces", "deals", "held", "http", "libp2p")
 			for _, p := range n.Snapshot().Providers {
-				t.row(p.Address, p.Dialect, p.Mode, p.Pieces, len(p.Deals), p.HTTP, p.P2P)
+				t.row(p.Address, p.Dialect, p.Mode, p.Pieces, len(p.Deals), p.Held, p.HTTP, p.P2P)
 			}
 			return t.write(out)
 		}),

@@ -12,6 +12,8 @@ import (
 const (
 	modeNone           = "none"
 	modeRefuse         = "refuse"
+	modeHoldProposal   = "hold-proposal"
+	modeHoldAnswer     = "hold-answer"
 	modeStall          = "stall"
 	modeWrongComm      = "wrong-commp"
 	modeVanish         = "vanish"
@@ -76,8 +78,10 @@ var modes = map[string]fault{
 		}
 		return d.say("miner is not accepting offline storage deals", "offline deals are not allowed on this provider")
 	}},
-	modeStall:     {what: "accepts proposals and never pulls the data", noPull: true, noPublish: true},
-	modeWrongComm: {what: "pulls the data and claims that it does not match the piece CID; the deal fails"},
+	modeHoldProposal: {what: "reads proposals, and neither takes nor answers them for 30 epochs; then it breaks off"},
+	modeHoldAnswer:   {what: "takes proposals, and does not answer them for 30 epochs; then it breaks off"},
+	modeStall:        {what: "accepts proposals and never pulls the data", noPull: true, noPublish: true},
+	modeWrongComm:    {what: "pulls the data and claims that it does not match the piece CID; the deal fails"},
 	modeVanish: {what: "is gone: its addresses do not answer, and its active deals are terminated on chain after a few epochs",
 		noPull: true, noPublish: true, noSeal: true, ends: vanishAfter},
 	modeAcceptVanish:   {what: "accepts one proposal and vanishes before it pulls the data", noPull: true},

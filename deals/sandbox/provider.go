@@ -76,6 +76,7 @@ type provider struct {
 	pieces map[cid.Cid]*pieceRecord
 	pulls  map[uuid.UUID]context.CancelFunc
 	due    dueList[uuid.UUID]
+	held   int  // proposals that wait for an answer
 	untidy bool // deals have ended
 
 	serving sync.Mutex // guards host and web

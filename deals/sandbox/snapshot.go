@@ -33,6 +33,7 @@ type ProviderState struct {
 	HTTP    string // base URL of retrieval
 	Dialect string // boost or curio: whose words it uses
 	Mode    string // one of Modes
+	Held    int    // proposals that it has read, and does not answer
 	Pieces  int    // stored
 	Bytes   int64
 	Deals   []DealState // oldest first
@@ -78,7 +79,7 @@ func (n *Network) snapshot() State {
 func (p *provider) state() ProviderState {
 	s := ProviderState{
 		Address: p.addr.String(), Peer: p.peer.String(), Dialect: string(p.dialect), Mode: p.rec.Mode,
-		Pieces: len(p.pieces), P2P: p2pAddr(p.rec.P2PPort, p.peer), HTTP: httpURL(p.rec.HTTPPort),
+		Held: p.held, Pieces: len(p.pieces), P2P: p2pAddr(p.rec.P2PPort, p.peer), HTTP: httpURL(p.rec.HTTPPort),
 	}
 	for _, r := range p.pieces {
 		s.Bytes += r.Size

@@ -34,7 +34,13 @@ func (p *provider) answerDeal(r io.Reader) ([]byte, error) {
 	if err := dp.UnmarshalCBOR(r); err != nil {
 		return nil, err
 	}
+	if err := p.hold(modeHoldProposal); err != nil {
+		return nil, err
+	}
 	res := p.propose(&dp)
+	if err := p.hold(modeHoldAnswer); err != nil {
+		return nil, err
+	}
 	return marshalCBOR(&res)
 }
 
@@ -90,6 +96,9 @@ func (p *provider) stream(answer answerFunc) network.StreamHandler {
 			if err != nil {
 				return err
 			}
+			if err := s.SetDeadline(time.Now().Add(streamDeadline)); err != nil { // it may have been held
+				return err
+			}
 			if _, err := s.Write(out); err != nil {
 				return err
 			}
@@ -125,6 +134,8 @@ func (p *provider) overHTTP(limit int64, answer answerFunc) http.HandlerFunc {
 		case errors.Is(err, errNotOurs):
 			w.WriteHeader(http.StatusInternalServerError)
 			return
+		case errors.Is(err, errHeld):
+			panic(http.ErrAbortHandler)
 		case err != nil:
 			w.WriteHeader(http.StatusBadRequest)
 			return
