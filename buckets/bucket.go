@@ -176,7 +176,7 @@ func (b *Buckets) deleteBucket(tx kv.Tx, bucket Bucket) (more bool, err error) {
 	case err != nil:
 		return false, err
 	case found:
-		return true, removeUpload(tx, bucket.UUID, u.Key, u.ID)
+		return true, removeUpload(tx, bucket, u.Key, u.ID)
 	}
 	if bucket.Tree {
 		err = b.dropTree(tx, bucket.UUID)

@@ -37,8 +37,11 @@ type Options struct {
 	Pins    PinOptions
 	// Retrievals bounds what the queue brings back from providers.
 	Retrievals RetrievalOptions
-	Log        *slog.Logger
-	Metrics    prometheus.Registerer
+	// Quota says how much an owner may keep, 0 for no limit. It may be nil, and
+	// is never called in a transaction.
+	Quota   func(ctx context.Context, owner uint64) (bytes, objects int64, err error)
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 // Buckets keeps the namespace, contents and zones. It is safe for concurrent use.
@@ -85,6 +88,7 @@ type Buckets struct {
 	retrievals RetrievalOptions
 	retrieving retrieving
 	spending   spending
+	quota      func(ctx context.Context, owner uint64) (bytes, objects int64, err error)
 }
 
 // New returns the buckets in store and registers the zone jobs with q.
@@ -107,6 +111,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, opt Options) *Buckets {
 		offloading: opt.Offload,
 		pinOptions: opt.Pins.withDefaults(),
 		retrievals: opt.Retrievals.withDefaults(),
+		quota:      opt.Quota,
 	}
 	b.writes, b.flipping = newWrites(), make(chan struct{}, 1)
 	if opt.Announce {

@@ -23,7 +23,7 @@ func (b *Buckets) Check(ctx context.Context) error {
 	err := b.view(ctx, func(tx kv.Tx) error {
 		c := checker{tx: tx}
 		for _, check := range []func() error{
-			c.buckets, c.documents, c.objects, c.versions, c.nulls, c.contents, c.owned, c.byCID, c.refs,
+			c.buckets, c.documents, c.objects, c.versions, c.nulls, c.contents, c.owned, c.usage, c.byCID, c.refs,
 			c.unassigned, c.members, c.zones, c.roots, c.open, c.uploads, c.events, c.partSums, c.pins, c.pinRows, c.trees,
 			c.retrievals, c.retrievalRows,
 		} {

@@ -119,7 +119,7 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 		}
 		return errors.Join(
 			putPartSums(tx, o.Content, sums),
-			removeUpload(tx, bucket.UUID, u.Key, u.ID),
+			removeUpload(tx, bucket, u.Key, u.ID),
 			kv.PutJSON(tx, keyDone(u.ID), doneRow{Completed: now, Bucket: bucket.UUID, Asked: asked, Object: newObjectRow(o)}))
 	})
 }

@@ -194,6 +194,7 @@ func (b *Buckets) insertContent(tx kv.Tx, c Content) error {
 	return errors.Join(
 		putContent(tx, c),
 		tx.Put(keyOwned(c.Owner, c.ID), present),
+		use(tx, c.Owner, c.ID, c.use()),
 		holdRoot(tx, c),
 		tx.Put(keyNew(c.Bucket, c.ID), present),
 		b.queue.Add(tx, jobAssign, c.Bucket, time.Now().Add(b.gather)))
@@ -244,7 +245,7 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 		return errors.Join(removeContent(tx, c), leaveZone(tx, z, c))
 	}
 	c.Deleted = true
-	if err := tx.Delete(keyOwned(c.Owner, c.ID)); err != nil {
+	if err := errors.Join(tx.Delete(keyOwned(c.Owner, c.ID)), use(tx, c.Owner, c.ID, c.use().negative())); err != nil {
 		return err
 	}
 	if z.State == ZoneComplete {
@@ -257,7 +258,12 @@ func (b *Buckets) releaseContent(tx kv.Tx, id uint64) error {
 
 // removeContent drops all rows of a content but those of its zone.
 func removeContent(tx kv.Tx, c Content) error {
+	var freed Usage
+	if !c.Deleted { // else it was not its owner's any more
+		freed = c.use().negative()
+	}
 	return errors.Join(
+		use(tx, c.Owner, c.ID, freed),
 		tx.Delete(keyContent(c.ID)),
 		tx.Delete(keyOwned(c.Owner, c.ID)),
 		unlist(tx, c))

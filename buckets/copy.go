@@ -21,6 +21,9 @@ func (b *Buckets) Copy(ctx context.Context, src Object, bucket Bucket, key strin
 	if err := b.precheck(ctx, bucket, key, attr, cond); err != nil {
 		return Object{}, err
 	}
+	if _, err := b.admit(ctx, bucket.Owner, Usage{Bytes: src.Size, Objects: 1}, freedBy(bucket, key)); err != nil {
+		return Object{}, fmt.Errorf("copy %q to %q: %w", src.Key, key, err)
+	}
 	lease := b.node.Lease()
 	defer lease.Release()
 	o, err := b.copy(ctx, src, bucket, key, owner, attr, cond)

@@ -153,7 +153,15 @@
 // replaced are one transaction, so nobody sees half of it. An error means that
 // nothing is visible, unless it is the store's own and comes from committing.
 // Writers of different keys share no row that they read and write, but the
-// bucket's assign job.
+// bucket's assign job and one of the 16 rows of what its owner keeps.
+//
+// # Quotas
+//
+// Options.Quota says how much an owner may keep: the contents of his buckets,
+// whoever put them, each with its size, and the parts of uploads in progress.
+// Each transaction that adds or takes away changes that sum with it, so it is
+// exact; with a quota it also reads the sum, and fails if it is too much. What
+// is known to be too much before, is refused before the body is read.
 //
 // # Rows
 //
@@ -166,6 +174,8 @@
 //	vnul/<uuid>/<key>                   place of the null version, if it is in ver
 //	con/<inverted content id>           Content
 //	own/<owner>/<inverted content id>   undeleted contents of an owner, newest first
+//	use/<owner>/<slot>                  part of the sum of what an owner keeps; exact, in each transaction that changes it
+//	usedone                             everybody's was counted
 //	cid/<root>/<content id>             contents with that root, and whether they hold it
 //	ref/<root>/c/<content id>           the root is held by a content whose row in cid is from before
 //	ref/<root>/p/<upload id>/<number>   the root is held by a part

@@ -83,7 +83,7 @@ func (b *Buckets) expireUpload(ctx context.Context, bucket Bucket, u MultipartUp
 		if !idle {
 			return nil
 		}
-		return removeUpload(tx, bucket.UUID, u.Key, u.ID)
+		return removeUpload(tx, bucket, u.Key, u.ID)
 	})
 	if err == nil && idle {
 		b.log.InfoContext(ctx, "abandoned upload expired", "bucket", bucket.Name, "key", u.Key)

@@ -41,7 +41,7 @@ func (b *Buckets) AgeDone(ctx context.Context, upload string, by time.Duration) 
 
 // RepeatPart makes parts 2 to n of an upload, all of them part 1 again.
 func (b *Buckets) RepeatPart(ctx context.Context, upload string, n int) error {
-	return b.update(ctx, func(tx kv.Tx) error {
+	err := b.update(ctx, func(tx kv.Tx) error {
 		p, err := partRow(tx, upload, 1)
 		if err != nil {
 			return err
@@ -56,6 +56,10 @@ func (b *Buckets) RepeatPart(ctx context.Context, upload string, n int) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return b.RecountUsage(ctx)
 }
 
 var (

@@ -34,6 +34,8 @@ const (
 	tabDone    = "done"
 	tabSums    = "sum"
 	tabDoc     = "doc"
+	tabUsage   = "use"
+	tabCounted = "usedone"
 )
 
 // present is the value of rows that say all they have to say by being there.

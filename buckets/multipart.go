@@ -23,6 +23,7 @@ var (
 const (
 	maxParts    = 10000
 	minPartSize = 5 << 20
+	partSlot    = 0 // of the owner's usage, from which the parts of an ended upload are taken
 )
 
 // MultipartUpload is an upload in progress.
@@ -103,6 +104,17 @@ func (b *Buckets) PutPart(ctx context.Context, bucket Bucket, key, id string, nu
 	if err := b.stillAs(ctx, bucket); err != nil {
 		return Part{}, fmt.Errorf("part %d of upload %s: %w", number, id, err)
 	}
+	room, err := b.admit(ctx, bucket.Owner, Usage{Bytes: up.Expect}, func(tx kv.Tx) (Usage, error) {
+		old, err := partRow(tx, id, number)
+		if errors.Is(err, ErrInvalidPart) {
+			err = nil
+		}
+		return Usage{Bytes: old.Size}, err
+	})
+	if err != nil {
+		return Part{}, fmt.Errorf("part %d of upload %s: %w", number, id, err)
+	}
+	up.Body = within(up.Body, room)
 	lease := b.node.Lease()
 	defer lease.Release()
 	var attr Attributes
@@ -122,6 +134,10 @@ func (b *Buckets) PutPart(ctx context.Context, bucket Bucket, key, id string, nu
 
 // commitPart makes a part whose blocks are stored one of the upload's.
 func (b *Buckets) commitPart(ctx context.Context, bucket Bucket, key, id string, p Part) error {
+	limit, err := b.limitOf(ctx, bucket.Owner)
+	if err != nil {
+		return err
+	}
 	return b.update(ctx, func(tx kv.Tx) error {
 		if _, err := uploadRow(tx, bucket.UUID, key, id); err != nil {
 			return err
@@ -139,9 +155,12 @@ func (b *Buckets) commitPart(ctx context.Context, bucket Bucket, key, id string,
 		} else if errors.Is(err, ErrInvalidPart) {
 			err = nil
 		}
-		return errors.Join(err,
-			kv.PutJSON(tx, keyPart(id, p.Number), p),
-			tx.Put(keyPartRef(p.CID, id, p.Number), present))
+		return limit.within(tx, bucket.Owner, func() error {
+			return errors.Join(err,
+				use(tx, bucket.Owner, uint64(p.Number), Usage{Bytes: p.Size - old.Size}),
+				kv.PutJSON(tx, keyPart(id, p.Number), p),
+				tx.Put(keyPartRef(p.CID, id, p.Number), present))
+		})
 	})
 }
 
@@ -193,21 +212,23 @@ func abort(tx kv.Tx, bucket Bucket, key, id string) error {
 	if _, err := uploadRow(tx, bucket.UUID, key, id); err != nil {
 		return err
 	}
-	return removeUpload(tx, bucket.UUID, key, id)
+	return removeUpload(tx, bucket, key, id)
 }
 
 // removeUpload drops an upload and its parts, of which there are at most 10,000.
-func removeUpload(tx kv.Tx, bucket, key, id string) error {
+func removeUpload(tx kv.Tx, bucket Bucket, key, id string) error {
 	list, _, err := partRows(tx, id, 0, math.MaxInt)
 	if err != nil {
 		return err
 	}
+	var freed Usage
 	for _, p := range list {
+		freed.Bytes -= p.Size
 		if err := errors.Join(tx.Delete(keyPart(id, p.Number)), tx.Delete(keyPartRef(p.CID, id, p.Number))); err != nil {
 			return err
 		}
 	}
-	return tx.Delete(keyUpload(bucket, key, id))
+	return errors.Join(use(tx, bucket.Owner, partSlot, freed), tx.Delete(keyUpload(bucket.UUID, key, id)))
 }
 
 func uploadRow(tx kv.Tx, bucket, key, id string) (MultipartUpload, error) {

@@ -74,6 +74,9 @@ type Object struct {
 // Upload is a body and what must hold of it.
 type Upload struct {
 	Body io.Reader
+	// Expect is how many bytes will come at least, as far as the client said
+	// before: what is too much then is refused before it is sent.
+	Expect int64
 	// Hashes are fed with the body while it is stored; see node.ImportOptions.
 	Hashes []hash.Hash
 	// ContentMD5, if not nil, is the MD5 the body must have, else ErrDigest. It
@@ -131,6 +134,11 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 	if err := b.precheck(ctx, bucket, key, attr, cond); err != nil {
 		return Object{}, err
 	}
+	room, err := b.admit(ctx, bucket.Owner, Usage{Bytes: up.Expect, Objects: 1}, freedBy(bucket, key))
+	if err != nil {
+		return Object{}, fmt.Errorf("put %q: %w", name, err)
+	}
+	up.Body = within(up.Body, room)
 	lease := b.node.Lease()
 	defer lease.Release()
 	dag, sum, err := b.importBody(ctx, bucket, up, &attr)
@@ -200,53 +208,72 @@ func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr
 // is part of the same transaction, and has the last word before anything is
 // written. event is what webhooks hear.
 func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name string, cond Conditions, event string, extra func(kv.Tx, Object) error) (Object, error) {
-	candidate := b.newID()
+	limit, err := b.limitOf(ctx, asked.Owner)
+	if err != nil {
+		return Object{}, err
+	}
+	c := change{asked, name, cond, event, b.newID(), extra}
 	var made Object
-	err := b.update(ctx, func(tx kv.Tx) error {
+	err = b.update(ctx, func(tx kv.Tx) error {
 		made = o // of this run
-		bucket, err := bucketRow(tx, o.Bucket)
-		if err != nil {
-			return err
-		}
-		if bucket.Policy.Publish != asked.Policy.Publish {
-			return ErrPublishChanged
-		}
-		old, found, err := current(tx, o.Bucket, o.Key, cond)
-		if err != nil {
-			return err
-		}
-		keep := found && bucket.Versioning == "" && old.CID.Equals(o.CID)
-		made.Content = old.Content
-		if !keep {
-			if made.Content, err = newContentID(tx, bucket, o.Key, name, old, found, candidate); err != nil {
-				return err
-			}
-		}
-		if err := made.settle(bucket, name, idTime(candidate)); err != nil {
-			return err
-		}
-		if extra != nil {
-			if err := extra(tx, made); err != nil {
-				return err
-			}
-		}
-		if keep {
-			return errors.Join(
-				b.keepContent(tx, made.Content, Cold(made.Class)),
-				putObject(tx, made),
-				b.emit(tx, bucket, event, made))
-		}
-		return errors.Join(
-			b.displace(tx, bucket, made.Key, old, found),
-			putObject(tx, made),
-			b.touch(tx, bucket, made.Key),
-			b.insertContent(tx, Content{
-				ID: made.Content, Owner: bucket.Owner, Bucket: made.Bucket, Name: name, Key: made.Key,
-				CID: made.CID, Size: made.Size, Created: idTime(made.Content), Cold: Cold(made.Class),
-			}),
-			b.emit(tx, bucket, event, made))
+		return limit.within(tx, asked.Owner, func() error { return b.commitIn(tx, c, &made) })
 	})
 	return made, err
+}
+
+// change is what is told of an object that becomes visible; see commit.
+type change struct {
+	asked     Bucket
+	name      string
+	cond      Conditions
+	event     string
+	candidate uint64 // for its content's id
+	extra     func(kv.Tx, Object) error
+}
+
+// commitIn is commit in its transaction, and completes the object.
+func (b *Buckets) commitIn(tx kv.Tx, c change, made *Object) error {
+	bucket, err := bucketRow(tx, made.Bucket)
+	if err != nil {
+		return err
+	}
+	if bucket.Policy.Publish != c.asked.Policy.Publish {
+		return ErrPublishChanged
+	}
+	old, found, err := current(tx, made.Bucket, made.Key, c.cond)
+	if err != nil {
+		return err
+	}
+	keep := found && bucket.Versioning == "" && old.CID.Equals(made.CID)
+	made.Content = old.Content
+	if !keep {
+		if made.Content, err = newContentID(tx, bucket, made.Key, c.name, old, found, c.candidate); err != nil {
+			return err
+		}
+	}
+	if err := made.settle(bucket, c.name, idTime(c.candidate)); err != nil {
+		return err
+	}
+	if c.extra != nil {
+		if err := c.extra(tx, *made); err != nil {
+			return err
+		}
+	}
+	if keep {
+		return errors.Join(
+			b.keepContent(tx, made.Content, Cold(made.Class)),
+			putObject(tx, *made),
+			b.emit(tx, bucket, c.event, *made))
+	}
+	return errors.Join(
+		b.displace(tx, bucket, made.Key, old, found),
+		putObject(tx, *made),
+		b.touch(tx, bucket, made.Key),
+		b.insertContent(tx, Content{
+			ID: made.Content, Owner: bucket.Owner, Bucket: made.Bucket, Name: c.name, Key: made.Key,
+			CID: made.CID, Size: made.Size, Created: idTime(made.Content), Cold: Cold(made.Class),
+		}),
+		b.emit(tx, bucket, c.event, *made))
 }
 
 // newContentID returns the id of the content that a new version of a key has.

@@ -164,6 +164,10 @@ func (b *Buckets) PinAll(ctx context.Context, owner uint64, requests []PinReques
 		}
 		list[i] = b.newPin(owner, r, global.UUID)
 	}
+	// The size of a DAG is known at its end; whoever is at his limit need not begin.
+	if _, err := b.admit(ctx, owner, Usage{Bytes: 1, Objects: int64(len(list))}, nil); err != nil {
+		return nil, fmt.Errorf("pin: %w", err)
+	}
 	err := b.update(ctx, func(tx kv.Tx) error {
 		for i := range list {
 			if err := b.addPin(tx, &list[i]); err != nil {

@@ -160,7 +160,7 @@ func (t *pinTry) result(err error) string {
 		return removedResult
 	case errors.Is(err, errPinSlice):
 		return sliceResult
-	case errors.As(err, &bad), errors.Is(err, ErrNoBucket):
+	case errors.As(err, &bad), errors.Is(err, ErrNoBucket), errors.Is(err, ErrQuota):
 		return failedResult
 	case t.came():
 		return brokenResult
@@ -256,6 +256,8 @@ func pinReason(err error) string {
 	switch {
 	case errors.As(err, &bad):
 		s = bad.Reason
+	case errors.Is(err, ErrQuota):
+		s = QuotaReason(err)
 	case errors.Is(err, ErrNoBucket):
 		s = "its bucket is gone"
 	case errors.Is(err, node.ErrNoHost):

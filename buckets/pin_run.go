@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/queue"
@@ -61,6 +63,9 @@ const (
 	pinGrace, pinNew = 10 * time.Second, 30 * time.Second
 	// localLinks bounds what is looked at before a request is answered.
 	localLinks = 10_000
+	// A pin is fetched to its owner's room, a part of that, and a block.
+	pinOverhead = 16
+	pinBlock    = 4 << 20
 )
 
 var (
@@ -259,10 +264,23 @@ func (t *pinTry) run(ctx context.Context) error {
 	if err := t.b.stillAs(ctx, bucket); err != nil {
 		return err
 	}
+	room, err := t.b.admit(ctx, bucket.Owner, Usage{Bytes: 1, Objects: 1}, freedBy(bucket, t.pin.Key))
+	if err != nil {
+		return err
+	}
 	opt := t.options(bucket, own)
+	// The blocks of a file are a little more than its bytes.
+	roomy := room > opt.MaxBytes-opt.MaxBytes/pinOverhead
+	if !roomy {
+		opt.MaxBytes = room + room/pinOverhead + pinBlock
+	}
 	state, err := t.b.node.FetchDAG(ctx, t.pin.CID, opt)
 	err = reason(ctx, err)
 	t.note(state)
+	var bad *node.DAGError
+	if !roomy && errors.As(err, &bad) && bad.TooLarge {
+		return fmt.Errorf("%w: there is room for %s", ErrQuota, humanize.IBytes(uint64(room)))
+	}
 	if err != nil {
 		return err
 	}

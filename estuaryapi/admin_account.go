@@ -115,3 +115,66 @@ func (s *server) unsuspendUser(r *request, in userName) (empty, error) {
 	}
 	return empty{}, s.as(r).Unsuspend(r.Context(), u.ID)
 }
+
+// userTotals is a user as V1 lists them, and what is known of him besides.
+type userTotals struct {
+	ID        uint64 `json:"id"`
+	Username  string `json:"username"`
+	SpaceUsed int64  `json:"spaceUsed"`
+	NumFiles  int64  `json:"numFiles"`
+
+	Perms        accounts.Level `json:"perms"`
+	QuotaBytes   int64          `json:"quotaBytes"` // 0: no limit
+	QuotaObjects int64          `json:"quotaObjects"`
+	Suspended    string         `json:"suspended"` // why
+}
+
+// listUsers lists all users with what they keep, by id.
+func (s *server) listUsers(r *request, _ nothing) ([]userTotals, error) {
+	all, err := s.accounts.Users(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	kept, err := s.buckets.Usages(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	list := make([]userTotals, 0, len(all))
+	for _, u := range all {
+		list = append(list, userTotals{ID: u.ID, Username: u.Name, SpaceUsed: kept[u.ID].Bytes, NumFiles: kept[u.ID].Objects,
+			Perms: u.Level, QuotaBytes: u.Quota.Bytes, QuotaObjects: u.Quota.Objects, Suspended: u.Suspended})
+	}
+	return list, nil
+}
+
+type quotaInput struct {
+	userName
+	Body struct {
+		Bytes   *int64 `json:"bytes"`
+		Objects *int64 `json:"objects"`
+		Default bool   `json:"default"`
+	} `body:""`
+}
+
+// setQuota says how much a user may keep; what is not given stays.
+func (s *server) setQuota(r *request, in quotaInput) (empty, error) {
+	u, err := s.accounts.UserByName(r.Context(), in.Name)
+	if err != nil {
+		return empty{}, err
+	}
+	q := &u.Quota
+	given := in.Body.Bytes != nil || in.Body.Objects != nil
+	switch {
+	case in.Body.Default == given:
+		return empty{}, errInput("give bytes, objects or both, or default: true")
+	case in.Body.Default:
+		q = nil
+	}
+	if in.Body.Bytes != nil {
+		q.Bytes = *in.Body.Bytes
+	}
+	if in.Body.Objects != nil {
+		q.Objects = *in.Body.Objects
+	}
+	return empty{}, s.as(r).SetQuota(r.Context(), u.ID, q)
+}

@@ -66,6 +66,12 @@ func innermost(err, sentinel error) string {
 
 var errNoSuchUser = apiError{http.StatusNotFound, "ERR_USER_NOT_FOUND", "no such user exist"}
 
+// errQuota says that somebody would keep more than he may.
+func errQuota(why string) apiError {
+	return apiError{http.StatusBadRequest, "ERR_CONTENT_SIZE_OVER_LIMIT",
+		why + "; delete contents that are not needed, or ask an admin of this node for a larger quota"}
+}
+
 func errNoContent(id uint64) apiError {
 	return apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", fmt.Sprintf("content: %d was not found", id)}
 }
@@ -128,6 +134,8 @@ func asError(err error) apiError {
 	switch {
 	case errors.As(err, &many):
 		return apiError{errRate.Code, errRate.Reason, many.Error()}
+	case errors.Is(err, buckets.ErrQuota):
+		return errQuota(buckets.QuotaReason(err))
 	case errors.Is(err, accounts.ErrSuspended):
 		return errSuspended(err)
 	case errors.Is(err, accounts.ErrInvalid):

@@ -93,7 +93,10 @@ func newTestWith(t *testing.T, policy buckets.Policy, opt estuaryapi.Options, of
 	d := deals.New(f.store, f.node, q, box, of)
 	f.deals = d
 	f.accounts = accounts.New(f.store, box, accounts.Options{})
-	stored := buckets.Options{Policy: policy,
+	stored := buckets.Options{Policy: policy, Quota: func(ctx context.Context, owner uint64) (int64, int64, error) {
+		u, err := f.accounts.User(ctx, owner)
+		return u.Quota.Bytes, u.Quota.Objects, err
+	},
 		Pins: buckets.PinOptions{Idle: 200 * time.Millisecond, MinBack: 10 * time.Millisecond, MaxBack: 100 * time.Millisecond}}
 	if dealer != nil {
 		stored.Dealer = dealer(d)

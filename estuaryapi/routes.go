@@ -72,11 +72,11 @@ func contentRoutes() []route {
 		get("/viewer", upload, "Who the key belongs to, and what holds for him.", (*server).viewer),
 		raw(http.MethodPost, "/content/add", upload, "Stores a file.", (*server).addContent).
 			reads("multipart/form-data", addForm{}).answers(http.StatusOK, addResponse{}).
-			fails(errMediaType(""), errFormSize, errFull, errBroken, errNoCollection("uuid"), errInput("http: no such file")).
+			fails(errMediaType(""), errFormSize, errFull, errQuota("quota exceeded"), errBroken, errNoCollection("uuid"), errInput("http: no such file")).
 			failsWith(http.StatusConflict, messageJSON{}),
 		raw(http.MethodPost, "/put", upload, "The same as /content/add.", (*server).addContent).
 			reads("multipart/form-data", addForm{}).answers(http.StatusOK, addResponse{}).
-			fails(errMediaType(""), errFormSize, errFull, errBroken, errNoCollection("uuid"), errInput("http: no such file")).
+			fails(errMediaType(""), errFormSize, errFull, errQuota("quota exceeded"), errBroken, errNoCollection("uuid"), errInput("http: no such file")).
 			failsWith(http.StatusConflict, messageJSON{}),
 		adding(post("/content/add-ipfs", upload, "Pins a DAG that others have, as POST /pinning/pins does.", (*server).addIPFS)),
 		get("/content/contents", user, "The caller's contents, newest first.", (*server).listContents),
@@ -178,6 +178,7 @@ func userRoutes() []route {
 			answers(http.StatusOK, export{}),
 		put("/user/password", user, "Changes the caller's password, and ends his other sessions.", (*server).setPassword),
 		put("/user/address", user, "Notes the caller's address on Filecoin.", (*server).setAddress).fails(errAddress),
+		get("/user/stats", user, "How much the caller keeps, and how much he may.", (*server).userStats),
 	}
 }
 
@@ -195,6 +196,8 @@ func adminAccountRoutes() []route {
 	return []route{
 		post("/admin/invite/{code}", admin, "Makes an invite, with which one person can register.", (*server).createInvite).fails(errInviteTaken),
 		get("/admin/invites", admin, "All invites, the newest first.", (*server).listInvites),
+		get("/admin/users", admin, "All users and what they keep, by id.", (*server).listUsers),
+		put("/admin/users/{name}/quota", admin, "Says how much a user may keep; 0 is no limit.", (*server).setQuota).fails(errNoSuchUser),
 		post("/admin/users/{name}/suspend", admin, "Refuses a user's logins, tokens and S3 keys.", (*server).suspendUser).fails(errNoSuchUser),
 		put("/admin/users/{name}/unsuspend", admin, "Lets a user in again.", (*server).unsuspendUser).fails(errNoSuchUser),
 		get("/admin/audit", admin, "What admins and the operator did, the newest first.", (*server).auditLog),

@@ -56,8 +56,9 @@ func (s *server) addContent(w http.ResponseWriter, r *request, in addParams) err
 	}
 	attr := buckets.Attributes{Headers: map[string]string{"Content-Type": form.contentType()}}
 	o, err := s.buckets.Add(r.Context(), bucket, form.name, r.who.user.ID, buckets.Upload{
-		Body: form,
-		Name: func() string { return form.name },
+		Body:   form,
+		Expect: max(r.ContentLength-maxBesides, 0),
+		Name:   func() string { return form.name },
 		// The form must end well too: only then did the client send all it meant to.
 		Check: func(*buckets.Attributes) error { return form.rest() },
 	}, attr)

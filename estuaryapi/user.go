@@ -122,3 +122,18 @@ func (s *server) setAddress(r *request, in addressInput) (empty, error) {
 	}
 	return empty{}, err
 }
+
+// userStats is V1's, with the quota.
+type userStats struct {
+	TotalSize int64 `json:"totalSize"`
+	NumPins   int64 `json:"numPins"`
+
+	QuotaBytes   int64 `json:"quotaBytes"` // 0: no limit
+	QuotaObjects int64 `json:"quotaObjects"`
+}
+
+// userStats says how much the caller keeps, and how much he may.
+func (s *server) userStats(r *request, _ nothing) (userStats, error) {
+	kept, err := s.buckets.Usage(r.Context(), r.who.user.ID)
+	return userStats{kept.Bytes, kept.Objects, r.who.user.Quota.Bytes, r.who.user.Quota.Objects}, err
+}

@@ -274,3 +274,38 @@ func TestSuspendUser(t *testing.T) {
 	}
 	f.get("/admin/audit?limit=1001", admin).wantError(t, "limit", 400, "ERR_INVALID_INPUT", `limit: "1001" is not a number from 1 to 1000`)
 }
+
+func TestQuota(t *testing.T) {
+	f := newTest(t, publish, estuaryapi.Options{})
+	_, admin := f.user("root", accounts.LevelAdmin, 0)
+	_, token := f.user("ann", accounts.LevelUser, 0)
+	f.add(token, "a.txt", "0123456789")
+	stats := f.get("/user/stats", token)
+	if stats.body != `{"totalSize":10,"numPins":1,"quotaBytes":0,"quotaObjects":0}`+"\n" {
+		t.Errorf("stats: %s", stats.body)
+	}
+	if a := f.putText("/admin/users/ann/quota", admin, `{"bytes":15}`); a.code != 200 || a.body != "{}\n" {
+		t.Errorf("quota: %d %s", a.code, a.body)
+	}
+	f.send("/content/add", token, part{"data", "b.txt", "", "0123456789"}).wantError(t, "too much", 400, "ERR_CONTENT_SIZE_OVER_LIMIT",
+		"quota exceeded: there is room for 5 B; delete contents that are not needed, or ask an admin of this node for a larger quota")
+	f.add(token, "c.txt", "12345")
+	if a := f.putText("/admin/users/ann/quota", admin, `{"objects":2}`); a.code != 200 {
+		t.Errorf("quota: %d %s", a.code, a.body)
+	}
+	f.send("/content/add", token, part{"data", "d.txt", "", ""}).wantError(t, "too many", 400, "ERR_CONTENT_SIZE_OVER_LIMIT",
+		"quota exceeded: 2 of 2 contents are there, and this needs 1 more; delete contents that are not needed, or ask an admin of this node for a larger quota")
+	a := f.get("/admin/users", admin)
+	wantShape(t, "users", a.body, "[{id:float numFiles:float perms:float quotaBytes:float quotaObjects:float spaceUsed:float suspended:string username:string}]")
+	if !a.has(`{"id":2,"username":"ann","spaceUsed":15,"numFiles":2,"perms":2,"quotaBytes":15,"quotaObjects":2,"suspended":""}`) {
+		t.Errorf("users: %s", a.body)
+	}
+	for _, bad := range []string{`{}`, `{"bytes":1,"default":true}`} {
+		f.putText("/admin/users/ann/quota", admin, "%s", bad).wantError(t, bad, 400, "ERR_INVALID_INPUT", "give bytes, objects or both, or default: true")
+	}
+	f.putText("/admin/users/ann/quota", admin, `{"bytes":-1}`).wantError(t, "negative", 400, "ERR_INVALID_INPUT", "invalid account data: a quota of -1 bytes and 2 objects")
+	if a := f.putText("/admin/users/ann/quota", admin, `{"default":true}`); a.code != 200 {
+		t.Errorf("quota: %d %s", a.code, a.body)
+	}
+	f.add(token, "d.txt", "more")
+}

@@ -11,12 +11,15 @@ import (
 
 // DAGError says why a DAG cannot be kept here, however often it is fetched, in
 // words for who asked for it.
-type DAGError struct{ Reason string }
+type DAGError struct {
+	Reason   string
+	TooLarge bool // for the MaxBytes of its fetch
+}
 
 func (e *DAGError) Error() string { return "the DAG cannot be kept: " + e.Reason }
 
 func badDAG(format string, args ...any) error {
-	return &DAGError{fmt.Sprintf(format, args...)}
+	return &DAGError{Reason: fmt.Sprintf(format, args...)}
 }
 
 var (

@@ -293,7 +293,7 @@ func (f *fetch) take(ctx context.Context, got []blocks.Block) error {
 		f.bytes += int64(len(b.RawData()))
 	}
 	if f.opt.MaxBytes > 0 && f.bytes > f.opt.MaxBytes {
-		return badDAG("it has more than the %d bytes that it may have", f.opt.MaxBytes)
+		return &DAGError{Reason: fmt.Sprintf("it has more than the %d bytes that it may have", f.opt.MaxBytes), TooLarge: true}
 	}
 	if f.opt.MaxBlocks > 0 && f.blocks > f.opt.MaxBlocks {
 		return badDAG("it has more than the %d blocks that it may have", f.opt.MaxBlocks)

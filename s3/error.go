@@ -116,6 +116,7 @@ var (
 	errRedirect            = &apiError{Code: "InvalidRedirectLocation", Status: 400, Message: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."}
 	errRetentionPeriod     = &apiError{Code: "InvalidRetentionPeriod", Status: 400, Message: "The retention period specified in the Object Lock configuration must be a positive integer."}
 	errRequestTimeout      = &apiError{Code: "RequestTimeout", Status: 400, Message: "Your socket connection to the server was not read from or written to within the timeout period."}
+	errQuota               = &apiError{Code: "QuotaExceeded", Status: 403, Message: "The owner of the bucket keeps as much as he may."}
 	errStorageFull         = &apiError{Code: "InsufficientStorage", Status: 507, Message: "The server has no room for more data. Objects stored before are not affected."}
 	errTagTwice            = errInvalidTag.because("Cannot provide multiple Tags with the same key")
 	errTooLarge            = &apiError{Code: "EntityTooLarge", Status: 400, Message: "Your proposed upload exceeds the maximum allowed size"}
@@ -207,6 +208,9 @@ func translate(err error) *apiError {
 	var rules *lifecycle.Error
 	if errors.As(err, &rules) {
 		return &apiError{Code: rules.Code, Status: 400, Message: rules.Message}
+	}
+	if errors.Is(err, buckets.ErrQuota) {
+		return errQuota.because("The owner of the bucket keeps as much as he may: " + buckets.QuotaReason(err) + ".")
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {

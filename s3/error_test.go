@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/internal/sigv4"
 	"github.com/whypfs/whypfs/kv"
@@ -20,6 +21,8 @@ func TestTranslate(t *testing.T) {
 	}{
 		{buckets.ErrNoObject, "NoSuchKey", 404},
 		{buckets.ErrPartSize, "EntityTooSmall", 400},
+		{buckets.ErrQuota, "QuotaExceeded", 403},
+		{accounts.ErrSuspended, "AccountProblem", 403},
 		{node.ErrFull, "InsufficientStorage", 507},
 		{kv.ErrFull, "InsufficientStorage", 507},
 		{kv.ErrBroken, "InternalError", 500},

@@ -114,7 +114,7 @@ func trailing(trailer string) (string, bool) {
 // upload is the payload as buckets stores it; keep, if not nil, is told the
 // checksums once all is verified.
 func (p *payload) upload(keep func(a *buckets.Attributes, sums map[string]string)) buckets.Upload {
-	up := buckets.Upload{Body: &limited{r: p.body, left: p.limit, limit: p.limit}, ContentMD5: p.md5}
+	up := buckets.Upload{Body: &limited{r: p.body, left: p.limit, limit: p.limit}, ContentMD5: p.md5, Expect: max(p.body.Size(), 0)}
 	if h := p.body.Hash(); h != nil {
 		up.Hashes = append(up.Hashes, h)
 	}

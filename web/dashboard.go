@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/node"
@@ -29,8 +30,9 @@ type figures struct {
 	Admin bool
 
 	Contents, Bytes int64
-	AtLeast         bool // Contents and Bytes are lower bounds
 	Buckets         int
+	Quota           accounts.Quota // a user's
+	QuotaShare      float64        // of it that is used, percent: of bytes or of contents, the larger
 	Usage           node.Usage
 	UsedShare       float64 // of the disk that the node can have, percent
 
@@ -98,7 +100,7 @@ const (
 func (s *server) figuresOf(ctx context.Context, c *call) (figures, error) {
 	key, collect := uint64(0), s.nodeFigures
 	if !c.admin() {
-		key, collect = c.user.ID, func(ctx context.Context) (figures, error) { return s.userFigures(ctx, c.user.ID) }
+		key, collect = c.user.ID, func(ctx context.Context) (figures, error) { return s.userFigures(ctx, c.user) }
 	}
 	f, err := s.figures.get(ctx, key, collect)
 	f.Version, f.Uptime = s.opt.Version, time.Since(s.started)
@@ -163,24 +165,22 @@ func (s *server) nodeFigures(ctx context.Context) (figures, error) {
 
 // Bounds of what is read to count what a user has.
 const (
-	maxCounted      = 10_000
 	maxZonesCounted = 1000
 	shown           = 5 // of what a card lists
 )
 
 // userFigures are those of what a user has.
-func (s *server) userFigures(ctx context.Context, owner uint64) (figures, error) {
-	var f figures
-	contents, err := s.buckets.Contents(ctx, owner, maxCounted+1, 0)
+func (s *server) userFigures(ctx context.Context, u accounts.User) (figures, error) {
+	owner, f := u.ID, figures{Quota: u.Quota}
+	kept, err := s.buckets.Usage(ctx, owner)
 	if err != nil {
 		return f, err
 	}
-	if f.AtLeast = len(contents) > maxCounted; f.AtLeast {
-		contents = contents[:maxCounted]
-	}
-	for _, c := range contents {
-		f.Contents++
-		f.Bytes += c.Size
+	f.Contents, f.Bytes = kept.Objects, kept.Bytes
+	for _, of := range []struct{ used, most int64 }{{kept.Bytes, u.Quota.Bytes}, {kept.Objects, u.Quota.Objects}} {
+		if of.most > 0 {
+			f.QuotaShare = max(f.QuotaShare, min(100, 100*float64(of.used)/float64(of.most)))
+		}
 	}
 	list, err := s.buckets.ListBuckets(ctx, buckets.BucketQuery{Owner: owner})
 	if err != nil {

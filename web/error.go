@@ -51,6 +51,7 @@ var (
 	errTooMany     = pageError{status: 429, title: "Too many attempts", advice: "Wait a minute, then try again."}
 	errLogin       = pageError{status: 401, title: "Name and password do not match", advice: "Check both and try again. An S3 access key with its secret key works too."}
 	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
+	errQuota       = pageError{status: 507, title: "The quota is used up"}
 	errSuspended   = pageError{status: 403, title: "This account is suspended", advice: "Ask an admin of this node."}
 	errLocked      = pageError{status: 409, title: "This version is locked", advice: "Nothing was deleted. Its page says which lock is on it, and until when."}
 	errNoVersion   = pageError{status: 404, title: "There is no such version", advice: "It may have been deleted. The page of the object lists the versions that are left."}
@@ -111,6 +112,9 @@ func translate(err error) pageError {
 	var many *accounts.TooManyError
 	if errors.As(err, &many) {
 		return tooMany(many.Wait)
+	}
+	if errors.Is(err, buckets.ErrQuota) {
+		return errQuota.because("Nothing of this upload was stored: %s. Delete what is not needed, or ask an admin for more.", buckets.QuotaReason(err))
 	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {

@@ -25,11 +25,12 @@ const (
 	drainTime  = 20 * time.Second
 )
 
-// store puts a body into a bucket, with the checksum that S3 would give it.
-func (s *server) store(c *call, b buckets.Bucket, key, kind string, body io.Reader) (buckets.Object, error) {
+// store puts a body, of which expect bytes or more will come, into a bucket, with the checksum that S3 would give it.
+func (s *server) store(c *call, b buckets.Bucket, key, kind string, body io.Reader, expect int64) (buckets.Object, error) {
 	sum, _ := checksum.New(checksum.CRC64NVME)
 	return s.buckets.Put(c.r.Context(), b, key, c.user.ID, buckets.Upload{
 		Body:   body,
+		Expect: expect,
 		Hashes: []hash.Hash{sum},
 		Check: func(a *buckets.Attributes) error {
 			a.Checksums = map[string]string{checksum.CRC64NVME: checksum.Encode(sum.Sum(nil))}
@@ -87,7 +88,7 @@ func (s *server) putRaw(c *call) error {
 		return fmt.Errorf("%d bytes, %d free: %w", c.r.ContentLength, free, node.ErrFull)
 	}
 	key := c.r.URL.Query().Get("key")
-	o, err := s.store(c, b, key, c.r.Header.Get("Content-Type"), body{c.r.Body})
+	o, err := s.store(c, b, key, c.r.Header.Get("Content-Type"), body{c.r.Body}, max(c.r.ContentLength, 0))
 	if err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ func (s *server) storeFiles(c *call, b buckets.Bucket, prefix string, parts *mul
 	for p != nil {
 		// A file field that was left empty is sent without a name.
 		if name := p.FileName(); p.FormName() == "file" && name != "" {
-			_, err := s.store(c, b, prefix+name, p.Header.Get("Content-Type"), body{p})
+			_, err := s.store(c, b, prefix+name, p.Header.Get("Content-Type"), body{p}, 0)
 			if errors.Is(err, errBroken) {
 				return nil, err
 			}

@@ -172,10 +172,20 @@ func (a *app) connect(ctx context.Context) error {
 		Offload:      room,
 		Pins:         a.cfg.pins.options(),
 		Retrievals:   a.cfg.retrieval.options(),
-		Log:          a.log.With("pkg", "buckets"),
-		Metrics:      a.metrics,
+		Quota: func(ctx context.Context, owner uint64) (bytes, objects int64, err error) {
+			u, err := a.accounts.User(ctx, owner)
+			if errors.Is(err, accounts.ErrNoUser) {
+				return 0, 0, nil // nobody's bucket is the node's own
+			}
+			return u.Quota.Bytes, u.Quota.Objects, err
+		},
+		Log:     a.log.With("pkg", "buckets"),
+		Metrics: a.metrics,
 	})
 	a.collections = collections.New(a.store, a.buckets, a.queue)
+	if err := a.buckets.CountUsage(ctx); err != nil {
+		return err
+	}
 	if a.sandbox == nil {
 		return nil
 	}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/whypfs/whypfs/accounts"
+	"github.com/whypfs/whypfs/buckets"
 )
 
 func (c *cli) userCommand() *cobra.Command {
@@ -39,16 +41,89 @@ func (c *cli) userCommand() *cobra.Command {
 	add.Flags().BoolVar(&admin, "admin", false, "the user administers the node")
 	add.Flags().Var(&password, "password", "password for the web UI and V1's pages; without one the user has only tokens and keys")
 	return group("user", "users of the node", add, c.userListCommand(), c.userPasswordCommand(), c.userSuspendCommand(),
-		c.userUnsuspendCommand(), c.userLevelCommand())
+		c.userUnsuspendCommand(), c.userLevelCommand(), c.userQuotaCommand(), c.userRecountCommand())
 }
 
 func (c *cli) userListCommand() *cobra.Command {
 	return listing(c, "ls", "list users",
-		[]string{"id", "name", "level", "created", "suspended"},
-		func(ctx context.Context, a *app, _ []string) ([]accounts.User, error) { return a.accounts.Users(ctx) },
-		func(u accounts.User) []any {
-			return []any{u.ID, u.Name, int(u.Level), stamp(u.Created), orDash(u.Suspended)}
+		[]string{"id", "name", "level", "created", "contents", "bytes", "of contents", "of bytes", "suspended"},
+		listUsers,
+		func(u listedUser) []any {
+			return []any{u.ID, u.Name, int(u.Level), stamp(u.Created), u.Kept.Objects, bytesText(u.Kept.Bytes),
+				limitText(u.Quota.Objects, func(n int64) string { return strconv.FormatInt(n, 10) }), limitText(u.Quota.Bytes, bytesText), orDash(u.Suspended)}
 		})
+}
+
+// listedUser is a user with what he keeps.
+type listedUser struct {
+	accounts.User
+	Kept buckets.Usage
+}
+
+func listUsers(ctx context.Context, a *app, _ []string) ([]listedUser, error) {
+	all, err := a.accounts.Users(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := a.buckets.Usages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []listedUser
+	for _, u := range all {
+		list = append(list, listedUser{u, kept[u.ID]})
+	}
+	return list, nil
+}
+
+func limitText(n int64, text func(int64) string) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return text(n)
+}
+
+func (c *cli) userQuotaCommand() *cobra.Command {
+	var bytes size
+	var objects int64
+	var byDefault bool
+	cmd := &cobra.Command{
+		Use:   "quota NAME [--bytes SIZE] [--objects N] [--default]",
+		Short: "say how much a user may keep; 0 is no limit, and what is not given stays",
+		Args:  nArgs(1),
+	}
+	cmd.Flags().Var(&bytes, "bytes", "bytes of all his contents, as 1TiB")
+	cmd.Flags().Int64Var(&objects, "objects", 0, "number of contents")
+	cmd.Flags().BoolVar(&byDefault, "default", false, "what --quota-bytes and --quota-objects say, again")
+	cmd.RunE = c.onUser(func(ctx context.Context, a *app, _ io.Writer, u accounts.User, _ []string) error {
+		given := cmd.Flags().Changed
+		q := &u.Quota
+		switch {
+		case byDefault == (given("bytes") || given("objects")):
+			return usageError{errors.New("give --bytes, --objects or both, or --default")}
+		case byDefault:
+			q = nil
+		}
+		if given("bytes") {
+			q.Bytes = int64(bytes)
+		}
+		if given("objects") {
+			q.Objects = objects
+		}
+		return a.operator().SetQuota(ctx, u.ID, q)
+	})
+	return cmd
+}
+
+func (c *cli) userRecountCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "recount",
+		Short: "count anew what everybody keeps, if fsck says that the rows are wrong",
+		Args:  noArgs,
+		RunE: c.on(func(ctx context.Context, a *app, _ io.Writer, _ []string) error {
+			return a.buckets.RecountUsage(ctx)
+		}),
+	}
 }
 
 func orDash(s string) string {
