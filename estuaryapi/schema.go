@@ -182,7 +182,13 @@ func (s *schemas) value(t reflect.Type, r rules) *openapi3.SchemaRef {
 		v = openapi3.NewDateTimeSchema()
 	case t == givenType:
 		v = openapi3.NewStringSchema()
-	case t == timeType, t == durationType, t == cidType, k == reflect.Struct:
+	case t == durationType:
+		v = openapi3.NewStringSchema().WithFormat("duration")
+	case t == cidType:
+		v = openapi3.NewStringSchema().WithFormat("cid")
+	case t == timeType:
+		v = openapi3.NewStringSchema().WithFormat(r.layout)
+	case k == reflect.Struct:
 		v = openapi3.NewStringSchema()
 	default:
 		v = basicSchema(t)

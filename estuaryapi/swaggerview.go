@@ -112,6 +112,8 @@ func typeText(s *openapi3.Schema) string {
 		text = "base64"
 	case s.Format == "date-time":
 		text = "time"
+	case s.Format == "cid":
+		text = "CID"
 	case s.Format != "" && s.Format != "int64" && s.Format != "uint64":
 		text = s.Format
 	case s.Type != nil:
