@@ -22,6 +22,7 @@ type collection struct {
 	Description string    `json:"description"`
 	UserID      uint64    `json:"userId"`
 	CID         string    `json:"cid" doc:"of the directory that the last commit made"`
+	Bucket      bool      `json:"bucket,omitempty" doc:"it is a bucket of S3: what is put there are its objects. V1 had none"`
 }
 
 func newCollection(c collections.Collection) collection {
@@ -29,6 +30,7 @@ func newCollection(c collections.Collection) collection {
 	if c.CID.Defined() {
 		out.CID = c.CID.String()
 	}
+	_, out.Bucket = c.Bucket()
 	return out
 }
 

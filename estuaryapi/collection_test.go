@@ -212,6 +212,13 @@ func TestCollectionOfBucket(t *testing.T) {
 	if list := decode[[]collection](t, f.get("/collections", token)); len(list) != 1 || list[0].UUID != b.UUID || list[0].Name != "photos" {
 		t.Errorf("collections are %+v", list)
 	}
+	type ofBucket struct {
+		UUID   string
+		Bucket bool
+	}
+	if list := decode[[]ofBucket](t, f.get("/collections", token)); len(list) != 1 || list[0] != (ofBucket{b.UUID, true}) {
+		t.Errorf("GET /collections = %+v", list)
+	}
 	o, err := f.buckets.Put(t.Context(), b, "2020/a.jpg", ann.ID, buckets.Upload{Body: strings.NewReader("over S3")}, buckets.Attributes{}, buckets.Conditions{})
 	if err != nil {
 		t.Fatal(err)
