@@ -202,6 +202,35 @@ func TestOpenStream(t *testing.T) {
 	}
 }
 
+// A peer that was away is reached as soon as it is back, however often it was
+// dialled in vain.
+func TestOpenStreamToPeerThatIsBack(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	a, dir := newLoopbackHost(t, newMemBlocks()), t.TempDir()
+	away := newMemBlocks()
+	b, err := newHost(ctx, Config{Dir: dir, ListenAddrs: []string{loopback}}, away, away.local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, addr := b.p2p.ID().String(), b.p2p.Addrs()[0].String()
+	if err := b.close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := onNode(a).OpenStream(ctx, id, []string{addr}, "/hello/1"); err == nil {
+			t.Fatal("a stream to a peer that is away")
+		}
+	}
+	b = newTestHost(t, Config{Dir: dir, ListenAddrs: []string{addr}}, away)
+	b.p2p.SetStreamHandler("/hello/1", func(s network.Stream) { s.Close() })
+	s, err := onNode(a).OpenStream(ctx, id, []string{addr}, "/hello/1")
+	if err != nil {
+		t.Fatalf("the peer is back: %v", err)
+	}
+	s.Close()
+}
+
 func TestOpenStreamErrors(t *testing.T) {
 	a, b := newLoopbackHost(t, newMemBlocks()), newLoopbackHost(t, newMemBlocks())
 	id := b.p2p.ID().String()

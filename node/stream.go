@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	libp2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/multiformats/go-multiaddr"
 	"github.com/multiformats/go-multistream"
 )
@@ -55,6 +56,11 @@ func (h *host) openStream(ctx context.Context, peerID string, addrs, protocols [
 	// The addresses are kept only for a while: a provider that moves is dialled
 	// at the address its caller knows, not at every old one.
 	h.p2p.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
+	// Who opens a stream has waits of his own. Those of the swarm, which grow with
+	// each dial in vain, would have a peer that is back again look as if it was not.
+	if s, ok := h.p2p.Network().(*libp2pswarm.Swarm); ok {
+		s.Backoff().Clear(info.ID)
+	}
 	if err := h.p2p.Connect(ctx, info); err != nil {
 		return nil, err
 	}
