@@ -25,7 +25,7 @@ func (s *server) addPins(r *request, in newPins) (accepted[[]pinStatus], error) 
 	}
 	pins, err := s.buckets.PinAll(r.Context(), r.who.user.ID, list)
 	if err != nil {
-		return none, pinError(0, err)
+		return none, pinError(0, collectionError(r, "", err))
 	}
 	out, err := s.pinStatuses(r.Context(), pins, true)
 	return accepted[[]pinStatus]{out}, err

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/node"
@@ -55,8 +56,14 @@ type pinPlace struct {
 }
 
 // place reads V1's names in meta, and those of the clients of its older versions.
+// What is not the shape of a collection's id is meta like any other: clients of
+// the specification know nothing of V1's names.
 func (b pinBody) place() pinPlace {
-	return pinPlace{cmp.Or(b.Meta["collection"], b.Meta["coluuid"]), b.Meta["dir"], b.Meta["colpath"]}
+	id := cmp.Or(b.Meta["collection"], b.Meta["coluuid"])
+	if uuid.Validate(id) != nil {
+		return pinPlace{}
+	}
+	return pinPlace{id, b.Meta["dir"], b.Meta["colpath"]}
 }
 
 // of is the directory and the name that something called name gets.

@@ -109,7 +109,7 @@ func (s *server) pin(r *request, body pinBody, at pinPlace, flags pinFlags) (acc
 	}
 	p, err := s.buckets.Pin(r.Context(), r.who.user.ID, req)
 	if err != nil {
-		return accepted[pinStatus]{}, pinError(0, err)
+		return accepted[pinStatus]{}, pinError(0, collectionError(r, at.collection, err))
 	}
 	return s.acceptedPin(r, p)
 }
@@ -125,10 +125,15 @@ func (s *server) pinRequest(r *request, body pinBody, at pinPlace, flags pinFlag
 			return req, cmp.Or(err, error(errKnownPin))
 		}
 	}
-	if at.collection != "" {
-		return req, errNoCollection(at.collection)
+	if at.collection == "" {
+		return req, nil
 	}
-	return req, nil
+	dir, base := at.of(cmp.Or(req.Name, req.CID.String()))
+	name := req.Name
+	req.Name = base // which the place gets; the pin keeps its own
+	req, err = s.collections.PinIn(r.Context(), r.who.user.ID, at.collection, dir, flags.Overwrite, req)
+	req.Name = name
+	return req, collectionError(r, at.collection, err)
 }
 
 func (s *server) acceptedPin(r *request, p buckets.Pin) (accepted[pinStatus], error) {
@@ -169,13 +174,13 @@ type replacedPin struct {
 	Body pinBody `body:""`
 }
 
-// replacePin puts a new pin in the place of another, or of a content.
+// replacePin puts a new pin in the place of another, or of a content, also in collections.
 func (s *server) replacePin(r *request, in replacedPin) (accepted[pinStatus], error) {
 	req, err := in.Body.request()
 	if err != nil {
 		return accepted[pinStatus]{}, err
 	}
-	p, err := s.buckets.Replace(r.Context(), r.who.user.ID, in.ID, req)
+	p, err := s.collections.Replace(r.Context(), r.who.user.ID, in.ID, req)
 	if err != nil {
 		return accepted[pinStatus]{}, pinError(in.ID, err)
 	}

@@ -139,7 +139,7 @@ func pinningRoutes() []route {
 
 // adding declares what goes wrong where something is pinned.
 func adding(rt route) route {
-	return rt.fails(errNoCollection("uuid")).failsWith(http.StatusFound, messageJSON{})
+	return ofCollection(rt).fails(errInCollection).failsWith(http.StatusFound, messageJSON{})
 }
 
 func collectionRoutes() []route {
