@@ -20,6 +20,9 @@
 // not fall silent. No upload goes into a collection yet, so every coluuid is unknown there;
 // the replication of an upload is its bucket's, whatever a form asks for.
 //
+// The routes below /pinning are the IPFS Pinning Service API, whose errors have
+// no code. A pin is buckets', and any content's id is taken as a pin's.
+//
 // Content is served by CID to anyone, from the address that has the dashboard:
 // every page of it gets an origin of its own. What is not published is not served.
 package estuaryapi
