@@ -63,7 +63,7 @@ func (d *Deals) account(ctx context.Context, pieceCID string) (a PieceAccount, e
 		if a.Needless, err = needless(tx, pieceCID); err != nil {
 			return err
 		}
-		return a.tell(tx)
+		return a.tell(tx, func(err error) bool { return d.skips(ctx, err) })
 	})
 	if err != nil {
 		return a, err
@@ -81,11 +81,13 @@ func (d *Deals) account(ctx context.Context, pieceCID string) (a PieceAccount, e
 }
 
 // tell fills in the deals of the piece.
-func (a *PieceAccount) tell(tx kv.Tx) error {
+func (a *PieceAccount) tell(tx kv.Tx, skips func(error) bool) error {
 	var over []DealAccount
 	active := make(map[string]bool)
 	for row, err := range scanDeals(tx, 0, a.CID) {
 		switch {
+		case skips(err):
+			continue
 		case err != nil:
 			return err
 		case !row.State.Over() || row.Loose:

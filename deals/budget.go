@@ -150,6 +150,9 @@ func promises(tx kv.Tx, client address.Address, field int) (map[string]big.Int, 
 		value := string(r.Value)
 		if !strings.Contains(value, " ") { // listed by an older version
 			row, err := getDeal(tx, id)
+			if errors.Is(err, errDamaged) || errors.Is(err, ErrNoDeal) {
+				continue // what it was promised is not known, and stops no other
+			}
 			if err == nil {
 				value, err = row.promise()
 			}

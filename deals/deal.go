@@ -2,6 +2,7 @@ package deals
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -93,11 +94,31 @@ func (d *Deals) dealRow(ctx context.Context, uuid string) (row dealRow, err erro
 }
 
 func getDeal(tx kv.Tx, uuid string) (dealRow, error) {
-	row, err := kv.GetJSON[dealRow](tx, keyDeal(uuid))
+	raw, err := tx.Get(keyDeal(uuid))
 	if errors.Is(err, kv.ErrNotFound) {
 		err = ErrNoDeal
 	}
-	return row, err
+	if err != nil {
+		return dealRow{}, err
+	}
+	var row dealRow
+	if err := json.Unmarshal(raw, &row); err != nil {
+		return dealRow{}, fmt.Errorf("%w: deal %s: %w", errDamaged, uuid, err)
+	}
+	return row, nil
+}
+
+// errDamaged says that a row cannot be read. It is for those whom that one deal
+// concerns: it stops nothing that is about others.
+var errDamaged = errors.New("stored deal cannot be read")
+
+// skips says that a row among several is to be passed over, and logs it.
+func (d *Deals) skips(ctx context.Context, err error) bool {
+	damaged := errors.Is(err, errDamaged) || errors.Is(err, ErrNoDeal) // a list may name one that is lost
+	if damaged {
+		d.log.ErrorContext(ctx, "deal passed over", "err", err)
+	}
+	return damaged
 }
 
 // Deals returns deals newest first; zone 0 and piece "" mean any, limit 0 means all.
@@ -107,6 +128,9 @@ func (d *Deals) Deals(ctx context.Context, zone uint64, piece string, limit, off
 		out = nil
 		skip := offset
 		for row, err := range scanDeals(tx, zone, piece) {
+			if d.skips(ctx, err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -124,7 +148,8 @@ func (d *Deals) Deals(ctx context.Context, zone uint64, piece string, limit, off
 	return out, err
 }
 
-// scanDeals yields deals newest first.
+// scanDeals yields deals newest first. One that cannot be read is an error for
+// itself: the others follow.
 func scanDeals(tx kv.Tx, zone uint64, piece string) func(yield func(dealRow, error) bool) {
 	return func(yield func(dealRow, error) bool) {
 		from, to := kv.Range(prefix, "byid")
@@ -135,23 +160,27 @@ func scanDeals(tx kv.Tx, zone uint64, piece string) func(yield func(dealRow, err
 			from, to = kv.Range(prefix, "byzone", zone)
 		}
 		for r, err := range tx.Scan(from, to) {
-			var row dealRow
-			if err == nil {
-				row, err = getDeal(tx, string(r.Value))
+			if err != nil {
+				yield(dealRow{}, err)
+				return
 			}
+			row, err := getDeal(tx, string(r.Value))
 			if err == nil && zone != 0 && row.Zone != zone {
 				continue
 			}
-			if !yield(row, err) || err != nil {
+			if !yield(row, err) {
 				return
 			}
 		}
 	}
 }
 
-func dealsOf(tx kv.Tx, zone uint64) ([]dealRow, error) {
+func (d *Deals) dealsOf(ctx context.Context, tx kv.Tx, zone uint64) ([]dealRow, error) {
 	var out []dealRow
 	for row, err := range scanDeals(tx, zone, "") {
+		if d.skips(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -69,6 +69,9 @@ func (d *Deals) count(ctx context.Context) (f Figures, err error) {
 		f = Figures{}
 		clear(days)
 		for row, err := range scanDeals(tx, 0, "") {
+			if d.skips(ctx, err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}

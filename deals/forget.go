@@ -14,7 +14,7 @@ const dropBatch = 1000
 // deals are no longer followed; what providers hold they keep holding.
 func (d *Deals) Forget(ctx context.Context, zone uint64) error {
 	return d.pieces.Forget(ctx, zone, func(tx kv.Tx, pieces []string) error {
-		deals, err := dealsOf(tx, zone)
+		deals, err := d.dealsOf(ctx, tx, zone)
 		if err != nil {
 			return err
 		}

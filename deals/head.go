@@ -177,21 +177,15 @@ func (d *Deals) young(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := d.store.View(ctx, func(tx kv.Tx) error {
 		ids = nil
-		from, to := kv.Range(prefix, "pending")
-		for r, err := range tx.Scan(from, to) {
+		for row, err := range scanPending(tx) {
+			if errors.Is(err, errDamaged) || errors.Is(err, ErrNoDeal) {
+				continue // each sweep tells of it
+			}
 			if err != nil {
 				return err
 			}
-			var id string
-			if err := kv.Unkey(r.Key, nil, nil, &id); err != nil {
-				return err
-			}
-			row, err := getDeal(tx, id)
-			if err != nil {
-				return err
-			}
-			if row.State.Pending() && row.State != DealProposed && within(row.Changed, d.queue.Now(), youngDeal) {
-				ids = append(ids, id)
+			if row.State.Pending() && row.State != DealProposed && d.queue.Now().Sub(row.Changed) < youngDeal {
+				ids = append(ids, row.UUID)
 			}
 		}
 		return nil

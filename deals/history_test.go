@@ -275,7 +275,7 @@ func (h *history) satisfied() bool {
 func (h *history) rows() (rows []dealRow) {
 	h.t.Helper()
 	h.must(h.store.View(h.t.Context(), func(tx kv.Tx) (err error) {
-		rows, err = dealsOf(tx, 0)
+		rows, err = h.deals.dealsOf(h.t.Context(), tx, 0)
 		return err
 	}))
 	return rows

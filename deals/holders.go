@@ -24,6 +24,9 @@ func (x providersOf) Holders(ctx context.Context, pieceCID string) ([]string, er
 	err := x.d.store.View(ctx, func(tx kv.Tx) error {
 		clear(best)
 		for row, err := range scanDeals(tx, 0, pieceCID) {
+			if x.d.skips(ctx, err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}

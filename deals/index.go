@@ -38,7 +38,7 @@ func (d *Deals) index(ctx context.Context) error {
 		ids = ids[len(batch):]
 		err := d.store.Update(ctx, func(tx kv.Tx) error {
 			for _, id := range batch {
-				if err := indexDeal(tx, id); err != nil {
+				if err := indexDeal(tx, id); err != nil && !d.skips(ctx, err) {
 					return err
 				}
 			}

@@ -66,6 +66,7 @@ func (d *Deals) pieceStanding(ctx context.Context, p piece.Piece) (s Standing, r
 		holders := make(map[string]bool)
 		for row, err := range scanDeals(tx, 0, p.CID) {
 			switch {
+			case d.skips(ctx, err):
 			case err != nil:
 				return err
 			case row.State == DealActive && !row.Unsound:

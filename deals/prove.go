@@ -33,6 +33,9 @@ func (d *Deals) provable(ctx context.Context, pieceCID string) (deals []proof.De
 		deals = []proof.Deal{}
 		for _, state := range []DealState{DealActive, DealPublished} {
 			for row, err := range scanDeals(tx, 0, pieceCID) {
+				if d.skips(ctx, err) {
+					continue
+				}
 				if err != nil {
 					return err
 				}

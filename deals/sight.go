@@ -132,6 +132,9 @@ func (d *Deals) sightFrom(ctx context.Context, client address.Address, head int6
 	from := head - sightBack
 	err := d.store.View(ctx, func(tx kv.Tx) error {
 		for row, err := range scanPending(tx) {
+			if d.skips(ctx, err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -158,6 +161,10 @@ func (d *Deals) sighted(ctx context.Context, self address.Address, p chain.Publi
 	find := func(tx kv.Tx) error {
 		ours, done = "", true
 		for row, err := range scanDeals(tx, 0, got.Proposal.PieceCID.String()) {
+			if d.skips(ctx, err) {
+				done = false // it may be this one
+				continue
+			}
 			if err != nil {
 				return err
 			}
