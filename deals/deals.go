@@ -159,6 +159,9 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	d.retrieve = retrieve.New(n, d.pieces, providersOf{d}, retrieve.Options{Public: opt.Public, PerProvider: opt.RetrievalsPerProvider, Log: opt.Log, Metrics: opt.Metrics})
 	if len(opt.RPC) > 0 {
 		d.chain = chain.New(chain.Options{Endpoints: opt.RPC, Rate: opt.RPCRate})
+		if opt.Metrics != nil {
+			opt.Metrics.MustRegister(endpointMetrics{d.chain})
+		}
 	}
 	d.maxPrice, _ = new(big.Int).SetString(opt.MaxPrice, 10)
 	q.Handle(kindReplicate, replicateWorkers, d.replicate)

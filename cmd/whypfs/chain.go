@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,9 +50,13 @@ func printChain(out io.Writer, s deals.ChainStatus, funds []deals.Funds) error {
 	if s.Fault != "" {
 		fmt.Fprintln(out, s.Fault)
 	}
-	t := newTable("endpoint", "head", "behind", "fault")
+	t := newTable("endpoint", "head", "age", "behind", "calls", "errors", "events", "fault")
 	for _, e := range s.Endpoints {
-		t.row(e.Name, e.Head, s.Head-e.Head, e.Fault)
+		age := ""
+		if !e.HeadAt.IsZero() {
+			age = time.Since(e.HeadAt).Round(time.Second).String()
+		}
+		t.row(e.Name, e.Head, age, s.Head-e.Head, e.Calls, e.Errors, e.Events, e.Fault)
 	}
 	if err := t.write(out); err != nil {
 		return err

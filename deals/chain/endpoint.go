@@ -26,10 +26,20 @@ func NewEndpoint(url, token string) Endpoint { return Endpoint{&[2]string{url, t
 // Reveal returns what NewEndpoint was given.
 func (e Endpoint) Reveal() (url, token string) { return e.p[0], e.p[1] }
 
+// The values of State.Events.
+const (
+	EventsKept    = "kept"
+	EventsRefused = "refused"
+)
+
 // State is how an endpoint is doing.
 type State struct {
 	Name   string    // its host: nothing secret
 	Head   int64     // newest epoch it named, 0: none yet
+	HeadAt time.Time `json:",omitzero"` // when it named that first
+	Calls  uint64    // it was asked
+	Errors uint64    // of them that got no answer
+	Events string    `json:",omitempty"` // whether it tells of the market's events: EventsKept, EventsRefused; "": not asked yet
 	Aside  bool      // its head is not where most endpoints' are: others are asked first
 	Fault  string    // why its last call got no answer, "" if it did
 	Paused time.Time // until then others are asked first
@@ -92,10 +102,12 @@ func (a *asked) Is(target error) bool { return target == ErrUnavailable }
 func (e *endpoint) note(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.state.Calls++
 	if !errors.Is(err, ErrUnavailable) {
 		e.failures, e.state.Fault, e.state.Paused = 0, "", time.Time{}
 		return
 	}
+	e.state.Errors++
 	now := time.Now()
 	pause := firstPause << min(e.failures, 9)
 	e.failures++
@@ -116,5 +128,8 @@ func (e *endpoint) look() State {
 func (e *endpoint) sawHead(height int64, aside bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if height != e.state.Head || e.state.HeadAt.IsZero() {
+		e.state.HeadAt = time.Now()
+	}
 	e.state.Head, e.state.Aside = height, aside
 }

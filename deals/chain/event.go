@@ -210,7 +210,7 @@ func (e *endpoint) eventless() bool {
 func (e *endpoint) tellsNoEvents() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.noEvents = time.Now().Add(eventPause)
+	e.noEvents, e.state.Events = time.Now().Add(eventPause), EventsRefused
 }
 
 // keepsEvents says whether an endpoint has ever told of a deal of a client; now: it just did.
@@ -218,6 +218,7 @@ func (e *endpoint) keepsEvents(client uint64, now bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if now {
+		e.state.Events = EventsKept
 		if e.eventsOf == nil {
 			e.eventsOf = map[uint64]bool{}
 		}
