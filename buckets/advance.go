@@ -89,7 +89,7 @@ func (b *Buckets) step(ctx context.Context, z zoneRow) (more bool, wait, err err
 // pack fixes the members before the Dealer sees them. Until then, which
 // without a network is for ever, the deleted ones leave.
 func (b *Buckets) pack(ctx context.Context, z zoneRow) error {
-	least, err := b.dealer.SmallestPiece(ctx, z.Policy.takers())
+	least, err := b.dealer.SmallestPiece(ctx, z.Policy.Providers, z.Policy.takers())
 	if err != nil && !z.Packing {
 		return fmt.Errorf("pack: it cannot be told which pieces providers take: %w", err)
 	}

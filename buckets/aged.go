@@ -68,14 +68,14 @@ func (b *Buckets) askHold(ctx context.Context, p Policy) (hold, error) {
 	if b.dealer == nil {
 		return hold{}, nil // it waits when it is sealed, for a network
 	}
-	piece, err := b.dealer.SmallestPiece(ctx, p.takers())
+	piece, err := b.dealer.SmallestPiece(ctx, p.Providers, p.takers())
 	if ctx.Err() != nil {
 		return hold{}, ctx.Err()
 	}
 	if err != nil {
 		return hold{Why: err.Error()}, nil
 	}
-	any, err := b.dealer.SmallestPiece(ctx, 1)
+	any, err := b.dealer.SmallestPiece(ctx, p.Providers, 1)
 	return hold{Piece: piece, Fewer: any < piece}, err
 }
 

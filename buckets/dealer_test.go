@@ -12,12 +12,13 @@ type dealer struct {
 	pack     func(buckets.Zone, []buckets.Content) ([]string, error)
 	deal     func(buckets.Zone) error
 	progress func(buckets.Zone) (buckets.Progress, error)
+	sampled  func(buckets.Zone) (int, bool, error)
 	restore  func(context.Context, buckets.Content) error
 	forget   func(buckets.Zone) error
 	smallest func(providers int) (int64, error)
 }
 
-func (d *dealer) SmallestPiece(_ context.Context, providers int) (int64, error) {
+func (d *dealer) SmallestPiece(_ context.Context, _ buckets.ProviderRules, providers int) (int64, error) {
 	if d.smallest == nil {
 		return 0, nil
 	}
@@ -43,6 +44,13 @@ func (d *dealer) Progress(_ context.Context, z buckets.Zone) (buckets.Progress, 
 		return buckets.Progress{Wanted: z.Policy.Replication, Active: z.Policy.Replication}, nil
 	}
 	return d.progress(z)
+}
+
+func (d *dealer) Sampled(_ context.Context, z buckets.Zone) (int, bool, error) {
+	if d.sampled == nil {
+		return 0, false, nil
+	}
+	return d.sampled(z)
 }
 
 func (d *dealer) Restore(ctx context.Context, c buckets.Content) error {

@@ -236,7 +236,12 @@ func (b *Buckets) undealt(ctx context.Context, zone uint64) (string, error) {
 		return "", fmt.Errorf("progress: %w", err)
 	case prog.Wanted == 0 || prog.Active < prog.Wanted:
 		return notDealt, nil
-	case prog.Samples && prog.Sampled < prog.Wanted:
+	}
+	sampled, on, err := b.dealer.Sampled(ctx, z.Zone)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("samples: %w", err)
+	case on && sampled < prog.Wanted:
 		return notSampled, nil
 	}
 	return "", nil

@@ -79,11 +79,10 @@ func TestMakeRoom(t *testing.T) {
 	pass(1000*kib, "nothing is given up below 1000 KiB", "")
 	d.progress = func(buckets.Zone) (buckets.Progress, error) { return buckets.Progress{Wanted: 6, Active: 5}, nil }
 	pass(1001*kib, "gave up 0 objects of 0 B; of the others 6 wait for their deals", "")
-	d.progress = func(buckets.Zone) (buckets.Progress, error) {
-		return buckets.Progress{Wanted: 6, Active: 6, Samples: true, Sampled: 5}, nil
-	}
+	d.progress = func(buckets.Zone) (buckets.Progress, error) { return buckets.Progress{Wanted: 6, Active: 6}, nil }
+	d.sampled = func(buckets.Zone) (int, bool, error) { return 5, true, nil }
 	pass(1001*kib, "of the others 1 wait for their deals, 5 wait for a sample from each provider", "")
-	d.progress = nil
+	d.progress, d.sampled = nil, func(buckets.Zone) (int, bool, error) { return 6, true, nil }
 	// 300 KiB are needed: d, copied, b in this order, but a copy of one has no deals.
 	pass(1001*kib, "gave up 3 objects of 300 KiB", "b c d")
 	if n := f.counter("whypfs_buckets_offloaded_objects_total"); n != 3 {

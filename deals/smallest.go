@@ -9,19 +9,26 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/whypfs/whypfs/deals/mk12"
+	"github.com/whypfs/whypfs/kv"
 )
 
 // SmallestPiece returns the padded size of the smallest piece that n of the
-// configured providers take at a price of ours, or all of them if there are
-// fewer, as far as their asks are known. It is 0 if no provider is configured;
-// an error says why no ask is known.
-func (d *Deals) SmallestPiece(ctx context.Context, n int) (int64, error) {
-	providers := d.providers()
-	if len(providers) == 0 {
+// configured providers take at a price of ours, of those that a bucket's rules
+// allow, or all of these if there are fewer, as far as their asks are known. It
+// is 0 if no provider is configured; an error says why no ask is known.
+func (d *Deals) SmallestPiece(ctx context.Context, rules Rules, n int) (int64, error) {
+	if len(d.opt.Providers) == 0 {
 		return 0, nil
 	}
 	if d.chain == nil {
 		return 0, errors.New(noChain)
+	}
+	providers, excluded, err := d.allowed(ctx, rules)
+	if err != nil {
+		return 0, err
+	}
+	if len(providers) == 0 {
+		return 0, errors.New(join(excluded))
 	}
 	type answer struct {
 		ask mk12.Ask
@@ -63,4 +70,24 @@ func (d *Deals) SmallestPiece(ctx context.Context, n int) (int64, error) {
 	}
 	slices.Sort(sizes)
 	return sizes[max(0, min(n, len(sizes))-1)], nil
+}
+
+// allowed are the providers that may have something of a bucket, and why the others may not.
+func (d *Deals) allowed(ctx context.Context, rules Rules) (providers, excluded []string, err error) {
+	err = d.store.View(ctx, func(tx kv.Tx) error {
+		providers, excluded = nil, nil
+		for _, p := range d.providers() {
+			owner, region, err := d.whose(tx, p)
+			if err != nil {
+				return err
+			}
+			if why := rules.excludes(p, owner, region); why != "" {
+				excluded = append(excluded, p+": "+why)
+			} else {
+				providers = append(providers, p)
+			}
+		}
+		return nil
+	})
+	return providers, excluded, err
 }

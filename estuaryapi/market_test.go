@@ -41,6 +41,14 @@ func (x dealer) Progress(ctx context.Context, z buckets.Zone) (buckets.Progress,
 	return buckets.Progress{Wanted: s.Wanted, Active: s.Active, Pending: s.Pending, Ending: s.Ending, Reason: s.Reason}, err
 }
 
+func (x dealer) SmallestPiece(ctx context.Context, rules buckets.ProviderRules, n int) (int64, error) {
+	return x.Deals.SmallestPiece(ctx, deals.Rules(rules), n)
+}
+
+func (x dealer) Sampled(ctx context.Context, z buckets.Zone) (int, bool, error) {
+	return x.Deals.Sampled(ctx, z.ID)
+}
+
 func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
 	return x.Deals.Restore(ctx, c.Zone, c.ID, c.CID)
 }

@@ -35,9 +35,14 @@ func (packer) Deal(context.Context, buckets.Zone) error { return nil }
 func (packer) Progress(context.Context, buckets.Zone) (buckets.Progress, error) {
 	return buckets.Progress{Wanted: 6}, nil
 }
-func (packer) Restore(context.Context, buckets.Content) error    { return nil }
-func (packer) Forget(context.Context, buckets.Zone) error        { return nil }
-func (packer) SmallestPiece(context.Context, int) (int64, error) { return 0, nil }
+func (packer) Restore(context.Context, buckets.Content) error { return nil }
+func (packer) Forget(context.Context, buckets.Zone) error     { return nil }
+func (packer) Sampled(context.Context, buckets.Zone) (int, bool, error) {
+	return 0, false, nil
+}
+func (packer) SmallestPiece(context.Context, buckets.ProviderRules, int) (int64, error) {
+	return 0, nil
+}
 
 func TestDealState(t *testing.T) {
 	var pieces []s3.Piece

@@ -30,8 +30,13 @@ func (f filecoin) Restore(ctx context.Context, _ buckets.Content) error {
 		return ctx.Err()
 	}
 }
-func (filecoin) Forget(context.Context, buckets.Zone) error        { return nil }
-func (filecoin) SmallestPiece(context.Context, int) (int64, error) { return 0, nil }
+func (filecoin) Forget(context.Context, buckets.Zone) error { return nil }
+func (filecoin) Sampled(context.Context, buckets.Zone) (int, bool, error) {
+	return 0, false, nil
+}
+func (filecoin) SmallestPiece(context.Context, buckets.ProviderRules, int) (int64, error) {
+	return 0, nil
+}
 
 // until asks again until ok holds; what jobs do comes about by itself.
 func (a *api) until(what string, ok func() bool) {

@@ -53,8 +53,13 @@ func (d *dealer) Progress(_ context.Context, z buckets.Zone) (buckets.Progress, 
 func (d *dealer) Restore(context.Context, buckets.Content) error {
 	return errors.New("nothing to restore from")
 }
-func (d *dealer) Forget(context.Context, buckets.Zone) error        { return nil }
-func (d *dealer) SmallestPiece(context.Context, int) (int64, error) { return 0, nil }
+func (d *dealer) Forget(context.Context, buckets.Zone) error { return nil }
+func (d *dealer) Sampled(context.Context, buckets.Zone) (int, bool, error) {
+	return 0, false, nil
+}
+func (d *dealer) SmallestPiece(context.Context, buckets.ProviderRules, int) (int64, error) {
+	return 0, nil
+}
 
 func newSite(t *testing.T) *site {
 	t.Helper()

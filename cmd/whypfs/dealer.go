@@ -32,20 +32,19 @@ func (x dealer) Pack(ctx context.Context, z buckets.Zone, members []buckets.Cont
 	return cids, err
 }
 
-func (x dealer) SmallestPiece(ctx context.Context, providers int) (int64, error) {
-	return x.d.SmallestPiece(ctx, providers)
+func (x dealer) SmallestPiece(ctx context.Context, rules buckets.ProviderRules, providers int) (int64, error) {
+	return x.d.SmallestPiece(ctx, deals.Rules(rules), providers)
 }
 
 func (x dealer) Deal(ctx context.Context, z buckets.Zone) error { return x.d.Start(ctx, z.ID) }
 
 func (x dealer) Progress(ctx context.Context, z buckets.Zone) (buckets.Progress, error) {
 	s, err := x.d.Standing(ctx, z.ID)
-	if err != nil {
-		return buckets.Progress{}, err
-	}
-	p := buckets.Progress{Wanted: s.Wanted, Active: s.Active, Pending: s.Pending, Ending: s.Ending, Reason: s.Reason}
-	p.Sampled, p.Samples, err = x.d.Sampled(ctx, z.ID)
-	return p, err
+	return buckets.Progress{Wanted: s.Wanted, Active: s.Active, Pending: s.Pending, Ending: s.Ending, Reason: s.Reason}, err
+}
+
+func (x dealer) Sampled(ctx context.Context, z buckets.Zone) (int, bool, error) {
+	return x.d.Sampled(ctx, z.ID)
 }
 
 func (x dealer) Restore(ctx context.Context, c buckets.Content) error {
