@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,12 +39,7 @@ type pinResults struct {
 const maxDelegates = 20 // as the specification has it
 
 // delegates are where this node is dialled.
-func (s *server) delegates() []string {
-	list := slices.Clone(s.node.Addrs())
-	slices.Sort(list)
-	list = slices.Compact(list)
-	return append([]string{}, list[:min(len(list), maxDelegates)]...)
-}
+func (s *server) delegates() []string { return append([]string{}, s.node.Reach(maxDelegates)...) }
 
 func (s *server) pinStatus(ctx context.Context, p buckets.Pin) (pinStatus, error) {
 	list, err := s.pinStatuses(ctx, []buckets.Pin{p}, true)

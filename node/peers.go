@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 )
 
 func (h *host) addrs() []string {
@@ -32,6 +34,31 @@ func (n *Node) ID() string {
 
 // Addrs are the addresses others can dial, with /p2p/.
 func (n *Node) Addrs() []string { return n.host.addrs() }
+
+// Reach is up to n of Addrs, without doubles: what is public before what a
+// neighbour can dial, and that before what only this machine can.
+func (n *Node) Reach(most int) []string { return farthest(n.Addrs(), most) }
+
+func farthest(addrs []string, most int) []string {
+	list := slices.Clone(addrs)
+	slices.SortFunc(list, func(a, b string) int { return cmp.Or(cmp.Compare(farness(a), farness(b)), strings.Compare(a, b)) })
+	list = slices.Compact(list)
+	return list[:min(len(list), most)]
+}
+
+// farness is less the farther away an address can be dialled.
+func farness(addr string) int {
+	a, err := multiaddr.NewMultiaddr(addr)
+	switch {
+	case err != nil:
+		return 3
+	case manet.IsPublicAddr(a):
+		return 0
+	case manet.IsIPLoopback(a):
+		return 2
+	}
+	return 1
+}
 
 var (
 	errNoPeers = errors.New("no peers: only those who dial this node find it")
