@@ -13,18 +13,19 @@ import (
 type Verdict string
 
 const (
-	VerdictTaken    Verdict = "taken"
-	VerdictSpare    Verdict = "spare"     // could have been taken; enough others were drawn before it
-	VerdictHolds    Verdict = "holds"     // it has the piece, is about to, or may turn out to
-	VerdictRule     Verdict = "rule"      // blocked, or not allowed
-	VerdictOwner    Verdict = "owner"     // too few owners otherwise
-	VerdictRegion   Verdict = "region"    // too few regions otherwise
-	VerdictShare    Verdict = "share"     // its owner would have too much of the bucket
-	VerdictRefused  Verdict = "refused"   // it refused the piece, or failed it, not long ago
-	VerdictCoolDown Verdict = "cool-down" // left alone after failures
-	VerdictFull     Verdict = "full"      // as many deals are under way with it as may be
-	VerdictSize     Verdict = "size"      // does not take pieces of this size
-	VerdictPrice    Verdict = "price"     // asks more than is paid
+	VerdictTaken     Verdict = "taken"
+	VerdictSpare     Verdict = "spare"     // could have been taken; enough others were drawn before it
+	VerdictHolds     Verdict = "holds"     // it has the piece, is about to, or may turn out to
+	VerdictRule      Verdict = "rule"      // blocked, or not allowed
+	VerdictSuspended Verdict = "suspended" // its owner or an admin wants it to get no deals
+	VerdictOwner     Verdict = "owner"     // too few owners otherwise
+	VerdictRegion    Verdict = "region"    // too few regions otherwise
+	VerdictShare     Verdict = "share"     // its owner would have too much of the bucket
+	VerdictRefused   Verdict = "refused"   // it refused the piece, or failed it, not long ago
+	VerdictCoolDown  Verdict = "cool-down" // left alone after failures
+	VerdictFull      Verdict = "full"      // as many deals are under way with it as may be
+	VerdictSize      Verdict = "size"      // does not take pieces of this size
+	VerdictPrice     Verdict = "price"     // asks more than is paid
 )
 
 // A Candidate is a provider as it stood when providers were chosen for a piece.

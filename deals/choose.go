@@ -180,6 +180,13 @@ func (d *Deals) weigh(tx kv.Tx, p piece.Piece, cfg ProviderConfig, rules Rules, 
 	if why := h.busy[cfg.Address]; why != "" {
 		return say(VerdictHolds, time.Time{}, why)
 	}
+	reg, err := registration(tx, cfg.Address)
+	if err != nil && !errors.Is(err, ErrNotRegistered) {
+		return x, err
+	}
+	if reg.Suspended != "" {
+		return say(VerdictSuspended, time.Time{}, reg.Suspended)
+	}
 	if why := rules.excludes(x.Provider, x.Owner, x.Region); why != "" {
 		return say(VerdictRule, time.Time{}, why)
 	}

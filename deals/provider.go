@@ -23,6 +23,8 @@ type Provider struct {
 	UnderWay      int     // deals that it still has to publish
 	Most          int     // as many as may be at once
 	Ask           KnownAsk
+
+	Registration Registration // what people have said of it
 }
 
 // providerRow is a provider as stored.
@@ -118,9 +120,13 @@ func (d *Deals) provider(tx kv.Tx, addr string, now time.Time) (Provider, error)
 	if err != nil {
 		return Provider{}, err
 	}
+	reg, err := registration(tx, addr)
+	if err != nil && !errors.Is(err, ErrNotRegistered) {
+		return Provider{}, err
+	}
 	flight, err := underWay(tx, addr)
 	cfg := d.providerConfig(addr)
-	return Provider{Address: addr, Peer: ask.Peer, Proposed: row.Proposed, Accepted: row.Accepted, Active: row.Active, Failed: row.Failed,
+	return Provider{Registration: reg, Address: addr, Peer: ask.Peer, Proposed: row.Proposed, Accepted: row.Accepted, Active: row.Active, Failed: row.Failed,
 		CoolUntil: row.CoolUntil, Reason: row.Reason, Owner: cmp.Or(cfg.Owner, ask.Owner), Region: cfg.Region,
 		Score: row.Record.score(now), UnderWay: flight, Most: cmp.Or(cfg.Most, defaultMost), Ask: ask}, err
 }

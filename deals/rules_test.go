@@ -154,6 +154,12 @@ func TestVerdicts(t *testing.T) {
 			return Rules{}
 		},
 		VerdictRule: func(s *scripted) Rules { return Rules{Block: []string{addr}} },
+		VerdictSuspended: func(s *scripted) Rules {
+			if err := s.SuspendProvider(t.Context(), addr, "it moves house", false); err != nil {
+				t.Fatal(err)
+			}
+			return Rules{}
+		},
 		VerdictOwner: func(s *scripted) Rules {
 			s.opt.Providers = []ProviderConfig{{Address: addr, Owner: "a"}, {Address: "f01005", Owner: "a"}, {Address: "f01004", Owner: "b"}}
 			s.deal(DealActive, 7, func(r *dealRow) { r.Provider, r.ChainID = "f01005", 4 })

@@ -24,6 +24,7 @@ import (
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/estuaryapi"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
@@ -62,6 +63,7 @@ type fixture struct {
 	buckets     *buckets.Buckets
 	collections *collections.Collections
 	deals       *deals.Deals
+	market      *sandbox.Network // of newMarket
 	srv         *httptest.Server
 	log         *bytes.Buffer // to be read once the server is idle
 }

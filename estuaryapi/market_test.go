@@ -92,6 +92,7 @@ func newMarket(t *testing.T, policy buckets.Policy, n, bad int) *fixture {
 			}
 		}}
 	f = newTestWith(t, policy, estuaryapi.Options{}, of, func(d *deals.Deals) buckets.Dealer { return dealer{d} })
+	f.market = net
 	h := f.deals.PieceHandler()
 	pieces.Store(&h)
 	t.Cleanup(func() {

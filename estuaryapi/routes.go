@@ -179,6 +179,11 @@ func userRoutes() []route {
 		put("/user/password", user, "Changes the caller's password, and ends his other sessions.", (*server).setPassword),
 		put("/user/address", user, "Notes the caller's address on Filecoin.", (*server).setAddress).fails(errAddress),
 		get("/user/stats", user, "How much the caller keeps, and how much he may.", (*server).userStats),
+		get("/user/miner/claim/{miner}", user, "What a provider's worker signs to say that it is the caller's.", (*server).claimMessage),
+		post("/user/miner/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...),
+		post("/user/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ownFailures()...),
+		put("/user/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ownFailures()...),
+		put("/user/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).nameProvider).fails(ownFailures()...),
 	}
 }
 
@@ -259,6 +264,11 @@ func oldRoutes() []route {
 func swaggerAliasRoutes() []route {
 	return []route{
 		post("/admin/invites/{code}", admin, "Makes an invite, with which one person can register.", (*server).createInvite).fails(errInviteTaken).deprecated(),
+		get("/miner/claim/{miner}", user, "What a provider's worker signs to say that it is the caller's.", (*server).claimMessage).deprecated(),
+		post("/miner/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...).deprecated(),
+		post("/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ownFailures()...).deprecated(),
+		put("/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ownFailures()...).deprecated(),
+		put("/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).nameProvider).fails(ownFailures()...).deprecated(),
 	}
 }
 

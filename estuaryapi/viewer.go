@@ -37,7 +37,16 @@ func (s *server) viewer(r *request, _ nothing) (viewerResponse, error) {
 	if err != nil {
 		return viewerResponse{}, err
 	}
+	own, err := s.deals.Registrations(r.Context(), r.who.user.ID)
+	if err != nil {
+		return viewerResponse{}, err
+	}
+	var miners []string
+	for _, reg := range own {
+		miners = append(miners, reg.Address)
+	}
 	return viewerResponse{
+		Miners:   miners,
 		Username: r.who.user.Name, Perms: r.who.user.Level, ID: r.who.user.ID, Address: r.who.user.Address, AuthExpiry: r.who.token.Expires,
 		Settings: viewerSettings{
 			Replication: b.Policy.Replication, DealDuration: dealDuration, FileStagingThreshold: b.Policy.Threshold,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 
@@ -32,7 +33,27 @@ func (c *cli) sandboxProviderCommand() *cobra.Command {
 		}),
 	}
 	return group("provider", "storage providers of the sandbox", fail, ls, modesCommand(sandbox.Modes()),
-		c.sandboxAskCommand(), c.sandboxImportCommand(), c.sandboxAutoImportCommand())
+		c.sandboxAskCommand(), c.sandboxImportCommand(), c.sandboxAutoImportCommand(), c.sandboxSignCommand())
+}
+
+func (c *cli) sandboxSignCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "sign NAME HEX",
+		Short: "sign with the key of a provider's worker, as `lotus wallet sign` does, to claim it",
+		Args:  nArgs(2),
+		RunE: c.onSandbox(func(_ context.Context, n *sandbox.Network, out io.Writer, args []string) error {
+			data, err := hex.DecodeString(args[1])
+			if err != nil {
+				return usageError{fmt.Errorf("%q: %w", args[1], err)}
+			}
+			sig, err := n.SignByWorker(args[0], data)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(out, "%x\n", sig)
+			return err
+		}),
+	}
 }
 
 func (c *cli) sandboxAskCommand() *cobra.Command {

@@ -63,25 +63,36 @@ func (c *Client) NetworkVersion(ctx context.Context) (uint, error) {
 
 // MinerInfo is whose a provider is, and how it is reached.
 type MinerInfo struct {
-	Owner string // address
-	Peer  string
-	Addrs []string
+	Owner  string // address
+	Worker string // address
+	Peer   string // "": it has none
+	Addrs  []string
 }
 
-// MinerInfo returns how a provider says it is reached.
+// MinerInfo returns how a provider says it is reached; without a peer id it cannot be.
 func (c *Client) MinerInfo(ctx context.Context, miner string) (MinerInfo, error) {
+	info, err := c.Miner(ctx, miner)
+	if err == nil && info.Peer == "" {
+		err = fmt.Errorf("provider %s has no peer id on chain", miner)
+	}
+	return info, err
+}
+
+// Miner returns what the chain says of a provider.
+func (c *Client) Miner(ctx context.Context, miner string) (MinerInfo, error) {
 	var raw struct {
 		PeerID     *string `json:"PeerId"`
 		Multiaddrs []string
 		Owner      string
+		Worker     string
 	}
 	if err := c.pool.call(ctx, "StateMinerInfo", &raw, miner, headTipset); err != nil {
 		return MinerInfo{}, err
 	}
-	if raw.PeerID == nil || *raw.PeerID == "" {
-		return MinerInfo{}, fmt.Errorf("provider %s has no peer id on chain", miner)
+	info := MinerInfo{Owner: raw.Owner, Worker: raw.Worker}
+	if raw.PeerID != nil {
+		info.Peer = *raw.PeerID
 	}
-	info := MinerInfo{Owner: raw.Owner, Peer: *raw.PeerID}
 	for _, s := range raw.Multiaddrs {
 		b, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
@@ -92,6 +103,26 @@ func (c *Client) MinerInfo(ctx context.Context, miner string) (MinerInfo, error)
 		}
 	}
 	return info, nil
+}
+
+// AccountKey returns the key address, f1 or f3, of an account.
+func (c *Client) AccountKey(ctx context.Context, addr string) (key address.Address, err error) {
+	err = c.pool.call(ctx, "StateAccountKey", &key, addr, headTipset)
+	return key, err
+}
+
+// MinerPower returns how many bytes a provider proves that it stores.
+func (c *Client) MinerPower(ctx context.Context, miner string) (big.Int, error) {
+	var raw struct {
+		MinerPower struct{ RawBytePower big.Int }
+	}
+	if err := c.pool.call(ctx, "StateMinerPower", &raw, miner, headTipset); err != nil {
+		return big.Zero(), err
+	}
+	if raw.MinerPower.RawBytePower.Int == nil {
+		return big.Zero(), fmt.Errorf("%w: StateMinerPower: no power in the answer", ErrUnavailable)
+	}
+	return raw.MinerPower.RawBytePower, nil
 }
 
 // CollateralBounds returns the least collateral a provider must put up.
