@@ -130,7 +130,7 @@ func pinningRoutes() []route {
 		get("/pinning/pins", user, "The caller's pins, newest first.", (*server).listPins).fails(limit, state),
 		adding(post("/pinning/pins", user, "Pins a DAG that others have.", (*server).addPin)),
 		get("/pinning/pins/{pinid}", user, "One pin, or a content as a pin.", (*server).showPin).fails(errNoPin(7)),
-		post("/pinning/pins/{pinid}", user, "Pins another DAG in the place of a pin, or of a content, which goes when the new one is pinned.", (*server).replacePin).
+		post("/pinning/pins/{pinid}", user, "Pins another DAG in the place of a pin, or of a content, which goes when the new one is pinned.", (*server).replacePin).fails(errQuota("quota exceeded")).
 			fails(errNoPin(7)),
 		del("/pinning/pins/{pinid}", user, "Removes a pin with its content, or a content, or ends a fetch.", (*server).deletePin).
 			fails(errNoPin(7), asError(buckets.ErrLocked)),
@@ -139,7 +139,7 @@ func pinningRoutes() []route {
 
 // adding declares what goes wrong where something is pinned.
 func adding(rt route) route {
-	return ofCollection(rt).fails(errInCollection).failsWith(http.StatusFound, messageJSON{})
+	return ofCollection(rt).fails(errInCollection, errQuota("quota exceeded")).failsWith(http.StatusFound, messageJSON{})
 }
 
 func collectionRoutes() []route {
@@ -154,7 +154,7 @@ func collectionRoutes() []route {
 		ofCollection(del("/collections/{coluuid}/contents", user, "Removes entries of a collection; of a bucket, objects.", (*server).removeContents)).
 			fails(errFilter("x"), errNoValue, asError(buckets.ErrLocked)),
 		ofCollection(post("/collections/{coluuid}/commit", user, "Makes a directory of a collection and pins it. A bucket's directory needs no pin.", (*server).commitCollection)).
-			fails(errPrivate),
+			fails(errPrivate, errQuota("quota exceeded")),
 		collecting(post("/collections/fs/add", user, "Adds a content to a collection.", (*server).addOne)),
 	}
 }
@@ -166,7 +166,7 @@ func ofCollection(rt route) route {
 
 // collecting declares what goes wrong where something is added.
 func collecting(rt route) route {
-	return ofCollection(rt).fails(errMissing(2), errInCollection, errMeanwhile, errFull)
+	return ofCollection(rt).fails(errMissing(2), errInCollection, errMeanwhile, errFull, errQuota("quota exceeded"))
 }
 
 func userRoutes() []route {

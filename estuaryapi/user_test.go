@@ -300,6 +300,10 @@ func TestQuota(t *testing.T) {
 	if !a.has(`{"id":2,"username":"ann","spaceUsed":15,"numFiles":2,"perms":2,"quotaBytes":15,"quotaObjects":2,"suspended":""}`) {
 		t.Errorf("users: %s", a.body)
 	}
+	over := f.postText("/pinning/pins", token, `{"cid":"bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"}`)
+	if over.code != 400 || !over.has(`{"error":{"reason":"ERR_CONTENT_SIZE_OVER_LIMIT","details":"quota exceeded: 2 of 2 contents are there`) {
+		t.Errorf("pin: %d %s", over.code, over.body)
+	}
 	for _, bad := range []string{`{}`, `{"bytes":1,"default":true}`} {
 		f.putText("/admin/users/ann/quota", admin, "%s", bad).wantError(t, bad, 400, "ERR_INVALID_INPUT", "give bytes, objects or both, or default: true")
 	}
