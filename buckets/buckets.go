@@ -79,6 +79,7 @@ type Buckets struct {
 
 	offloading OffloadOptions
 	reads      reads
+	traffic    traffic
 	room       room
 
 	pinOptions PinOptions

@@ -187,6 +187,7 @@
 //	zopen/<uuid>                        id of the bucket's open zone
 //	zcid/<zone id>/<root>               how many members, of some size, have that root; until the zone is packed
 //	read/<root>                         the hour in which a root was read last, if Options.Offload asks for it
+//	sent/<root>                         what went out of contents with that root
 //	upl/<uuid>/<key>/<upload id>        MultipartUpload
 //	prt/<upload id>/<number>            Part
 //	doc/<uuid>/<name>                   a document that a transport keeps with a bucket

@@ -51,7 +51,7 @@ func (b *Buckets) GC(ctx context.Context) error {
 	for _, z := range dealt {
 		errs = append(errs, b.wakeDead(ctx, z))
 	}
-	errs = append(errs, b.forgetReads(ctx))
+	errs = append(errs, b.forgetNameless(ctx, tabRead), b.forgetNameless(ctx, tabSent))
 	errs = append(errs, b.forgetDone(ctx, now.Add(-doneRetention)))
 	if b.expiry > 0 {
 		errs = append(errs, b.expireUploads(ctx, now.Add(-b.expiry)))

@@ -29,6 +29,7 @@ const (
 	tabOpen    = "zopen"
 	tabRoot    = "zcid"
 	tabRead    = "read"
+	tabSent    = "sent"
 	tabUpload  = "upl"
 	tabPart    = "prt"
 	tabDone    = "done"

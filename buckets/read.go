@@ -53,20 +53,23 @@ func (b *Buckets) Read(root cid.Cid) {
 
 func hourOf(t time.Time) int64 { return t.Unix() / int64(readGrain/time.Second) }
 
-// RunReads writes down what was read, until ctx ends, and then once more.
+// RunReads writes down what was read and what went out, until ctx ends, and then once more.
 func (b *Buckets) RunReads(ctx context.Context) error {
-	if !b.offloading.enabled() {
-		return nil
-	}
-	t := time.NewTicker(readEvery)
-	defer t.Stop()
+	reads, sent := time.NewTicker(readEvery), time.NewTicker(trafficEvery)
+	defer reads.Stop()
+	defer sent.Stop()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
-			return b.flushReads(context.WithoutCancel(ctx))
-		case <-t.C:
+			ctx = context.WithoutCancel(ctx)
+			return errors.Join(b.flushReads(ctx), b.flushTraffic(ctx))
+		case <-reads.C:
+			err = b.flushReads(ctx)
+		case <-sent.C:
+			err = b.flushTraffic(ctx)
 		}
-		if err := b.flushReads(ctx); err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			b.log.ErrorContext(ctx, "write down what was read", "err", err)
 		}
 	}
@@ -137,10 +140,10 @@ func lastRead(tx kv.Tx, root []byte) (int64, error) {
 	return hour, r.Err()
 }
 
-// forgetReads drops what is known of roots that no content has any more. Most
+// forgetNameless drops a table's rows of roots that no content has any more. Most
 // have one, and looking at them does not hold writers up.
-func (b *Buckets) forgetReads(ctx context.Context) error {
-	for from, to := kv.Range(tabRead); from != nil; {
+func (b *Buckets) forgetNameless(ctx context.Context, table string) error {
+	for from, to := kv.Range(table); from != nil; {
 		var gone [][]byte
 		var next []byte
 		err := b.view(ctx, func(tx kv.Tx) (err error) {
@@ -148,7 +151,7 @@ func (b *Buckets) forgetReads(ctx context.Context) error {
 			return err
 		})
 		if err == nil && len(gone) > 0 {
-			err = b.update(ctx, func(tx kv.Tx) error { return dropReads(tx, gone) })
+			err = b.update(ctx, func(tx kv.Tx) error { return dropRoots(tx, table, gone) })
 		}
 		if err != nil {
 			return err
@@ -184,12 +187,12 @@ func nameless(tx kv.Tx, from, to []byte) (gone [][]byte, next []byte, err error)
 	return gone, nil, nil
 }
 
-// dropReads drops those of the roots that no content has got meanwhile.
-func dropReads(tx kv.Tx, roots [][]byte) error {
+// dropRoots drops the rows of those of the roots that no content has got meanwhile.
+func dropRoots(tx kv.Tx, table string, roots [][]byte) error {
 	for _, root := range roots {
 		named, err := anyContent(tx, root)
 		if err == nil && !named {
-			err = tx.Delete(keyRead(root))
+			err = tx.Delete(kv.Key(table, root))
 		}
 		if err != nil {
 			return err

@@ -87,16 +87,15 @@ func (s *server) activeAggregates(r *request, offset *int) ([]content, error) {
 	}
 }
 
-// contentStats is V1's statsResp. Requests and bandwidth are not counted by
-// content; V1, too, said 0.
+// contentStats is V1's statsResp.
 type contentStats struct {
 	ID              uint64    `json:"id"`
 	CID             cid.Cid   `json:"cid"`
 	Name            string    `json:"name"`
 	Size            int64     `json:"size"`
 	CreatedAt       time.Time `json:"createdAt"`
-	BWUsed          int64     `json:"bwUsed" doc:"always 0: not counted"`
-	TotalRequests   int64     `json:"totalRequests" doc:"always 0: not counted"`
+	BWUsed          int64     `json:"bwUsed" doc:"bytes that went out over HTTP"`
+	TotalRequests   int64     `json:"totalRequests"`
 	Offloaded       bool      `json:"offloaded"`
 	AggregatedFiles int64     `json:"aggregatedFiles"`
 	PinningStatus   string    `json:"pinningStatus"`
@@ -112,10 +111,18 @@ func (s *server) contentStats(r *request, in page) ([]contentStats, error) {
 	if err != nil {
 		return nil, err
 	}
+	roots := make([]cid.Cid, len(list))
+	for i, c := range list {
+		roots[i] = c.CID
+	}
+	sent, err := s.buckets.TrafficOf(r.Context(), roots)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]contentStats, 0, len(list))
 	for i, c := range list {
 		out = append(out, contentStats{ID: c.ID, CID: c.CID, Name: c.Name, Size: c.Size, CreatedAt: c.Created,
-			Offloaded: c.Offloaded, PinningStatus: shown[i].PinningStatus})
+			BWUsed: sent[i].Bytes, TotalRequests: sent[i].Requests, Offloaded: c.Offloaded, PinningStatus: shown[i].PinningStatus})
 	}
 	return out, nil
 }

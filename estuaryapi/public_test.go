@@ -148,6 +148,18 @@ func TestContentFigures(t *testing.T) {
 			t.Errorf("%s: %s, want []", path, a.body)
 		}
 	}
+	// What is read goes out, and is counted.
+	zone := f.zoned(first.ID)
+	f.get("/content/read/"+id, token)
+	f.do("GET", "/content/read/"+id, token, nil, "Range", "bytes=1-2")
+	if list := decode[[]struct{ BWUsed, TotalRequests int }](t, f.get("/content/stats", token)); list[1].BWUsed != 7 || list[1].TotalRequests != 2 || list[0].BWUsed != 0 {
+		t.Errorf("what went out: %+v", list)
+	}
+	for _, of := range []string{id, itoa(zone.ID)} {
+		if a := f.get("/content/bw-usage/"+of, token); strings.TrimSpace(a.body) != `{"totalOut":7}` {
+			t.Errorf("what went out of %s: %s", of, a.body)
+		}
+	}
 	for path, reason := range map[string]string{"/content/failures/": "ERR_CONTENT_NOT_FOUND", "/content/aggregated/": "ERR_RECORD_NOT_FOUND", "/content/bw-usage/": "ERR_RECORD_NOT_FOUND"} {
 		f.get(path+"7", token).wantError(t, path, 404, reason, "content: 7 was not found")
 		f.get(path+id, other).wantError(t, path, 403, "ERR_NOT_AUTHORIZED", "User (2) is not authorized for content ("+id+")")

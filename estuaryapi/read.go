@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/ipfs/go-cid"
 )
 
 // readContent sends a content's bytes, as a shuttle of V1 did; what has no local
@@ -21,16 +23,61 @@ func (s *server) readContent(w http.ResponseWriter, r *request, in contentID) (e
 	h := w.Header()
 	h.Set("Content-Security-Policy", sandboxed) // as for the gateway's pages
 	h.Set("Etag", `"`+c.CID.String()+`"`)
-	http.ServeContent(w, r.Request, c.Name[strings.LastIndexByte(c.Name, '/')+1:], c.Created, f)
+	counted := &counter{ResponseWriter: w}
+	defer func() { s.buckets.Sent(c.CID, counted.n) }()
+	http.ServeContent(counted, r.Request, c.Name[strings.LastIndexByte(c.Name, '/')+1:], c.Created, f)
 	return nil
 }
 
 // bandwidth is V1's answer of what went out of a content.
 type bandwidth struct {
-	TotalOut int64 `json:"totalOut" doc:"always 0: not counted"`
+	TotalOut int64 `json:"totalOut" doc:"bytes, over HTTP"`
 }
 
-func (s *server) bandwidth(r *request, in contentID) (bandwidth, error) {
-	_, err := s.keptRecord(r, in)
-	return bandwidth{}, err
+// bandwidth tells what went out of a content, or of all members of a zone.
+func (s *server) bandwidth(r *request, in contentID) (out bandwidth, err error) {
+	k, err := s.keptRecord(r, in)
+	if err != nil {
+		return out, err
+	}
+	if k.zone.ID == 0 {
+		sent, err := s.buckets.TrafficOf(r.Context(), []cid.Cid{k.content.CID})
+		if err != nil {
+			return out, err
+		}
+		return bandwidth{sent[0].Bytes}, nil
+	}
+	counted := cid.NewSet() // members may share a root, and with it what went out
+	for after := uint64(0); ; {
+		list, err := s.buckets.ZoneContents(r.Context(), k.zone.ID, after, batch)
+		if err != nil || len(list) == 0 {
+			return out, err
+		}
+		after = list[len(list)-1].ID
+		var roots []cid.Cid
+		for _, c := range alive(list) {
+			if counted.Visit(c.CID) {
+				roots = append(roots, c.CID)
+			}
+		}
+		sent, err := s.buckets.TrafficOf(r.Context(), roots)
+		if err != nil {
+			return out, err
+		}
+		for _, t := range sent {
+			out.TotalOut += t.Bytes
+		}
+	}
+}
+
+// counter counts the bytes of an answer.
+type counter struct {
+	http.ResponseWriter
+	n int64
+}
+
+func (w *counter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.n += int64(n)
+	return n, err
 }

@@ -138,6 +138,7 @@ func (s *server) send(w *response, c *call, o buckets.Object, sp span) error {
 	}
 	defer f.Close()
 	n, err := copySpan(w, f, sp, o.Size)
+	s.buckets.Sent(o.CID, n)
 	if err == nil && n != sp.length {
 		err = io.ErrUnexpectedEOF
 	}

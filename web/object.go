@@ -184,7 +184,9 @@ func (s *server) download(c *call) (err error) {
 	}
 	// The status goes out with the first bytes, so that data that cannot be had
 	// at all is still a page that says so.
-	if n, err := f.WriteTo(c.w); err != nil {
+	n, err := f.WriteTo(c.w)
+	s.buckets.Sent(o.CID, n)
+	if err != nil {
 		return fmt.Errorf("send %q after %d bytes: %w", o.Key, n, err)
 	}
 	return nil

@@ -88,11 +88,16 @@ func TestGatewayReadsAreNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var read []cid.Cid
-	h := noteReads(n.Gateway(), func(c cid.Cid) { read = append(read, c) })
+	var sent int64
+	h := noteReads(n.Gateway(), func(c cid.Cid) { read = append(read, c) }, func(c cid.Cid, bytes int64) {
+		if c == f.Root {
+			sent += bytes
+		}
+	})
 	for _, path := range []string{"/ipfs/" + f.Root.String(), "/ipfs/bafkqaaa/nothing", "/other"} {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://127.0.0.1"+path, nil))
 	}
-	if !slices.Contains(read, f.Root) || len(read) != 1 {
-		t.Errorf("read %v, want %v", read, f.Root)
+	if !slices.Contains(read, f.Root) || len(read) != 1 || sent != int64(len("some body")) {
+		t.Errorf("read %v with %d bytes, want %v with %d", read, sent, f.Root, len("some body"))
 	}
 }

@@ -175,7 +175,7 @@ func (a *app) serve(ctx context.Context, g *errgroup.Group, p ports) {
 		serve(p.s3, stats.Wrap("s3", api))
 	}
 	if p.gateway != nil {
-		serve(p.gateway, stats.Wrap("gateway", noteReads(a.node.Gateway(), a.buckets.Read)))
+		serve(p.gateway, stats.Wrap("gateway", noteReads(a.node.Gateway(), a.buckets.Read, a.buckets.Sent)))
 	}
 }
 
@@ -198,7 +198,7 @@ func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
 		mux.Handle("/ui/", stats.Wrap("web", ui))
 		mux.Handle("/ui/live", ui) // a stream is no request: it would spoil the figures it shows
 		mux.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusFound))
-		mux.Handle("/", stats.Wrap("estuary", v1))
+		mux.Handle("/", stats.Wrap("estuary", noteReads(v1, a.buckets.Read, a.buckets.Sent)))
 	}
 	return mux
 }
