@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/filecoin-project/go-address"
+
+	"github.com/whypfs/whypfs/deals/sandbox"
 )
 
 // cborText and cborInt are values of events as the actors encode them.
@@ -32,58 +34,77 @@ func filter(more map[string]any, fields map[string][]byte) map[string]any {
 	return out
 }
 
-// TestEvents: the market tells of a deal's life in events of the shape that
-// Lotus and FIP-0083 give them, and a fork takes those back that it undoes.
-func TestEvents(t *testing.T) {
-	dir := t.TempDir()
+// sealed is a network of one provider with a deal that is active on chain.
+func sealed(t *testing.T, dir string) (*network, sandbox.DealState) {
+	t.Helper()
 	n := openNetwork(t, dir, 1)
 	must(t, n.Fund(n.client.String()))
-	provider := n.Providers()[0]
-	deal := n.deal(provider, plainPiece(t, 1))
+	return n, n.seal(1)
+}
+
+// seal makes a deal and has it sealed.
+func (n *network) seal(seed uint64) sandbox.DealState {
+	n.t.Helper()
+	deal := n.deal(n.Providers()[0], plainPiece(n.t, seed))
 	n.waitStep(deal.DealUUID, "transferred")
 	n.advance(10)
-	at := n.waitStep(deal.DealUUID, "active")
-	self, err := address.IDFromAddress(call[address.Address](n, "StateLookupID", n.client.String(), nil))
-	must(t, err)
-	miner, err := address.NewFromString(provider)
-	must(t, err)
-	minerID, err := address.IDFromAddress(miner)
-	must(t, err)
+	return n.waitStep(deal.DealUUID, "active")
+}
 
-	b64 := base64.StdEncoding.EncodeToString
+// idOf is the number of an actor.
+func (n *network) idOf(addr string) uint64 {
+	n.t.Helper()
+	id, err := address.IDFromAddress(call[address.Address](n, "StateLookupID", addr, nil))
+	must(n.t, err)
+	return id
+}
+
+// events are those of a kind about the client's deals, of the last 100 epochs.
+func (n *network) events(kind string) []json.RawMessage {
+	n.t.Helper()
+	return call[[]json.RawMessage](n, "GetActorEventsRaw", filter(
+		map[string]any{"fromHeight": n.Height() - 100, "toHeight": n.Height(), "addresses": []string{"f05"}},
+		map[string][]byte{"$type": cborText(kind), "client": cborInt(n.idOf(n.client.String()))}))
+}
+
+// TestEvents: the market tells of a deal's life in events of the shape that
+// Lotus and FIP-0083 give them.
+func TestEvents(t *testing.T) {
+	n, at := sealed(t, t.TempDir())
 	entry := func(key string, value []byte) string {
-		return fmt.Sprintf(`{"Flags":3,"Key":%q,"Codec":81,"Value":%q}`, key, b64(value))
+		return fmt.Sprintf(`{"Flags":3,"Key":%q,"Codec":81,"Value":%q}`, key, base64.StdEncoding.EncodeToString(value))
 	}
-	of := func(kind string, f map[string]any) (raws []json.RawMessage) {
-		t.Helper()
-		return call[[]json.RawMessage](n, "GetActorEventsRaw", filter(f, map[string][]byte{"$type": cborText(kind), "client": cborInt(self)}))
-	}
-	zero := map[string]any{"fromHeight": n.Height() - 100, "toHeight": n.Height(), "addresses": []string{"f05"}}
 	for _, kind := range []string{"deal-published", "deal-activated"} {
-		got := of(kind, zero)
+		got := n.events(kind)
 		if len(got) != 1 {
 			t.Fatalf("%s: %s", kind, got)
 		}
 		want := `{"entries":[` + strings.Join([]string{entry("$type", cborText(kind)), entry("id", []byte{byte(at.ChainID)}),
-			entry("client", cborInt(self)), entry("provider", cborInt(minerID))}, ",") + `],"emitter":"f05","reverted":false,`
+			entry("client", cborInt(n.idOf(n.client.String()))), entry("provider", cborInt(n.idOf(n.Providers()[0])))}, ",") +
+			`],"emitter":"f05","reverted":false,`
 		if !strings.HasPrefix(string(got[0]), want) {
 			t.Errorf("%s\nis %s\nwant %s", kind, got[0], want)
 		}
+		type link struct {
+			Cid string `json:"/"`
+		}
 		var e struct {
-			TipSetKey []struct {
-				Cid string `json:"/"`
-			}
-			MsgCid struct {
-				Cid string `json:"/"`
-			}
+			TipSetKey []link
+			MsgCid    link
 		}
 		must(t, json.Unmarshal(got[0], &e))
 		if len(e.TipSetKey) != 1 || e.MsgCid.Cid == "" || kind == "deal-published" && e.MsgCid.Cid != at.Publish {
 			t.Errorf("%s names message %q in %v, want %s", kind, e.MsgCid.Cid, e.TipSetKey, at.Publish)
 		}
 	}
+}
+
+// TestEventFilter: what is not asked for is not told, null if that is all, and
+// what Lotus refuses is refused.
+func TestEventFilter(t *testing.T) {
+	n, _ := sealed(t, t.TempDir())
 	for name, f := range map[string]map[string]any{
-		"another client": filter(zero, map[string][]byte{"client": cborInt(9999)}),
+		"another client": filter(map[string]any{"fromHeight": n.Height() - 100}, map[string][]byte{"client": cborInt(9999)}),
 		"another actor":  filter(map[string]any{"fromHeight": n.Height() - 100, "addresses": []string{"f06"}}, nil),
 		"other heights":  filter(map[string]any{"fromHeight": n.Height(), "toHeight": n.Height()}, nil),
 	} {
@@ -101,36 +122,33 @@ func TestEvents(t *testing.T) {
 			t.Errorf("%v: %v", f, err)
 		}
 	}
-
 	must(t, n.FailRPC(0, "no-events"))
-	if _, err := tryCall[any](n, "GetActorEventsRaw", filter(zero, nil)); err == nil {
+	if _, err := tryCall[any](n, "GetActorEventsRaw", filter(nil, nil)); err == nil {
 		t.Error("an endpoint without events has some")
 	}
-	must(t, n.FailRPC(0, "none"))
+}
 
-	must(t, n.Close())
-	again := openNetwork(t, dir, 1)
-	again.key, again.client = n.key, n.client
-	n = again
-	if got := of("deal-published", zero); len(got) != 1 {
+// TestEventsLast: events outlive a restart, and a fork takes back those that it undoes.
+func TestEventsLast(t *testing.T) {
+	dir := t.TempDir()
+	old, _ := sealed(t, dir)
+	must(t, old.Close())
+	n := openNetwork(t, dir, 1)
+	n.key, n.client = old.key, old.client
+	if got := n.events("deal-published"); len(got) != 1 {
 		t.Errorf("after a restart: %s", got)
 	}
 	n.advance(5)
 	must(t, n.Reorg(4, true))
-	zero["toHeight"] = n.Height()
-	if got := of("deal-published", zero); len(got) != 1 {
+	if got := n.events("deal-published"); len(got) != 1 {
 		t.Errorf("a fork that came later took the event: %s", got)
 	}
-	next := n.deal(provider, plainPiece(t, 2))
-	n.waitStep(next.DealUUID, "transferred")
-	n.advance(10)
-	zero["toHeight"] = n.Height()
-	if got := of("deal-published", zero); len(got) != 2 {
+	n.seal(2)
+	if got := n.events("deal-published"); len(got) != 2 {
 		t.Fatalf("two deals are on chain: %s", got)
 	}
 	must(t, n.Reorg(10, true))
-	zero["toHeight"] = n.Height()
-	if got := of("deal-published", zero); len(got) != 1 {
+	if got := n.events("deal-published"); len(got) != 1 {
 		t.Errorf("the fork undid a deal, and not its event: %s", got)
 	}
 }
