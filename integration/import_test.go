@@ -51,8 +51,8 @@ func TestImportV1(t *testing.T) {
 }
 
 const (
-	// what V1's web app sends for the password "password1"
-	sentByAlice = "$2a$08$r31MZDLMLVcHAUfrePT2H.alicesownclienthashaaaaaaaaaaaaaa"
+	// as V1's web app sends it
+	sentByAlice = "$2a$08$r31MZDLMLVcHAUfrePT2H.alicesOwnClientHashAaaaaaaaaaaa"
 	aliceToken  = "EST6e9e0000-0000-4000-8000-000000000001ARY"
 	bobToken    = "EST6e9e0000-0000-4000-8000-000000000002ARY"
 	shelf       = "b54bb6b4-7f0f-4f2c-9a3e-1d2b3c4d5e6f"
