@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-state-types/big"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/mk12"
 	"github.com/whypfs/whypfs/kv"
 	"golang.org/x/sync/errgroup"
@@ -26,7 +27,9 @@ type KnownAsk struct {
 	Tried   time.Time // when it was asked last
 	Error   string    // why it gave none then
 	Owner   string    // address, by the chain
+	Worker  string    `json:",omitempty"` // address, by the chain
 	Peer    string    // id, by the chain
+	Addrs   []string  `json:",omitempty"` // multiaddrs, by the chain
 	OwnerAt time.Time
 }
 
@@ -58,10 +61,10 @@ func (d *Deals) ask(ctx context.Context, provider string) (mk12.Ask, error) {
 	if err != nil {
 		return a, err
 	}
-	owner, peer := "", ""
+	var info chain.MinerInfo
 	if !within(known.OwnerAt, now, ownerTTL) {
-		if info, err := d.chain.MinerInfo(ctx, provider); err == nil {
-			owner, peer = info.Owner, info.Peer
+		if got, err := d.chain.MinerInfo(ctx, provider); err == nil {
+			info = got
 		}
 	}
 	err = d.store.Update(ctx, func(tx kv.Tx) error {
@@ -80,8 +83,9 @@ func (d *Deals) ask(ctx context.Context, provider string) (mk12.Ask, error) {
 		} else {
 			k.Ask, k.At = a, now
 		}
-		if owner != "" || peer != "" {
-			k.Owner, k.Peer, k.OwnerAt = cmp.Or(owner, k.Owner), cmp.Or(peer, k.Peer), now
+		if info.Peer != "" {
+			k.Owner, k.Peer, k.OwnerAt = cmp.Or(info.Owner, k.Owner), info.Peer, now
+			k.Worker, k.Addrs = info.Worker, info.Addrs
 		}
 		return kv.PutJSON(tx, keyAsk(provider), k)
 	})

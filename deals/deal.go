@@ -249,7 +249,7 @@ func (r *dealRow) counts() bool { return !r.State.Over() && !r.Expiring && !r.Un
 
 func dropDeal(tx kv.Tx, row dealRow) error {
 	for _, k := range append(dealIndexes(row.Deal), keyPending(row.UUID), keyFlight(row.Provider, row.UUID),
-		keyHeld(row.Bucket, row.Provider, row.UUID), keyDeal(row.UUID)) {
+		keyHeld(row.Bucket, row.Provider, row.UUID), keyByProposal(row.Proposal), keyDeal(row.UUID)) {
 		if err := tx.Delete(k); err != nil {
 			return fmt.Errorf("drop deal %s: %w", row.UUID, err)
 		}

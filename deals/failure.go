@@ -2,6 +2,7 @@ package deals
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -107,4 +108,14 @@ func (d *Deals) trimFailures(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// short cuts a provider's message to what fits into a reason.
+func short(s string) string {
+	const limit = 300
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ")
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
 }

@@ -18,6 +18,7 @@ func keyLastID() []byte                     { return kv.Key(prefix, "lastid") }
 func keyByID(id uint64) []byte              { return kv.Key(prefix, "byid", math.MaxUint64-id) }
 func keyByZone(zone, id uint64) []byte      { return kv.Key(prefix, "byzone", zone, math.MaxUint64-id) }
 func keyByPiece(p string, id uint64) []byte { return kv.Key(prefix, "bypiece", p, math.MaxUint64-id) }
+func keyByProposal(cid string) []byte       { return kv.Key(prefix, "byproposal", cid) }
 func keyPending(uuid string) []byte         { return kv.Key(prefix, "pending", uuid) }
 func keySpent() []byte                      { return kv.Key(prefix, "spent") }
 func keyEscrow(addr string) []byte          { return kv.Key(prefix, "escrow", addr) }

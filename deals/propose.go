@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -262,6 +261,9 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 		if err := d.spend(tx, proposal.Client.String(), budget.need); err != nil {
 			return err
 		}
+		if err := indexProposal(tx, fresh.Deal, id); err != nil {
+			return err
+		}
 		fresh.Verified, fresh.Ordinary = proposal.VerifiedDeal, row.Ordinary
 		fresh.Signed, fresh.Proposal, fresh.Client, fresh.Asked = signed, id, proposal.Client.String(), row.Asked
 		fresh.StartEpoch, fresh.EndEpoch = int64(proposal.StartEpoch), int64(proposal.EndEpoch)
@@ -297,9 +299,7 @@ func (d *Deals) terms(ctx context.Context, provider string, p piece.Piece, verif
 	case VerdictPrice:
 		return big.Zero(), &unfit{fault{state: DealRejected, phase: phaseAsk, kind: refusedPrice, reason: why}}
 	}
-	gib := big.NewInt(1 << 30)
-	total := big.Mul(price, big.NewInt(p.PaddedSize))
-	return big.Div(big.Add(total, big.Sub(gib, big.NewInt(1))), gib), nil // rounded up: a provider refuses less than its ask
+	return total(price, p.PaddedSize), nil
 }
 
 // proposal fills in a deal.
@@ -387,14 +387,4 @@ func (d *Deals) dealParams(ctx context.Context, row dealRow, p piece.Piece) (*bo
 		DealUUID: uuid.MustParse(row.UUID), ClientDealProposal: signed, DealDataRoot: root,
 		IsOffline: row.Offline, Transfer: transfer, SkipIPNIAnnounce: p.Private,
 	}, nil
-}
-
-// short cuts a provider's message to what fits into a reason.
-func short(s string) string {
-	const limit = 300
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ")
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "") + "…"
-	}
-	return s
 }

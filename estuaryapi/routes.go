@@ -5,6 +5,8 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/proof"
 )
 
@@ -47,6 +49,11 @@ func publicRoutes() []route {
 		get("/public/by-cid/{cid}", anyone, "Published contents with a root, and their deals on chain.", (*server).byCID),
 		get("/public/deals/failures", anyone, "What failed with deals, newest first.", (*server).publicFailures),
 		get("/public/info", anyone, "The node's wallet.", (*server).nodeInfo),
+		get("/public/miners", anyone, "Providers that the node asks, or has asked.", (*server).miners),
+		get("/public/miners/failures/{miner}", anyone, "What failed with a provider, newest first.", (*server).minerFailures),
+		get("/public/miners/deals/{miner}", anyone, "A provider's deals, newest first.", (*server).minerDeals),
+		get("/public/miners/stats/{miner}", anyone, "How a provider did.", (*server).minerStats),
+		get("/public/miners/storage/query/{miner}", anyone, "What a provider asks for.", (*server).queryAsk).fails(askErrors...),
 		get("/public/metrics/deals-on-chain", anyone, "Figures of deals by the day.", (*server).dealMetrics),
 		get("/public/net/peers", anyone, "Peers that the node is connected to.", (*server).netPeers),
 		get("/public/net/addrs", anyone, "Where the node is reached by libp2p.", (*server).netAddrs),
@@ -118,10 +125,31 @@ func zoneRoutes() []route {
 }
 
 func dealRoutes() []route {
-	return []route{
+	return append([]route{
 		get("/deals/failures", user, "What failed with the caller's deals, newest first.", (*server).ownFailures),
+		get("/deals/status/{deal}", user, "A deal.", (*server).ownDeal).fails(errNoDeal("deal: 7")),
+		post("/deals/make/{miner}", admin, "Makes a deal for a content's pieces with a provider.", (*server).makeDeal).
+			fails(errNoContent(7), errInput("supply a valid value for content_id"), errHeld(deals.ErrHeld), errNoDeal("provider")),
+		get("/deals/transfer/status/{id}", user, "The transfer of a deal, by its UUID.", (*server).transfer).fails(errNoTransfer("7")),
+	}, dealRoutesAt("/deals")...)
+}
+
+// dealRoutesAt are those that V1's own description had under another path.
+func dealRoutesAt(at string) []route {
+	return []route{
+		get(at+"/status-by-proposal/{propcid}", user, "A deal, by its signed proposal.", (*server).dealByProposal).fails(errNoDeal("deal")),
+		get(at+"/status/{miner}/{propcid}", user, "A deal as its provider tells of it.", (*server).dealAtProvider).fails(askErrors...),
+		get(at+"/proposal/{propcid}", user, "A signed proposal.", (*server).proposal).fails(errNoDeal("proposal")),
+		get(at+"/info/{dealid}", user, "A deal, anybody's, as the chain has it.", (*server).dealInfo).fails(askErrors...),
+		get(at+"/query/{miner}", user, "What a provider asks for.", (*server).queryAsk).fails(askErrors...),
+		post(at+"/estimate", user, "What the cheapest providers would take.", (*server).estimate),
+		post(at+"/transfer/status", user, "V1's transfers by graphsync channel, of which there are none.", (*server).channelTransfer).fails(errNoTransfer("7")),
+		get(at+"/transfer/in-progress", user, "The caller's transfers that are not done.", (*server).transfers),
 	}
 }
+
+// askErrors are those of routes that ask a provider or the chain.
+var askErrors = []apiError{errNoDeal("deal"), errUpstream(chain.ErrUnavailable)}
 
 func pinningRoutes() []route {
 	limit := apiError{http.StatusBadRequest, "ERR_INVALID_QUERY_PARAM_VALUE", "limit: \"0\" is not a number from 1 to 1000"}
@@ -262,14 +290,18 @@ func oldRoutes() []route {
 }
 
 func swaggerAliasRoutes() []route {
-	return []route{
+	rows := dealRoutesAt("/deal")
+	for i := range rows {
+		rows[i] = rows[i].deprecated()
+	}
+	return append(rows, []route{
 		post("/admin/invites/{code}", admin, "Makes an invite, with which one person can register.", (*server).createInvite).fails(errInviteTaken).deprecated(),
 		get("/miner/claim/{miner}", user, "What a provider's worker signs to say that it is the caller's.", (*server).claimMessage).deprecated(),
 		post("/miner/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...).deprecated(),
 		post("/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ownFailures()...).deprecated(),
 		put("/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ownFailures()...).deprecated(),
 		put("/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).nameProvider).fails(ownFailures()...).deprecated(),
-	}
+	}...)
 }
 
 func swaggerRoutes() []route {

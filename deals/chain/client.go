@@ -178,6 +178,7 @@ type Deal struct {
 	Proposal market.DealProposal
 	State    struct {
 		SectorStartEpoch int64 // -1: in no sector yet
+		LastUpdatedEpoch int64 // -1: never
 		SlashEpoch       int64 // -1: not slashed
 	}
 }
@@ -193,7 +194,7 @@ func (c *Client) Deal(ctx context.Context, id uint64) (d Deal, err error) {
 
 func dealOf(ctx context.Context, e *endpoint, id uint64) (Deal, error) {
 	var d Deal
-	d.State.SectorStartEpoch, d.State.SlashEpoch = -1, -1
+	d.State.SectorStartEpoch, d.State.LastUpdatedEpoch, d.State.SlashEpoch = -1, -1, -1
 	err := e.call(ctx, "StateMarketStorageDeal", &d, id, headTipset)
 	// The API has no code for this: Lotus says "deal 7 not found - deal may not
 	// have completed sealing before deal proposal start epoch, or …". Methods,

@@ -1,0 +1,59 @@
+package deals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/whypfs/whypfs/deals/piece"
+	"github.com/whypfs/whypfs/kv"
+)
+
+var (
+	// ErrHeld says that a provider has a piece, or is about to: it gets no second deal.
+	ErrHeld = errors.New("the provider has a deal for the piece")
+	// ErrProvider says that an address is none of a provider.
+	ErrProvider = errors.New("not a provider's address")
+)
+
+// Make makes a deal for a piece with a provider that an operator chose: neither
+// rules nor score are asked, and it counts as a replica like any other. What is
+// too dear, or too large for the provider, fails as usual.
+func (d *Deals) Make(ctx context.Context, pieceCID, provider string) (Deal, error) {
+	a, err := address.NewFromString(provider)
+	if err != nil || a.Protocol() != address.ID {
+		return Deal{}, fmt.Errorf("make a deal with %q: %w", provider, ErrProvider)
+	}
+	if d.chain == nil {
+		return Deal{}, ErrNoChain
+	}
+	p, err := d.pieces.Piece(ctx, pieceCID)
+	if err != nil {
+		return Deal{}, fmt.Errorf("make a deal: %w", err)
+	}
+	bucket, _, err := d.rulesOf(ctx, p.Zone)
+	if err != nil {
+		return Deal{}, fmt.Errorf("make a deal for %s: %w", pieceCID, err)
+	}
+	var row dealRow
+	err = d.store.Update(ctx, func(tx kv.Tx) error {
+		if p, err = piece.Get(tx, pieceCID); err != nil {
+			return err
+		}
+		h, err := holders(tx, pieceCID)
+		if err != nil {
+			return err
+		}
+		if why, busy := h.busy[provider]; busy {
+			return fmt.Errorf("%w: %s", ErrHeld, why)
+		}
+		row, err = d.propose(tx, p, bucket, provider, d.queue.Now())
+		return err
+	})
+	if err != nil {
+		return Deal{}, fmt.Errorf("make a deal for %s with %s: %w", pieceCID, provider, err)
+	}
+	d.moved(ctx, row)
+	return row.Deal, nil
+}
