@@ -138,12 +138,10 @@ func (c *Client) do(ctx context.Context, cl call, handle func(*http.Response) er
 		if err == nil {
 			return nil
 		}
-		wait, again := c.wait(ctx, try, err)
-		if !again || cl.once {
+		if cl.once {
 			return finalError(ctx, cl, err)
 		}
-		c.opt.Retry(finalError(ctx, cl, err), wait)
-		if err := sleep(ctx, wait); err != nil {
+		if err := c.rest(ctx, cl, try, err); err != nil {
 			return err
 		}
 		if cl.again == nil {

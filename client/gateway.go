@@ -130,14 +130,13 @@ func mediaTypeOf(res *http.Response) string {
 // again. It keeps *from up to date, and as long as that grows there is hope.
 func (c *Client) read(ctx context.Context, root cid.Cid, from *int64, read func(ctx context.Context, o *node.Outside) error) error {
 	cl := call{method: "GET", path: "/gw/ipfs/" + root.String()}
-	for try := 1; ; try++ {
-		before := *from
+	return c.resume(ctx, cl, from, func(before int64) error {
 		cl.query = url.Values{"format": {"car"}, "dag-scope": {"entity"}, "car-dups": {"y"}, "car-order": {"dfs"}}
 		if before > 0 {
 			cl.query.Set("entity-bytes", strconv.FormatInt(before, 10)+":*")
 		}
 		cl.header = http.Header{"Accept": {car.MediaType + "; version=1; order=dfs; dups=y"}}
-		err := c.try(ctx, cl, func(res *http.Response) error {
+		return c.try(ctx, cl, func(res *http.Response) error {
 			if mediaTypeOf(res) != car.MediaType {
 				return permanent{errNoCAR}
 			}
@@ -148,21 +147,7 @@ func (c *Client) read(ctx context.Context, root cid.Cid, from *int64, read func(
 			s := &blockSource{c: c, in: in}
 			return foreign(read(ctx, node.NewOutside(s.get)))
 		})
-		if err == nil {
-			return nil
-		}
-		if *from > before {
-			try = 1
-		}
-		wait, again := c.wait(ctx, try, err)
-		if !again {
-			return finalError(ctx, cl, err)
-		}
-		c.opt.Retry(finalError(ctx, cl, err), wait)
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-	}
+	})
 }
 
 // foreign makes errors permanent that come of what a DAG is, not of how it came.

@@ -77,8 +77,7 @@ func (l *landing) Write(p []byte) (int, error) {
 // plain fetches a file as it is, from *from on, and goes on where an answer breaks off.
 func (c *Client) plain(ctx context.Context, root cid.Cid, from *int64, w io.Writer) error {
 	cl := call{method: "GET", path: "/gw/ipfs/" + root.String()}
-	for try := 1; ; try++ {
-		before := *from
+	return c.resume(ctx, cl, from, func(before int64) error {
 		cl.header = http.Header{"Accept": {"*/*"}}
 		if before > 0 {
 			cl.header.Set("Range", "bytes="+strconv.FormatInt(before, 10)+"-")
@@ -93,21 +92,11 @@ func (c *Client) plain(ctx context.Context, root cid.Cid, from *int64, w io.Writ
 			return foreign(err)
 		})
 		var a answered
-		if err == nil || before > 0 && errors.As(err, &a) && a.err.Status == http.StatusRequestedRangeNotSatisfiable {
+		if before > 0 && errors.As(err, &a) && a.err.Status == http.StatusRequestedRangeNotSatisfiable {
 			return nil // there is nothing behind what has come
 		}
-		if *from > before {
-			try = 1
-		}
-		wait, again := c.wait(ctx, try, err)
-		if !again {
-			return finalError(ctx, cl, err)
-		}
-		c.opt.Retry(finalError(ctx, cl, err), wait)
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-	}
+		return err
+	})
 }
 
 // check compares what came as it is with its CID.

@@ -54,6 +54,35 @@ func (c *Client) wait(ctx context.Context, try int, err error) (time.Duration, b
 	return wait, true
 }
 
+// rest waits before another try of a call that ended with err; an error is the
+// end of the call.
+func (c *Client) rest(ctx context.Context, cl call, try int, err error) error {
+	wait, again := c.wait(ctx, try, err)
+	if !again {
+		return finalError(ctx, cl, err)
+	}
+	c.opt.Retry(finalError(ctx, cl, err), wait)
+	return sleep(ctx, wait)
+}
+
+// resume tries a call again as long as there is hope, which there is while the
+// bytes at *from get more.
+func (c *Client) resume(ctx context.Context, cl call, from *int64, attempt func(before int64) error) error {
+	for try := 1; ; try++ {
+		before := *from
+		err := attempt(before)
+		if err == nil {
+			return nil
+		}
+		if *from > before {
+			try = 1
+		}
+		if err := c.rest(ctx, cl, try, err); err != nil {
+			return err
+		}
+	}
+}
+
 // hopeful says whether what failed may succeed later.
 func hopeful(err error) bool {
 	var a answered
