@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/whypfs/whypfs/internal/car"
+	"github.com/whypfs/whypfs/internal/clip"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
@@ -265,8 +265,5 @@ func pinReason(err error) string {
 	default:
 		s = err.Error()
 	}
-	if len(s) > maxPinReason {
-		s = strings.ToValidUTF8(s[:maxPinReason], "") + "…"
-	}
-	return s
+	return clip.Text(s, maxPinReason)
 }

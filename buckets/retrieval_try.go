@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whypfs/whypfs/internal/clip"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
@@ -210,11 +211,7 @@ func (t *retrievalTry) progressed() bool {
 
 // oneLine is an error for a list.
 func oneLine(err error) string {
-	s := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\n", "; "), "\uFFFD")
-	if len(s) > maxWhy {
-		s = strings.ToValidUTF8(s[:maxWhy], "") + "…"
-	}
-	return s
+	return clip.Text(strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\n", "; "), "\uFFFD"), maxWhy)
 }
 
 // maxWhy is the length of the longest reason kept, in bytes.

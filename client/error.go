@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/whypfs/whypfs/internal/clip"
 )
 
 var (
@@ -125,8 +127,5 @@ func cut(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
-	if len(s) > maxErrorText {
-		s = strings.ToValidUTF8(s[:maxErrorText], "") + "…"
-	}
-	return s
+	return clip.Text(s, maxErrorText)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/whypfs/whypfs/internal/clip"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -113,9 +114,5 @@ func (d *Deals) trimFailures(ctx context.Context) error {
 // short cuts a provider's message to what fits into a reason.
 func short(s string) string {
 	const limit = 300
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ")
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "") + "…"
-	}
-	return s
+	return clip.Text(strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " "), limit)
 }

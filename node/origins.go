@@ -13,6 +13,8 @@ import (
 	p2phost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/whypfs/whypfs/internal/clip"
 )
 
 // originTimeout bounds one try to reach an origin.
@@ -138,10 +140,7 @@ func (o *origins) reason() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, err := range o.failed {
-		why := strings.Join(strings.Fields(err.Error()), " ")
-		if len(why) > 300 {
-			why = strings.ToValidUTF8(why[:300], "") + "…"
-		}
+		why := clip.Text(strings.Join(strings.Fields(err.Error()), " "), 300)
 		if len(o.failed) == 1 {
 			return fmt.Errorf("origin %s does not answer: %s", id, why)
 		}

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/whypfs/whypfs/internal/clip"
 )
 
 // maxReason is the length of the longest reason kept, in bytes.
@@ -86,11 +88,7 @@ func (o outcome) apply(r row, began uint64, now time.Time, back backoff) *row {
 
 // cut shortens a reason without leaving half a character.
 func cut(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= maxReason {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxReason], "") + "…"
+	return clip.Text(strings.ToValidUTF8(s, "\uFFFD"), maxReason)
 }
 
 // panicError is what a handler's panic becomes.
