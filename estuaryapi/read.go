@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ipfs/go-cid"
+	"github.com/whypfs/whypfs/internal/countwriter"
 )
 
 // readContent sends a content's bytes, as a shuttle of V1 did; what has no local
@@ -23,8 +24,8 @@ func (s *server) readContent(w http.ResponseWriter, r *request, in contentID) (e
 	h := w.Header()
 	h.Set("Content-Security-Policy", sandboxed) // as for the gateway's pages
 	h.Set("Etag", `"`+c.CID.String()+`"`)
-	counted := &counter{ResponseWriter: w}
-	defer func() { s.buckets.Sent(c.CID, counted.n) }()
+	counted := &countwriter.Writer{ResponseWriter: w}
+	defer func() { s.buckets.Sent(c.CID, counted.N) }()
 	http.ServeContent(counted, r.Request, c.Name[strings.LastIndexByte(c.Name, '/')+1:], c.Created, f)
 	return nil
 }
@@ -68,16 +69,4 @@ func (s *server) bandwidth(r *request, in contentID) (out bandwidth, err error) 
 			out.TotalOut += t.Bytes
 		}
 	}
-}
-
-// counter counts the bytes of an answer.
-type counter struct {
-	http.ResponseWriter
-	n int64
-}
-
-func (w *counter) Write(p []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(p)
-	w.n += int64(n)
-	return n, err
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/spf13/cobra"
+
+	"github.com/whypfs/whypfs/internal/countwriter"
 )
 
 func (c *cli) offloadCommand() *cobra.Command {
@@ -34,34 +36,16 @@ func (c *cli) offloadCommand() *cobra.Command {
 // asked for: it says in a header which ones it went through.
 func noteReads(next http.Handler, read func(cid.Cid), sent func(cid.Cid, int64)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		counted := &byteCounter{ResponseWriter: w}
+		counted := &countwriter.Writer{ResponseWriter: w}
 		// An answer that is cut went out up to there.
 		defer func() {
 			for _, root := range strings.Split(w.Header().Get("X-Ipfs-Roots"), ",") {
 				if c, err := cid.Decode(strings.TrimSpace(root)); err == nil {
 					read(c)
-					sent(c, counted.n)
+					sent(c, counted.N)
 				}
 			}
 		}()
 		next.ServeHTTP(counted, r)
 	})
 }
-
-// byteCounter counts the bytes of an answer.
-type byteCounter struct {
-	http.ResponseWriter
-	n int64
-}
-
-func (w *byteCounter) Write(p []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(p)
-	w.n += int64(n)
-	return n, err
-}
-
-// Flush lets the gateway send what it has.
-func (w *byteCounter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *byteCounter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
