@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/whypfs/whypfs/internal/aged"
 	"github.com/whypfs/whypfs/internal/lifecycle"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -75,7 +76,7 @@ type Buckets struct {
 	treeDelay time.Duration // after a change its bucket's tree is brought up to date
 	gather    time.Duration
 	assigned  assignMarks
-	totals    totalsCache
+	totals    aged.Value[Totals]
 
 	offloading OffloadOptions
 	reads      reads
@@ -84,7 +85,7 @@ type Buckets struct {
 
 	pinOptions PinOptions
 	pinning    pinning
-	pinCounts  pinCounts
+	pinCounts  aged.Value[map[PinState]int64]
 
 	retrievals RetrievalOptions
 	retrieving retrieving

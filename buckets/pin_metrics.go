@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/whypfs/whypfs/kv"
@@ -57,27 +55,14 @@ func (c *pinCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// pinCounts holds the figures counted last, as totalsCache does.
-type pinCounts struct {
-	mu   sync.Mutex // held while counting too
-	next time.Time
-	last map[PinState]int64
-}
-
 // PinCounts says how many pins there are in each state. The figures may be some
 // seconds old.
 func (b *Buckets) PinCounts(ctx context.Context) (map[PinState]int64, error) {
-	b.pinCounts.mu.Lock()
-	defer b.pinCounts.mu.Unlock()
-	if began := time.Now(); began.After(b.pinCounts.next) {
-		counts, err := b.countPins(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("count pins: %w", err)
-		}
-		b.pinCounts.last = counts
-		b.pinCounts.next = time.Now().Add(max(totalsAge, totalsShare*time.Since(began)))
+	counts, err := b.pinCounts.Get(totalsAge, func() (map[PinState]int64, error) { return b.countPins(ctx) })
+	if err != nil {
+		return nil, fmt.Errorf("count pins: %w", err)
 	}
-	return maps.Clone(b.pinCounts.last), nil
+	return maps.Clone(counts), nil
 }
 
 func (b *Buckets) countPins(ctx context.Context) (map[PinState]int64, error) {

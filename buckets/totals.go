@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/whypfs/whypfs/kv"
@@ -18,35 +17,18 @@ type Totals struct {
 	Zones                    map[ZoneState]int
 }
 
-// How old the figures may be: counting reads every content, and a dashboard
-// asks every few seconds. Where counting takes long it is done less often.
-const (
-	totalsAge   = 5 * time.Second
-	totalsShare = 20
-)
-
-// totalsCache holds the figures counted last.
-type totalsCache struct {
-	mu   sync.Mutex // held while counting too, so that askers share one count
-	next time.Time  // when to count again
-	last Totals
-}
+// totalsAge is how old the figures may be: counting reads every content, and a
+// dashboard asks every few seconds.
+const totalsAge = 5 * time.Second
 
 // Totals counts what is stored: Contents and Bytes include what only zones
 // still hold, Objects does not. A version that is not the current one any more
 // counts in all three. The figures may be some seconds old.
 func (b *Buckets) Totals(ctx context.Context) (Totals, error) {
-	b.totals.mu.Lock()
-	defer b.totals.mu.Unlock()
-	if began := time.Now(); began.After(b.totals.next) {
-		t, err := b.count(ctx)
-		if err != nil {
-			return Totals{}, fmt.Errorf("totals: %w", err)
-		}
-		b.totals.last = t
-		b.totals.next = time.Now().Add(max(totalsAge, totalsShare*time.Since(began)))
+	t, err := b.totals.Get(totalsAge, func() (Totals, error) { return b.count(ctx) })
+	if err != nil {
+		return Totals{}, fmt.Errorf("totals: %w", err)
 	}
-	t := b.totals.last
 	t.Zones = maps.Clone(t.Zones)
 	return t, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/deals/retrieve"
 	"github.com/whypfs/whypfs/deals/wallet"
+	"github.com/whypfs/whypfs/internal/aged"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -134,7 +135,7 @@ type Deals struct {
 	chain     *chain.Client // nil: none is configured
 	maxPrice  *big.Int      // nil: Options.MaxPrice is no number
 
-	figures figuresCache
+	figures aged.Value[Figures]
 
 	known      atomic.Pointer[knownHead] // nil: nobody follows the chain, or it cannot be asked
 	verifiable atomic.Bool               // the network has verified deals, and the client some datacap: as of the last look

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/whypfs/whypfs/kv"
@@ -25,33 +24,15 @@ type DayFigures struct {
 	OnChainBytes, SealedBytes int64 // of their pieces, padded
 }
 
-// How old the figures may be: counting reads every deal. Where that takes long
-// it is done less often.
-const (
-	figuresAge   = 10 * time.Second
-	figuresShare = 20
-)
-
-// figuresCache holds the figures counted last.
-type figuresCache struct {
-	mu   sync.Mutex // held while counting too, so that askers share one count
-	next time.Time
-	last Figures
-}
+// figuresAge is how old the figures may be: counting reads every deal.
+const figuresAge = 10 * time.Second
 
 // Figures counts deals. It may be some seconds old.
 func (d *Deals) Figures(ctx context.Context) (Figures, error) {
-	c := &d.figures
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if began := time.Now(); began.After(c.next) {
-		f, err := d.count(ctx)
-		if err != nil {
-			return Figures{}, fmt.Errorf("count deals: %w", err)
-		}
-		c.last, c.next = f, time.Now().Add(max(figuresAge, figuresShare*time.Since(began)))
+	f, err := d.figures.Get(figuresAge, func() (Figures, error) { return d.count(ctx) })
+	if err != nil {
+		return Figures{}, fmt.Errorf("count deals: %w", err)
 	}
-	f := c.last
 	f.Days = slices.Clone(f.Days)
 	return f, nil
 }
