@@ -220,7 +220,8 @@ func putDeal(tx kv.Tx, row dealRow) error {
 }
 
 // listDeal keeps the lists of those deals that are pending, or may turn out to
-// be, with what they were promised; that their providers still have to publish; that are replicas to keep.
+// be, with what they were promised; that their providers still have to publish; that are replicas to keep;
+// that are signed, by their proposals, which never change.
 func listDeal(tx kv.Tx, row dealRow) error {
 	list := func(on bool, key, value []byte) error {
 		if on {
@@ -240,6 +241,11 @@ func listDeal(tx kv.Tx, row dealRow) error {
 	}
 	if err := list(row.State == DealProposed || row.State == DealAccepted, keyFlight(row.Provider, row.UUID), nil); err != nil {
 		return err
+	}
+	if row.Proposal != "" {
+		if err := tx.Put(keyByProposal(row.Proposal), []byte(row.UUID)); err != nil {
+			return err
+		}
 	}
 	return list(row.counts(), keyHeld(row.Bucket, row.Provider, row.UUID), strconv.AppendInt(nil, row.Size, 10))
 }

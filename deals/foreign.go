@@ -3,6 +3,7 @@ package deals
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,10 +16,11 @@ import (
 )
 
 const (
-	kindForeign   = "foreign" // singleton: the foreign deals are looked for on chain
-	foreignEvery  = 24 * time.Hour
-	foreignBatch  = 500  // rows of one transaction
-	maxForeignRow = 1000 // that one call stores
+	kindForeign      = "foreign" // the foreign deals are looked for on chain
+	singletonForeign = "daily"   // its only job
+	foreignEvery     = 24 * time.Hour
+	foreignBatch     = 500  // rows of one transaction
+	maxForeignRow    = 1000 // that one call stores
 )
 
 // Foreign is a deal that another node made for a content that is here now. It
@@ -99,8 +101,6 @@ func (d *Deals) ImportForeign(ctx context.Context, list []Foreign) (added int, e
 	}
 	return added, nil
 }
-
-const singletonForeign = "daily"
 
 // ImportAggregates stores which contents another node had gathered into which,
 // by member: deals for the aggregate hold its members too. Up to 1000 at once.
@@ -236,8 +236,8 @@ func (d *Deals) foreignPage(ctx context.Context, from uint64) (page []Foreign, n
 				next = id
 				return nil
 			}
-			f, err := kv.GetJSON[Foreign](tx, row.Key)
-			if err != nil {
+			var f Foreign
+			if err := json.Unmarshal(row.Value, &f); err != nil {
 				d.log.ErrorContext(ctx, "foreign deal's row cannot be read", "deal", id, "err", err)
 				continue
 			}

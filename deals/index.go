@@ -11,8 +11,8 @@ import (
 // indexBatch is the number of deals that one transaction lists.
 const indexBatch = 500
 
-// index lists the deals of an older version, which knew neither bucket nor size
-// of a deal. Doing it again changes nothing.
+// index lists the deals of older versions, which knew neither bucket nor size of
+// a deal, or did not find one by its proposal. Doing it again changes nothing.
 func (d *Deals) index(ctx context.Context) error {
 	var ids []string
 	done := false

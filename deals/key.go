@@ -29,7 +29,9 @@ func keyFlight(addr, uuid string) []byte    { return kv.Key(prefix, "flight", ad
 func keyHeld(bucket, addr, uuid string) []byte {
 	return kv.Key(prefix, "held", bucket, addr, uuid)
 }
-func keyIndexed() []byte                   { return kv.Key(prefix, "indexed") }
+
+// keyIndexed says that the deals are in all lists that this version keeps.
+func keyIndexed() []byte                   { return kv.Key(prefix, "indexed", uint64(2)) }
 func keyRefusal(piece, addr string) []byte { return kv.Key(prefix, "refusal", piece, addr) }
 func keyFailure(nano uint64, id []byte) []byte {
 	return kv.Key(prefix, "failure", math.MaxUint64-nano, id)

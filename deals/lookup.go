@@ -47,16 +47,6 @@ func (d *Deals) dealAt(ctx context.Context, key []byte, what string) (found Deal
 	return found, nil
 }
 
-// indexProposal has a deal found by the proposal that it gets.
-func indexProposal(tx kv.Tx, old Deal, proposal string) error {
-	if old.Proposal != "" && old.Proposal != proposal {
-		if err := tx.Delete(keyByProposal(old.Proposal)); err != nil {
-			return err
-		}
-	}
-	return tx.Put(keyByProposal(proposal), []byte(old.UUID))
-}
-
 // SignedProposal returns what was sent to the provider. It is ErrNoDeal, too, for
 // a deal that is not signed yet.
 func (d *Deals) SignedProposal(ctx context.Context, id string) (market.ClientDealProposal, error) {

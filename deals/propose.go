@@ -261,9 +261,6 @@ func (d *Deals) sign(ctx context.Context, row dealRow, proposal market.DealPropo
 		if err := d.spend(tx, proposal.Client.String(), budget.need); err != nil {
 			return err
 		}
-		if err := indexProposal(tx, fresh.Deal, id); err != nil {
-			return err
-		}
 		fresh.Verified, fresh.Ordinary = proposal.VerifiedDeal, row.Ordinary
 		fresh.Signed, fresh.Proposal, fresh.Client, fresh.Asked = signed, id, proposal.Client.String(), row.Asked
 		fresh.StartEpoch, fresh.EndEpoch = int64(proposal.StartEpoch), int64(proposal.EndEpoch)
