@@ -42,41 +42,66 @@ func (s *server) aggregate(ctx context.Context, z buckets.Zone) (content, error)
 	return out, nil
 }
 
-// kept is what a content id of V1 stands for: a content, or else a zone.
+// kept is what an id of V1 stands for: one of the three, or nothing.
 type kept struct {
-	content buckets.Content
-	pin     buckets.Pin  // if there is no such content yet
-	zone    buckets.Zone // if there is neither
+	content buckets.Content // by its own id, or by that of the pin that became it
+	pin     buckets.Pin     // that is no content yet
+	zone    buckets.Zone
+}
+
+// find returns what an id stands for, whoever asks.
+func (s *server) find(ctx context.Context, id uint64) (kept, error) {
+	c, err := s.buckets.Content(ctx, id)
+	if errors.Is(err, buckets.ErrNoContent) {
+		p, pinErr := s.buckets.PinByID(ctx, 0, id)
+		switch {
+		case pinErr == nil && p.Content == 0:
+			return kept{pin: p}, nil
+		case pinErr == nil:
+			c, err = s.buckets.Content(ctx, p.Content)
+		case !errors.Is(pinErr, buckets.ErrNoPin):
+			return kept{}, pinErr
+		}
+	}
+	switch {
+	case err == nil && !c.Deleted:
+		return kept{content: c}, nil
+	case err != nil && !errors.Is(err, buckets.ErrNoContent):
+		return kept{}, err
+	}
+	z, err := s.buckets.Zone(ctx, id)
+	if err != nil && !errors.Is(err, buckets.ErrNoZone) {
+		return kept{}, err
+	}
+	return kept{zone: z}, nil
 }
 
 // kept returns what the path names, if the caller may see it.
 func (s *server) kept(r *request, in contentID) (kept, error) {
-	c, err := s.visible(r, in)
-	if err == nil {
-		return kept{content: c}, nil
-	}
-	if e := (apiError{}); !errors.As(err, &e) || e.Code != http.StatusNotFound {
-		return kept{}, err
-	}
-	p, pinErr := s.buckets.PinByID(r.Context(), 0, in.ID)
+	k, err := s.find(r.Context(), in.ID)
 	switch {
-	case pinErr == nil && !r.who.sees(p.Owner):
-		return kept{}, errForeign("content", r.who.user.ID, in.ID)
-	case pinErr == nil && p.Content == 0:
-		return kept{pin: p}, nil
-	case pinErr != nil && !errors.Is(pinErr, buckets.ErrNoPin):
-		return kept{}, pinErr
-	}
-	z, zoneErr := s.buckets.Zone(r.Context(), in.ID)
-	switch {
-	case errors.Is(zoneErr, buckets.ErrNoZone):
+	case err != nil:
 		return kept{}, err
-	case zoneErr != nil:
-		return kept{}, zoneErr
-	case !r.who.sees(z.Owner):
+	case k.content.ID == 0 && k.pin.ID == 0 && k.zone.ID == 0:
+		return kept{}, errNoContent(in.ID)
+	case !r.who.sees(k.owner()):
 		return kept{}, errForeign("content", r.who.user.ID, in.ID)
 	}
-	return kept{zone: z}, nil
+	return k, nil
+}
+
+// visible returns the content that the path names, if the caller may see it.
+func (s *server) visible(r *request, in contentID) (buckets.Content, error) {
+	k, err := s.find(r.Context(), in.ID)
+	switch {
+	case err != nil:
+		return buckets.Content{}, err
+	case k.content.ID == 0:
+		return buckets.Content{}, errNoContent(in.ID)
+	case !r.who.sees(k.content.Owner):
+		return buckets.Content{}, errForeign("content", r.who.user.ID, in.ID)
+	}
+	return k.content, nil
 }
 
 // keptRecord is kept where V1 says ERR_RECORD_NOT_FOUND.

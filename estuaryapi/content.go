@@ -110,30 +110,6 @@ type contentID struct {
 	ID uint64 `path:"id" doc:"id of a content, V1's estuaryId"`
 }
 
-// visible returns the content that the path names, by its own id or by that of
-// the pin that became it, if the caller may see it.
-func (s *server) visible(r *request, in contentID) (buckets.Content, error) {
-	c, err := s.buckets.Content(r.Context(), in.ID)
-	if errors.Is(err, buckets.ErrNoContent) {
-		p, pinErr := s.buckets.PinByID(r.Context(), 0, in.ID)
-		if pinErr == nil && p.Content != 0 {
-			c, err = s.buckets.Content(r.Context(), p.Content)
-		}
-		if pinErr != nil && !errors.Is(pinErr, buckets.ErrNoPin) {
-			return c, pinErr
-		}
-	}
-	switch {
-	case errors.Is(err, buckets.ErrNoContent) || err == nil && c.Deleted:
-		return c, errNoContent(in.ID)
-	case err != nil:
-		return c, err
-	case !r.who.sees(c.Owner):
-		return c, errForeign("content", r.who.user.ID, in.ID)
-	}
-	return c, nil
-}
-
 // showContent shows one content, or a zone as V1's aggregate.
 func (s *server) showContent(r *request, in contentID) (content, error) {
 	k, err := s.kept(r, in)

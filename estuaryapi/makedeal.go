@@ -56,8 +56,7 @@ func (s *server) estimate(r *request, in priceQuestion) (priceAnswer, error) {
 	total, out := filbig.Zero(), priceAnswer{Asks: []minerAsk{}}
 	for _, o := range offers {
 		total = filbig.Add(total, o.Total)
-		out.Asks = append(out.Asks, minerAsk{Miner: o.Provider, Price: o.Ask.Price.String(), VerifiedPrice: o.Ask.VerifiedPrice.String(),
-			MinPieceSize: o.Ask.Min, MaxPieceSize: o.Ask.Max})
+		out.Asks = append(out.Asks, newMinerAsk(o.Provider, o.Ask.Ask))
 	}
 	out.TotalFil, out.TotalAttoFil = formatFIL(total.Int), total.String()
 	return out, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/deals/mk12"
 )
 
 // provider is a storage provider's address in a path or body, f0….
@@ -64,13 +65,17 @@ type minerAsk struct {
 	MinerVersion  string `json:"miner_version"`
 }
 
+func newMinerAsk(miner string, a mk12.Ask) minerAsk {
+	return minerAsk{Miner: miner, Price: a.Price.String(), VerifiedPrice: a.VerifiedPrice.String(), MinPieceSize: a.Min, MaxPieceSize: a.Max}
+}
+
 // queryAsk tells what a provider asks for.
 func (s *server) queryAsk(r *request, in ofProvider) (minerAsk, error) {
 	a, err := s.deals.AskOf(r.Context(), string(in.Miner))
 	if err != nil {
 		return minerAsk{}, fromChain(err, "miner: "+string(in.Miner))
 	}
-	return minerAsk{Miner: string(in.Miner), Price: a.Price.String(), VerifiedPrice: a.VerifiedPrice.String(), MinPieceSize: a.Min, MaxPieceSize: a.Max}, nil
+	return newMinerAsk(string(in.Miner), a), nil
 }
 
 // providerDeal is V1's answer about a deal as its provider sees it (go-fil-markets
