@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 
@@ -32,8 +31,11 @@ func (overQuota) Is(target error) bool { return target == ErrQuota }
 
 // QuotaReason is the text of an ErrQuota, for whom it concerns, without what was being done.
 func QuotaReason(err error) string {
-	text := err.Error()
-	return text[max(strings.LastIndex(text, ErrQuota.Error()), 0):]
+	var over overQuota
+	if errors.As(err, &over) {
+		return over.Error()
+	}
+	return ErrQuota.Error()
 }
 
 // limitOf returns how much an owner may keep; zero fields are no limit. It may be
