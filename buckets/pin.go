@@ -32,11 +32,11 @@ const (
 // PinStates are all states.
 var PinStates = []PinState{PinQueued, PinPinning, PinPinned, PinFailed}
 
-// Bounds of a request.
+// Bounds of a request for a pin.
 const (
-	maxPinName    = 255 // characters, as the Pinning Service API has it
-	maxPinOrigins = 20
-	maxPinMeta    = 16 << 10 // bytes, as JSON
+	MaxPinName    = 255 // characters, as the Pinning Service API has it
+	MaxPinOrigins = 20
+	MaxPinMeta    = 16 << 10 // bytes, as JSON
 	maxPinBatch   = 1000
 )
 
@@ -113,20 +113,20 @@ func (r PinRequest) check() error {
 	if err := node.Keepable(r.CID); errors.As(err, &dag) {
 		return bad("%s", dag.Reason)
 	}
-	if !utf8.ValidString(r.Name) || utf8.RuneCountInString(r.Name) > maxPinName || !validKey(idRoom+r.Name) {
-		return bad("a name has at most %d characters of UTF-8", maxPinName)
+	if !utf8.ValidString(r.Name) || utf8.RuneCountInString(r.Name) > MaxPinName || !validKey(idRoom+r.Name) {
+		return bad("a name has at most %d characters of UTF-8", MaxPinName)
 	}
 	if r.Key != "" && !validKey(r.Key) {
 		return bad("%v", ErrKey)
 	}
-	if len(r.Origins) > maxPinOrigins {
-		return bad("%d origins, and at most %d are taken", len(r.Origins), maxPinOrigins)
+	if len(r.Origins) > MaxPinOrigins {
+		return bad("%d origins, and at most %d are taken", len(r.Origins), MaxPinOrigins)
 	}
 	if err := node.CheckPeerAddrs(r.Origins); err != nil {
 		return bad("%v", err)
 	}
-	if meta, err := json.Marshal(r.Meta); err != nil || len(meta) > maxPinMeta {
-		return bad("meta has %d bytes, and at most %d are taken", len(meta), maxPinMeta)
+	if meta, err := json.Marshal(r.Meta); err != nil || len(meta) > MaxPinMeta {
+		return bad("meta has %d bytes, and at most %d are taken", len(meta), MaxPinMeta)
 	}
 	if r.MaxBytes < 0 {
 		return bad("it may have %d bytes", r.MaxBytes)

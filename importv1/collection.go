@@ -141,27 +141,20 @@ func (r *run) named(c Collection, f Ref) (n collections.Named, content uint64, e
 	return n, p.Content, nil
 }
 
-// add stores entries. One that cannot be taken stops none of the others.
+// add stores entries, or counts them.
 func (r *run) add(c Collection, batch []collections.Named) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	var err error
-	if !r.opt.DryRun {
-		err = r.Collections.Add(r.ctx, c.User, c.UUID, batch, false)
-	}
-	var missing *collections.MissingError
-	switch {
-	case err == nil:
-		r.report.Entries.New += len(batch)
-		return nil
-	case !errors.As(err, &missing) && !isOwn(err, collections.ErrExists, collections.ErrPath):
+	return inHalves(batch, func(part []collections.Named) error {
+		var err error
+		if !r.opt.DryRun {
+			err = r.Collections.Add(r.ctx, c.User, c.UUID, part, false)
+		}
+		if err == nil {
+			r.report.Entries.New += len(part)
+		}
 		return err
-	case len(batch) == 1:
-		r.report.Entries.Bad++
-		r.report.problem(RowError{entriesTable, batch[0].ID, err})
-		return nil
-	}
-	half := len(batch) / 2
-	return errors.Join(r.add(c, batch[:half]), r.add(c, batch[half:]))
+	}, func(err error) bool {
+		return errors.As(err, new(*collections.MissingError)) || isOwn(err, collections.ErrExists, collections.ErrPath)
+	}, func(n collections.Named, err error) {
+		r.report.refuse(&r.report.Entries, RowError{entriesTable, n.ID, err})
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/node"
@@ -14,10 +13,6 @@ import (
 const (
 	contentsTable = "contents"
 	batchSize     = 500 // rows of one transaction
-
-	maxPinName = 255      // characters, of the Pinning Service API
-	maxMeta    = 16 << 10 // bytes
-	maxOrigins = 20
 )
 
 // errNoOwner says that a row belongs to a user who is not here.
@@ -67,13 +62,13 @@ func (r *run) pin(c Content, export bool) (buckets.ImportedPin, error) {
 	}
 	p := buckets.ImportedPin{ID: c.ID, Owner: c.User, Created: c.Created}
 	p.CID, p.Name, p.Meta = c.CID, fit(c.Name), c.Meta
-	if meta, err := json.Marshal(c.Meta); err != nil || len(meta) > maxMeta {
+	if meta, err := json.Marshal(c.Meta); err != nil || len(meta) > buckets.MaxPinMeta {
 		p.Meta = nil
-		r.report.problem(RowError{contentsTable, c.ID, fmt.Errorf("its meta is larger than %d bytes, and left out", maxMeta)})
+		r.report.problem(RowError{contentsTable, c.ID, fmt.Errorf("its meta is larger than %d bytes, and left out", buckets.MaxPinMeta)})
 	}
 	for _, o := range append(append([]string(nil), r.opt.Origins...), c.Origins...) {
 		// As V1 does, what is no address is passed over.
-		if len(p.Origins) < maxOrigins && node.CheckPeerAddrs([]string{o}) == nil {
+		if len(p.Origins) < buckets.MaxPinOrigins && node.CheckPeerAddrs([]string{o}) == nil {
 			p.Origins = append(p.Origins, o)
 		}
 	}
@@ -83,36 +78,32 @@ func (r *run) pin(c Content, export bool) (buckets.ImportedPin, error) {
 // fit is a name as pins may have it.
 func fit(name string) string {
 	name = strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "\uFFFD")
-	for utf8.RuneCountInString(name) > maxPinName {
-		_, n := utf8.DecodeLastRuneInString(name)
-		name = name[:len(name)-n]
+	n := 0
+	for end := range name { // at the first byte of each character
+		if n++; n > buckets.MaxPinName {
+			return name[:end]
+		}
 	}
 	return name
 }
 
-// pins imports a batch. One that cannot be taken stops none of the others.
+// pins imports a batch, or counts what it would do.
 func (r *run) pins(batch []buckets.ImportedPin) error {
-	if len(batch) == 0 {
-		return nil
-	}
 	if r.opt.DryRun {
 		return r.wouldPin(batch)
 	}
-	added, err := r.Buckets.ImportPins(r.ctx, batch)
-	switch {
-	case err == nil:
-		r.report.Contents.New += added
-		r.report.Contents.Had += len(batch) - added
-		return nil
-	case !isOwn(err, buckets.ErrPinTaken, buckets.ErrInvalidPin):
+	return inHalves(batch, func(part []buckets.ImportedPin) error {
+		added, err := r.Buckets.ImportPins(r.ctx, part)
+		if err == nil {
+			r.report.Contents.New += added
+			r.report.Contents.Had += len(part) - added
+		}
 		return err
-	case len(batch) == 1:
-		r.report.Contents.Bad++
-		r.report.problem(RowError{contentsTable, batch[0].ID, err})
-		return nil
-	}
-	half := len(batch) / 2
-	return errors.Join(r.pins(batch[:half]), r.pins(batch[half:]))
+	}, func(err error) bool {
+		return isOwn(err, buckets.ErrPinTaken, buckets.ErrInvalidPin)
+	}, func(p buckets.ImportedPin, err error) {
+		r.report.refuse(&r.report.Contents, RowError{contentsTable, p.ID, err})
+	})
 }
 
 // wouldPin counts what ImportPins would do.
@@ -127,8 +118,7 @@ func (r *run) wouldPin(batch []buckets.ImportedPin) error {
 		case old.Owner == p.Owner && old.CID.Equals(p.CID):
 			r.report.Contents.Had++
 		default:
-			r.report.Contents.Bad++
-			r.report.problem(RowError{contentsTable, p.ID, buckets.ErrPinTaken})
+			r.report.refuse(&r.report.Contents, RowError{contentsTable, p.ID, buckets.ErrPinTaken})
 		}
 	}
 	return nil

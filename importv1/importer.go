@@ -75,8 +75,7 @@ func each[T any](r *run, rows iter.Seq2[T, error], count *Count, fn func(T) erro
 		var bad RowError
 		switch {
 		case errors.As(err, &bad):
-			count.Bad++
-			r.report.problem(bad)
+			r.report.refuse(count, bad)
 		case err != nil:
 			return err
 		}
@@ -85,6 +84,25 @@ func each[T any](r *run, rows iter.Seq2[T, error], count *Count, fn func(T) erro
 		}
 	}
 	return nil
+}
+
+// inHalves has a batch taken as a whole. If that fails because of a row, which
+// ofRow says of the error, halves of it are tried, down to the rows that are
+// refused: they stop none of the others.
+func inHalves[T any](batch []T, take func([]T) error, ofRow func(error) bool, refuse func(T, error)) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	err := take(batch)
+	switch {
+	case err == nil || !ofRow(err):
+		return err
+	case len(batch) == 1:
+		refuse(batch[0], err)
+		return nil
+	}
+	half := len(batch) / 2
+	return errors.Join(inHalves(batch[:half], take, ofRow, refuse), inHalves(batch[half:], take, ofRow, refuse))
 }
 
 // did counts a row that was taken, or was there.

@@ -28,6 +28,12 @@ type Count struct {
 	Bad     int // could not be taken: a problem says why
 }
 
+// refuse counts a row that could not be taken, and tells why.
+func (r *Report) refuse(c *Count, err error) {
+	c.Bad++
+	r.problem(err)
+}
+
 func (r *Report) problem(err error) {
 	if len(r.Problems) == maxProblems {
 		r.Untold++
