@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize"
 
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -279,7 +278,7 @@ func (t *pinTry) run(ctx context.Context) error {
 	t.note(state)
 	var bad *node.DAGError
 	if !roomy && errors.As(err, &bad) && bad.TooLarge {
-		return fmt.Errorf("%w: there is room for %s", ErrQuota, humanize.IBytes(uint64(room)))
+		return noRoom(room)
 	}
 	if err != nil {
 		return err

@@ -16,24 +16,31 @@ import (
 // it says how much that is.
 var ErrQuota = errors.New("quota exceeded")
 
-// overQuota is what a write would make of an owner's usage.
-type overQuota struct{ limit, used, more Usage }
+// quotaError is an ErrQuota as its owner is told of it.
+type quotaError string
 
-func (e overQuota) Error() string {
-	if e.limit.Objects > 0 && e.used.Objects+e.more.Objects > e.limit.Objects {
-		return fmt.Sprintf("%v: %d of %d contents are there, and this needs %d more", ErrQuota, e.used.Objects, e.limit.Objects, max(e.more.Objects, 1))
+func (e quotaError) Error() string      { return string(e) }
+func (quotaError) Is(target error) bool { return target == ErrQuota }
+
+// overQuota says what a write would make of an owner's usage.
+func overQuota(limit, used, more Usage) error {
+	if limit.Objects > 0 && used.Objects+more.Objects > limit.Objects {
+		return quotaError(fmt.Sprintf("%v: %d of %d contents are there, and this needs %d more", ErrQuota, used.Objects, limit.Objects, max(more.Objects, 1)))
 	}
 	size := func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
-	return fmt.Sprintf("%v: %s of %s are used, and this needs %s more", ErrQuota, size(e.used.Bytes), size(e.limit.Bytes), size(e.more.Bytes))
+	return quotaError(fmt.Sprintf("%v: %s of %s are used, and this needs %s more", ErrQuota, size(used.Bytes), size(limit.Bytes), size(more.Bytes)))
 }
 
-func (overQuota) Is(target error) bool { return target == ErrQuota }
+// noRoom says how much more a body might have had.
+func noRoom(room int64) error {
+	return quotaError(fmt.Sprintf("%v: there is room for %s", ErrQuota, humanize.IBytes(uint64(room))))
+}
 
 // QuotaReason is the text of an ErrQuota, for whom it concerns, without what was being done.
 func QuotaReason(err error) string {
-	var over overQuota
-	if errors.As(err, &over) {
-		return over.Error()
+	var e quotaError
+	if errors.As(err, &e) {
+		return e.Error()
 	}
 	return ErrQuota.Error()
 }
@@ -76,7 +83,7 @@ func (limit Usage) within(tx kv.Tx, owner uint64, writes func() error) error {
 		return err
 	}
 	if more := after.plus(before.negative()); limit.refuses(before, more) {
-		return overQuota{limit, before, more}
+		return overQuota(limit, before, more)
 	}
 	return nil
 }
@@ -105,7 +112,7 @@ func (b *Buckets) admit(ctx context.Context, owner uint64, more Usage, frees fun
 			room = freed.Bytes + max(limit.Bytes-used.Bytes, 0)
 		}
 		if more := more.plus(freed.negative()); limit.refuses(used, more) {
-			return overQuota{limit, used, more}
+			return overQuota(limit, used, more)
 		}
 		return nil
 	})
@@ -137,7 +144,7 @@ func within(r io.Reader, room int64) io.Reader {
 	if room == math.MaxInt64 {
 		return r
 	}
-	return &roomReader{r: r, room: room, over: fmt.Errorf("%w: there is room for %s", ErrQuota, humanize.IBytes(uint64(room)))}
+	return &roomReader{r: r, room: room, over: noRoom(room)}
 }
 
 func (r *roomReader) Read(p []byte) (int, error) {
