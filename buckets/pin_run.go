@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/queue"

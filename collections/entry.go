@@ -160,6 +160,16 @@ func resolve(tx kv.Tx, owner uint64, r ref) (e Entry, live bool, err error) {
 	return e, err == nil && e.Content.Owner == owner, err
 }
 
+// entryAt reads the entry in a row, and says whether listings show it.
+func entryAt(tx kv.Tx, owner uint64, row kv.Row) (e Entry, live bool, err error) {
+	r, path, err := readEntry(row)
+	if err == nil {
+		e, live, err = resolve(tx, owner, r)
+	}
+	e.Path = path
+	return e, live, err
+}
+
 // resolveAll returns what has those ids, of contents or pins, or *MissingError.
 func resolveAll(tx kv.Tx, owner uint64, ids []uint64) ([]Entry, error) {
 	var list []Entry

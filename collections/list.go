@@ -56,16 +56,11 @@ func (p *Page) fill(tx kv.Tx, col Collection, after string, max int) error {
 			return nil
 		}
 		scanned++
-		r, path, err := readEntry(row)
+		e, live, err := entryAt(tx, col.Owner, row)
 		if err != nil {
 			return err
 		}
-		p.Next = path
-		e, live, err := resolve(tx, col.Owner, r)
-		if err != nil {
-			return err
-		}
-		if e.Path = path; live {
+		if p.Next = e.Path; live {
 			p.Entries = append(p.Entries, e)
 		}
 	}
@@ -137,26 +132,20 @@ func (p *ChildPage) fill(tx kv.Tx, col Collection, prefix, after string, max int
 				return nil
 			}
 			scanned++
-			r, path, err := readEntry(row)
+			e, live, err := entryAt(tx, col.Owner, row)
 			if err != nil {
 				return err
 			}
-			e, live, err := resolve(tx, col.Owner, r)
-			if err != nil {
-				return err
-			}
-			p.Next = path
-			if !live {
+			if p.Next = e.Path; !live {
 				continue
 			}
-			name, _, isDir := strings.Cut(path[len(prefix):], "/")
+			name, _, isDir := strings.Cut(e.Path[len(prefix):], "/")
 			if isDir {
 				p.Next = prefix + name + "/"
 				next = past(col.UUID, p.Next)
 				p.Children = append(p.Children, Child{Name: name, Dir: true})
 				break
 			}
-			e.Path = path
 			p.Children = append(p.Children, Child{Name: name, Entry: e})
 		}
 		from = next

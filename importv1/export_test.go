@@ -1,7 +1,6 @@
 package importv1_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,8 +68,7 @@ func TestExport(t *testing.T) {
 	}
 }
 
-// FuzzExport: no file makes a reader fail otherwise than with an error, and
-// whatever is a whole file is read to its end.
+// FuzzExport: no file makes a reader fail otherwise than with an error, or go on without end.
 func FuzzExport(f *testing.F) {
 	f.Add(exported(`[{"id":1,"cid":"b"}]`, `[{"ID":1}]`))
 	f.Add(exported(`null`, `[[[]]]`))
@@ -85,9 +83,6 @@ func FuzzExport(f *testing.F) {
 		src, err := importv1.OpenExport(path, 1)
 		if err != nil {
 			return
-		}
-		if !json.Valid([]byte(text)) {
-			t.Skip("what follows the object is not looked at")
 		}
 		for range src.Contents {
 		}
