@@ -1,7 +1,10 @@
 package buckets
 
 import (
+	"bytes"
 	"fmt"
+
+	"github.com/whypfs/whypfs/kv"
 )
 
 // pins: every pin is in the indexes it belongs to, and is tried, or is a content.
@@ -53,8 +56,10 @@ func (c *checker) pinRows() error {
 	}{
 		{tabPinState, func() uint64 { return ^inverted }, func(p Pin) bool { return p.Owner == owner && string(p.State) == state }, []any{&owner, &state, &inverted}},
 		{tabPinCID, func() uint64 { return id }, func(p Pin) bool { return string(rootKey(p.CID)) == string(root) }, []any{&root, &id}},
-		{tabPinNew, func() uint64 { return ^inverted }, func(p Pin) bool { return p.Owner == owner && p.unfinished() }, []any{&owner, &slot, &inverted}},
-		{tabPinDue, func() uint64 { return id }, func(p Pin) bool { return p.Owner == owner && p.unfinished() }, []any{&owner, &slot, &due, &id}},
+		{tabPinNew, func() uint64 { return ^inverted }, func(p Pin) bool { return p.Owner == owner && p.unfinished() && pinSlot(p.ID) == slot }, []any{&owner, &slot, &inverted}},
+		{tabPinDue, func() uint64 { return id }, func(p Pin) bool {
+			return p.unfinished() && bytes.Equal(keyPinDue(p), kv.Key(tabPinDue, owner, slot, due, id))
+		}, []any{&owner, &slot, &due, &id}},
 		{tabPinRun, func() uint64 { return id }, func(p Pin) bool { return p.State == PinPinning }, []any{&id}},
 		{tabPinContent, func() uint64 { return id }, func(p Pin) bool { return p.Content == due }, []any{&due, &id}},
 	} {

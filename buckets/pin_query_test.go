@@ -193,6 +193,30 @@ func TestPinCheckFinds(t *testing.T) {
 	}
 }
 
+// A pin has one row that says when it is due, and in which slot: Check finds
+// another one, though it is of a pin that is there.
+func TestPinCheckFindsSecondDue(t *testing.T) {
+	for name, other := range map[string]func(slot, due uint64) (uint64, uint64){
+		"slot": func(slot, due uint64) (uint64, uint64) { return slot + 1, due },
+		"time": func(slot, due uint64) (uint64, uint64) { return slot, due + 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newTest(t, buckets.Options{})
+			f.pin(7, buckets.PinRequest{CID: rootOf(shelves(1, 1))})
+			key, value := f.pinnedRow("pindue")
+			var owner, slot, due, id uint64
+			if err := kv.Unkey(key, nil, &owner, &slot, &due, &id); err != nil {
+				t.Fatal(err)
+			}
+			slot, due = other(slot, due)
+			second := kv.Key("pindue", owner, slot, due, id)
+			f.write(func(tx kv.Tx) error { return tx.Put(second, value) })
+			wantErr(t, "Check", f.Check(t.Context()), buckets.ErrInconsistent)
+			f.write(func(tx kv.Tx) error { return tx.Delete(second) })
+		})
+	}
+}
+
 // pinnedRow is the last row of a table, of ref that of a pin.
 func (f *fixture) pinnedRow(table string) (key, value []byte) {
 	f.t.Helper()
