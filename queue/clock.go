@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// clockEvery is how often the clock is compared with the time that has passed.
-	// That it was set is no event that all systems tell of.
+	// clockEvery is how often the clock is compared with the time that has passed,
+	// and every kind looks for due jobs whether it was woken or not. That a clock
+	// was set is no event that all systems tell of, and a commit that failed wakes
+	// nobody, though it may have been applied.
 	clockEvery = 10 * time.Second
 	// slack is by how much a clock is put right without anyone having to care.
 	slack = time.Second
@@ -56,9 +58,9 @@ func (q *Queue) watchClock(ctx context.Context) {
 		}
 		if moved.Abs() > slack {
 			q.log.WarnContext(ctx, "the clock was set", "dur", moved.Round(time.Millisecond))
-			for _, k := range q.kinds {
-				k.poke()
-			}
+		}
+		for _, k := range q.kinds {
+			k.poke()
 		}
 		select {
 		case <-ctx.Done():

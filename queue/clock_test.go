@@ -2,12 +2,15 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/whypfs/whypfs/kv"
+	"github.com/whypfs/whypfs/kv/kvtest"
 	"github.com/whypfs/whypfs/queue"
 )
 
@@ -107,6 +110,29 @@ func TestClockThatWasWrong(t *testing.T) {
 		}
 		if jobs := list(t, q); len(jobs) != 0 {
 			t.Errorf("jobs %+v", jobs)
+		}
+	})
+}
+
+// A commit that failed after it was applied wakes nobody: its job runs all the same, soon.
+func TestAddedByFailedCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &kvtest.Faulty{Store: tempStore(t)}
+		q := queue.New(s, queue.Options{})
+		ran := make(chan string, 1)
+		q.Handle("k", 1, func(_ context.Context, id string) error { ran <- id; return nil })
+		start(t, q)
+		synctest.Wait() // nothing is due, and the kind sleeps
+		s.Choose(func(int) kvtest.Fault { return kvtest.Applied })
+		err := s.Update(t.Context(), func(tx kv.Tx) error { return q.Add(tx, "k", "a", time.Time{}) })
+		s.Choose(nil)
+		if !errors.Is(err, kvtest.ErrFault) {
+			t.Fatalf("Update = %v, want %v", err, kvtest.ErrFault)
+		}
+		select {
+		case <-ran:
+		case <-time.After(time.Minute):
+			t.Error("the job did not run within a minute")
 		}
 	})
 }
