@@ -1,5 +1,5 @@
 // Package web is the browser's view of a node: dashboard, buckets and objects,
-// zones, deals, providers and jobs, behind a login.
+// zones, deals, providers, jobs and accounts, behind a login.
 //
 // Pages are made on the server and work without scripts. Modules of our own add
 // live figures, uploads with progress and copying; nothing is loaded from
@@ -10,6 +10,8 @@
 // sites cannot send. A request that changes something must come from our own
 // pages in two ways: the browser does not say that another site made it, and it
 // carries a token derived from the session. Failed logins are limited per address.
+// A new token or S3 secret is in the answer to the form that made it, and in no
+// other page. Who changes a password has to prove who he is once more.
 //
 // Users see what is theirs, admins everything; what somebody may not see is
 // answered as if it did not exist. Users of level upload have no pages.

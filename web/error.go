@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/whypfs/whypfs/accounts"
@@ -50,6 +51,9 @@ var (
 	errInput       = pageError{status: 400, title: "This request is not understood", advice: "Go back, reload the page and try again."}
 	errTooMany     = pageError{status: 429, title: "Too many attempts", advice: "Wait a minute, then try again."}
 	errLogin       = pageError{status: 401, title: "Name and password do not match", advice: "Check both and try again. An S3 access key with its secret key works too."}
+	errCurrent     = pageError{status: 401, title: "The current password is not right", advice: "Nothing was changed. An S3 secret key of yours works too."}
+	errRepeat      = pageError{status: 400, title: "The new passwords differ", advice: "Nothing was changed. Enter the same one twice."}
+	errAccount     = pageError{status: 400, title: "This cannot be"}
 	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
 	errQuota       = pageError{status: 507, title: "The quota is used up"}
 	errSuspended   = pageError{status: 403, title: "This account is suspended", advice: "Ask an admin of this node."}
@@ -88,6 +92,8 @@ var known = []struct {
 	{retrieve.ErrNoReplica, pageError{status: 503, title: "No storage provider returned the data", advice: "Try again in a minute; the deals of the object's zone say how its providers are.", retry: "30"}},
 	{node.ErrDamaged, pageError{status: 503, title: "The data is damaged on this node", advice: "It is brought back from a storage provider when one has it. Try again later, and tell an admin.", retry: "60"}},
 	{accounts.ErrPassword, errLogin},
+	{accounts.ErrNoToken, pageError{status: 404, title: "There is no such token", advice: "It may have been revoked meanwhile. Yours are listed under Account."}},
+	{accounts.ErrNoKey, pageError{status: 404, title: "There is no such S3 key", advice: "It may have been deleted meanwhile. Yours are listed under Account."}},
 	{accounts.ErrSuspended, errSuspended},
 	{context.Canceled, pageError{status: 400, title: "The upload broke off", advice: "Nothing of it was stored. Try again."}},
 	{errBroken, pageError{status: 400, title: "The upload broke off", advice: "Nothing of the unfinished file was stored. Check the connection and try again."}},
@@ -98,6 +104,12 @@ func tooMany(wait time.Duration) pageError {
 	e := errTooMany.because("Logging in from your address is paused. Try again in %s.", wait.Round(time.Second))
 	e.retry = fmt.Sprint(int(wait.Seconds()) + 1)
 	return e
+}
+
+// reasonOf is what a wrapped sentinel is followed by, for whom it concerns.
+func reasonOf(err, sentinel error) string {
+	_, why, _ := strings.Cut(err.Error(), sentinel.Error()+": ")
+	return why
 }
 
 // errBroken says that a body ended before it was complete.
@@ -115,6 +127,9 @@ func translate(err error) pageError {
 	}
 	if errors.Is(err, buckets.ErrQuota) {
 		return errQuota.because("Nothing of this upload was stored: %s. Delete what is not needed, or ask an admin for more.", buckets.QuotaReason(err))
+	}
+	if errors.Is(err, accounts.ErrInvalid) {
+		return errAccount.because("Nothing was changed: %s.", reasonOf(err, accounts.ErrInvalid))
 	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {

@@ -149,6 +149,14 @@ func (b *browser) login(name, password string) page {
 	return b.post("/ui/login", url.Values{"name": {name}, "password": {password}})
 }
 
+// cookie is a session that no login of the browser made.
+func (b *browser) cookie(session string) {
+	b.t.Helper()
+	u, err := url.Parse(b.url + "/ui/")
+	must(b.t, err)
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: "whypfs_session", Value: session, Path: "/ui/"}})
+}
+
 var csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 
 func token(html string) string {

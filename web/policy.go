@@ -83,8 +83,7 @@ func (s *server) setPolicy(c *call) error {
 		p.Threshold, p.MaxAge, p.MaxPiece, p.Replication, p.Aged = policy.Threshold, policy.MaxAge, policy.MaxPiece, policy.Replication, policy.Aged
 	})
 	if errors.Is(err, buckets.ErrPolicy) {
-		_, why, _ := strings.Cut(err.Error(), buckets.ErrPolicy.Error()+": ")
-		return errPolicy.because("Nothing was changed: %s.", why)
+		return errPolicy.because("Nothing was changed: %s.", reasonOf(err, buckets.ErrPolicy))
 	}
 	if err != nil {
 		return err

@@ -62,6 +62,8 @@ func (s *server) funcs() template.FuncMap {
 		"tone":      tone,
 		"objecturl": objectURL,
 		"bucketurl": bucketURL,
+		"tokenurl":  tokenURL,
+		"keyurl":    keyURL,
 		"short":     shortText,
 	}
 }
