@@ -34,8 +34,8 @@
 // is. The index holds nothing that the segment does not: if it is missing or
 // damaged, at the open or later, it is made again by a scan. A segment that a
 // crash left unsealed is scanned, from where its checkpoint NNNNNNNN.chk ends,
-// cut after its last whole record, synced and sealed: a file is only ever written by the
-// process that created it. What of it cannot be read stays as it is: the next
+// cut after its last whole record, or before the first bytes that were never
+// written, synced and sealed: a file is only ever written by the process that created it. What of it cannot be read stays as it is: the next
 // open may be able to.
 //
 // An index that cannot be read never makes a block absent for those who would

@@ -58,3 +58,18 @@ func (f *osFile) Allocate(off, n int64) error {
 	}
 	return errors.Join(err, allocated)
 }
+
+// hole implements holeFinder: room that the disk gave and nobody wrote to counts as one.
+func (f *osFile) hole(off, n int64) bool {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	found := int64(-1)
+	err = c.Control(func(fd uintptr) {
+		if at, err := unix.Seek(int(fd), off, unix.SEEK_HOLE); err == nil {
+			found = at
+		}
+	})
+	return err == nil && found >= 0 && found < off+n
+}

@@ -144,6 +144,7 @@ func (i *inspector) segment(ctx context.Context, id uint32) error {
 // unindexed inspects a segment that has no good index, because of err.
 func (i *inspector) unindexed(id uint32, f file, size int64, err error) error {
 	c, unread := scan(f, size, id)
+	c = cutUnwritten(f, size, int64(len(header)), c)
 	switch {
 	case !errors.Is(err, fs.ErrNotExist):
 		i.badIndex(id, err)

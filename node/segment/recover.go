@@ -92,6 +92,7 @@ func (s *Store) rebuild(ctx context.Context, g *segment, size int64, why error) 
 	c := readCheckpoint(s.files, g.id, g.file, size)
 	known := c.end
 	c, unread := scanFrom(g.file, size, g.id, c)
+	c = cutUnwritten(g.file, size, known, c)
 	g.mem = newMemIndex(c.entries)
 	g.count(c.entries)
 	if unread != nil {
