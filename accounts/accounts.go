@@ -89,24 +89,35 @@ type Options struct {
 	AuditKeep time.Duration
 }
 
-// Accounts keeps users, tokens and S3 keys. It is safe for concurrent use.
+// Accounts keeps users, tokens and S3 keys: in a store here, or at an
+// authorization service. It is safe for concurrent use.
 type Accounts struct {
-	*shared
-	by Actor // in whose name changes are made; see By
+	here *local // nil: they are elsewhere
+	far  Caller // how they are reached then
+	by   Actor  // in whose name changes are made; see By
 }
 
-// shared is what all handles of the same accounts have in common.
+// New returns the accounts in store; box encrypts S3 secrets at rest.
+func New(store kv.Store, box *seal.Box, opt Options) *Accounts {
+	return &Accounts{here: &local{shared: &shared{store: store, box: box, opt: opt, hashes: make(chan struct{}, maxHashes)}}}
+}
+
+// At returns accounts that are elsewhere: all that they are asked goes there.
+func At(far Caller) *Accounts { return &Accounts{far: far} }
+
+// local runs operations on a store.
+type local struct {
+	*shared
+	by Actor
+}
+
+// shared is what all handles of the same store have in common.
 type shared struct {
 	store  kv.Store
 	box    *seal.Box
 	opt    Options
 	hashes chan struct{} // holds an element for each password being hashed
 	opened openedKeys
-}
-
-// New returns the accounts in store; box encrypts S3 secrets at rest.
-func New(store kv.Store, box *seal.Box, opt Options) *Accounts {
-	return &Accounts{shared: &shared{store: store, box: box, opt: opt, hashes: make(chan struct{}, maxHashes)}}
 }
 
 // Rows, all under the prefix "acct". Names and users' tokens and keys are indexes.
@@ -146,11 +157,11 @@ func names(tx kv.Tx, index string, user uint64) ([]string, error) {
 }
 
 // view and update run fn in a transaction and say what for in the error.
-func (a *Accounts) view(ctx context.Context, what string, fn func(kv.Tx) error) error {
+func (a *local) view(ctx context.Context, what string, fn func(kv.Tx) error) error {
 	return explain(what, a.store.View(ctx, fn))
 }
 
-func (a *Accounts) update(ctx context.Context, what string, fn func(kv.Tx) error) error {
+func (a *local) update(ctx context.Context, what string, fn func(kv.Tx) error) error {
 	return explain(what, a.store.Update(ctx, fn))
 }
 

@@ -22,7 +22,13 @@ type Actor struct {
 
 // By returns the same accounts, where each change is recorded in the audit log,
 // in its own transaction, as the actor's.
-func (a *Accounts) By(actor Actor) *Accounts { return &Accounts{shared: a.shared, by: actor} }
+func (a *Accounts) By(actor Actor) *Accounts {
+	by := &Accounts{far: a.far, by: actor}
+	if a.here != nil {
+		by.here = &local{a.here.shared, actor}
+	}
+	return by
+}
 
 // Record is a line of the audit log. It has no secret.
 type Record struct {
@@ -43,11 +49,21 @@ func recordKey(inverted uint64) []byte { return kv.Key("acct", "audit", inverted
 
 // Record writes down what was done outside of accounts.
 func (a *Accounts) Record(ctx context.Context, action, target, detail string) error {
+	return tell(ctx, a, opRecord, recordIn{action, target, detail})
+}
+
+type recordIn struct{ Action, Target, Detail string }
+
+var opRecord = change("record", func(a *local, ctx context.Context, in recordIn) (none, error) {
+	return none{}, a.Record(ctx, in.Action, in.Target, in.Detail)
+})
+
+func (a *local) Record(ctx context.Context, action, target, detail string) error {
 	return a.update(ctx, "record "+action, func(tx kv.Tx) error { return a.note(tx, action, target, detail) })
 }
 
 // note records a change in its transaction, if it is an actor's.
-func (a *Accounts) note(tx kv.Tx, action, target, detail string) error {
+func (a *local) note(tx kv.Tx, action, target, detail string) error {
 	if a.by == (Actor{}) {
 		return nil
 	}
@@ -69,7 +85,7 @@ func (a *Accounts) note(tx kv.Tx, action, target, detail string) error {
 }
 
 // noteUser is note for a user by id.
-func (a *Accounts) noteUser(tx kv.Tx, action string, user uint64, detail string) error {
+func (a *local) noteUser(tx kv.Tx, action string, user uint64, detail string) error {
 	if a.by == (Actor{}) {
 		return nil
 	}
@@ -81,7 +97,7 @@ func (a *Accounts) noteUser(tx kv.Tx, action string, user uint64, detail string)
 }
 
 // dropOld removes records that have been kept for as long as they should.
-func (a *Accounts) dropOld(tx kv.Tx, at time.Time) error {
+func (a *local) dropOld(tx kv.Tx, at time.Time) error {
 	if a.opt.AuditKeep <= 0 {
 		return nil
 	}
@@ -115,6 +131,12 @@ const maxRecords = 1000
 
 // Audit returns records of the audit log.
 func (a *Accounts) Audit(ctx context.Context, q AuditQuery) ([]Record, error) {
+	return ask(ctx, a, opAudit, q)
+}
+
+var opAudit = read("audit", (*local).Audit)
+
+func (a *local) Audit(ctx context.Context, q AuditQuery) ([]Record, error) {
 	if q.Limit <= 0 || q.Limit > maxRecords {
 		q.Limit = maxRecords
 	}

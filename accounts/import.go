@@ -62,6 +62,12 @@ func (p ImportPassword) stored() (string, error) {
 // whether he was new. ErrIDTaken and ErrUserExists say that another has his id or
 // name.
 func (a *Accounts) ImportUser(ctx context.Context, u Import) (created bool, err error) {
+	return ask(ctx, a, opImportUser, u)
+}
+
+var opImportUser = change("user.import", (*local).ImportUser)
+
+func (a *local) ImportUser(ctx context.Context, u Import) (created bool, err error) {
 	row, err := u.row()
 	if err != nil {
 		return false, err
@@ -108,7 +114,7 @@ func (u Import) row() (userRow, error) {
 	switch {
 	case err != nil:
 		return userRow{}, invalid("password of %q: %v", u.Name, err)
-	case u.ID == 0 || u.ID >= 1<<53:
+	case u.ID == 0 || u.ID > maxID:
 		return userRow{}, invalid("no id %d", u.ID)
 	case u.Name == "" || len(u.Name) > maxName || !plainName(u.Name):
 		return userRow{}, invalid("a username has 1 to %d of the characters A-Z, a-z, 0-9, _, . and -", maxName)

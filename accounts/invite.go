@@ -39,6 +39,16 @@ func inviteKey(code string) []byte { return kv.Key("acct", "invite", code) }
 // CreateInvite makes an invite in the name of who makes it; an empty code is
 // chosen at random.
 func (a *Accounts) CreateInvite(ctx context.Context, code, by string) (Invite, error) {
+	return ask(ctx, a, opCreateInvite, inviteIn{exact(code), exact(by)})
+}
+
+type inviteIn struct{ Code, By exact }
+
+var opCreateInvite = change("invite.create", func(a *local, ctx context.Context, in inviteIn) (Invite, error) {
+	return a.CreateInvite(ctx, string(in.Code), string(in.By))
+})
+
+func (a *local) CreateInvite(ctx context.Context, code, by string) (Invite, error) {
 	if code == "" {
 		code = randomText(madeInvite, alnum)
 	}
@@ -58,6 +68,12 @@ func (a *Accounts) CreateInvite(ctx context.Context, code, by string) (Invite, e
 
 // Invites returns all invites, the newest first.
 func (a *Accounts) Invites(ctx context.Context) ([]Invite, error) {
+	return ask(ctx, a, opInvites, none{})
+}
+
+var opInvites = read("invite.list", (*local).Invites)
+
+func (a *local) Invites(ctx context.Context, _ none) ([]Invite, error) {
 	var all []Invite
 	err := a.view(ctx, "list invites", func(tx kv.Tx) error {
 		all = nil
@@ -82,6 +98,17 @@ func (a *Accounts) DeleteInvite(ctx context.Context, code string) error {
 	if len(code) > maxInvite {
 		return ErrNoInvite
 	}
+	return tell(ctx, a, opDeleteInvite, exact(code))
+}
+
+var opDeleteInvite = change("invite.delete", func(a *local, ctx context.Context, code exact) (none, error) {
+	return none{}, a.DeleteInvite(ctx, string(code))
+})
+
+func (a *local) DeleteInvite(ctx context.Context, code string) error {
+	if len(code) > maxInvite {
+		return ErrNoInvite
+	}
 	return a.update(ctx, "delete invite", func(tx kv.Tx) error {
 		i, err := get[Invite](tx, inviteKey(code), ErrNoInvite)
 		if err == nil && i.ClaimedBy != "" {
@@ -102,6 +129,19 @@ var registered = regexp.MustCompile(`^[a-z0-9]{1,48}$`)
 // invite does not matter. The name is lower-cased, as V1 did. Codes are guessed
 // at like passwords, so failures count for the address.
 func (a *Accounts) Register(ctx context.Context, name, secret, code, addr string) (User, error) {
+	return ask(ctx, a, opRegister, registerIn{exact(name), exact(secret), exact(code), addr})
+}
+
+type registerIn struct {
+	Name, Secret, Code exact
+	Addr               string
+}
+
+var opRegister = change("register", func(a *local, ctx context.Context, in registerIn) (User, error) {
+	return a.Register(ctx, string(in.Name), string(in.Secret), string(in.Code), in.Addr)
+})
+
+func (a *local) Register(ctx context.Context, name, secret, code, addr string) (User, error) {
 	if err := a.attempt(ctx, "", addr); err != nil {
 		return User{}, err
 	}
@@ -112,7 +152,7 @@ func (a *Accounts) Register(ctx context.Context, name, secret, code, addr string
 	return u, errors.Join(err, a.noAttempt(ctx, "", addr))
 }
 
-func (a *Accounts) register(ctx context.Context, name, secret, code string) (User, error) {
+func (a *local) register(ctx context.Context, name, secret, code string) (User, error) {
 	if err := a.view(ctx, "register", func(tx kv.Tx) error { // before the work of hashing
 		_, _, err := a.claimable(tx, code)
 		return err
@@ -146,7 +186,7 @@ func (a *Accounts) register(ctx context.Context, name, secret, code string) (Use
 }
 
 // claimable returns the invite that a registration claims, if it claims one.
-func (a *Accounts) claimable(tx kv.Tx, code string) (i Invite, claim bool, err error) {
+func (a *local) claimable(tx kv.Tx, code string) (i Invite, claim bool, err error) {
 	if len(code) > maxInvite {
 		code = ""
 	}

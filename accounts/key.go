@@ -36,6 +36,26 @@ func sealContext(access string) string { return "s3key/" + access }
 // CreateKey makes an S3 key; empty access or secret are chosen at random. It
 // returns the secret in the clear, once.
 func (a *Accounts) CreateKey(ctx context.Context, user uint64, access, secret string) (Key, string, error) {
+	out, err := ask(ctx, a, opCreateKey, keyIn{user, exact(access), exact(secret)})
+	return out.Key, string(out.Secret), err
+}
+
+type keyIn struct {
+	User           uint64
+	Access, Secret exact
+}
+
+type keyOut struct {
+	Key    Key
+	Secret exact
+}
+
+var opCreateKey = change("key.create", func(a *local, ctx context.Context, in keyIn) (out keyOut, err error) {
+	key, secret, err := a.CreateKey(ctx, in.User, string(in.Access), string(in.Secret))
+	return keyOut{key, exact(secret)}, err
+})
+
+func (a *local) CreateKey(ctx context.Context, user uint64, access, secret string) (Key, string, error) {
 	if access == "" {
 		access = "WPFS" + randomText(madeAccess-4, upperDigits)
 	}
@@ -73,6 +93,12 @@ func (a *Accounts) CreateKey(ctx context.Context, user uint64, access, secret st
 
 // Keys returns a user's access keys in their order.
 func (a *Accounts) Keys(ctx context.Context, user uint64) ([]Key, error) {
+	return ask(ctx, a, opKeys, user)
+}
+
+var opKeys = read("key.list", (*local).Keys)
+
+func (a *local) Keys(ctx context.Context, user uint64) ([]Key, error) {
 	var keys []Key
 	err := a.view(ctx, fmt.Sprintf("list access keys of user %d", user), func(tx kv.Tx) error {
 		keys = nil
@@ -94,6 +120,17 @@ func (a *Accounts) Keys(ctx context.Context, user uint64) ([]Key, error) {
 
 // DeleteKey ends a user's access key. One of another user is ErrNoKey.
 func (a *Accounts) DeleteKey(ctx context.Context, user uint64, access string) error {
+	if len(access) > maxAccess {
+		return ErrNoKey
+	}
+	return tell(ctx, a, opDeleteKey, keyIn{User: user, Access: exact(access)})
+}
+
+var opDeleteKey = change("key.delete", func(a *local, ctx context.Context, in keyIn) (none, error) {
+	return none{}, a.DeleteKey(ctx, in.User, string(in.Access))
+})
+
+func (a *local) DeleteKey(ctx context.Context, user uint64, access string) error {
 	if len(access) > maxAccess {
 		return ErrNoKey
 	}

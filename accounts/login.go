@@ -33,6 +33,19 @@ func (e *TooManyError) Error() string {
 // Login checks a password, or what a V1 client made of it. It answers
 // ErrPassword for an unknown name too, in the same time.
 func (a *Accounts) Login(ctx context.Context, name, secret string) (User, error) {
+	return ask(ctx, a, opLogin, loginIn{Name: exact(name), Secret: exact(secret)})
+}
+
+type loginIn struct {
+	Name, Secret exact
+	Addr         string `json:",omitzero"`
+}
+
+var opLogin = change("login", func(a *local, ctx context.Context, in loginIn) (User, error) {
+	return a.Login(ctx, string(in.Name), string(in.Secret))
+})
+
+func (a *local) Login(ctx context.Context, name, secret string) (User, error) {
 	id, row, err := a.byName(ctx, name)
 	if err != nil && !errors.Is(err, ErrNoUser) {
 		return User{}, err
@@ -58,7 +71,7 @@ func (a *Accounts) Login(ctx context.Context, name, secret string) (User, error)
 }
 
 // upgrade keeps a password in the first form, unless it was changed meanwhile.
-func (a *Accounts) upgrade(ctx context.Context, user uint64, from, hash string) error {
+func (a *local) upgrade(ctx context.Context, user uint64, from, hash string) error {
 	stored, err := a.keep(ctx, hash)
 	if err != nil {
 		return err
@@ -77,6 +90,14 @@ func (a *Accounts) upgrade(ctx context.Context, user uint64, from, hash string) 
 // *TooManyError says that there were too many. Everything that takes logins of
 // strangers uses it, so that they count together.
 func (a *Accounts) LoginFrom(ctx context.Context, name, secret, addr string) (User, error) {
+	return ask(ctx, a, opLoginFrom, loginIn{exact(name), exact(secret), addr})
+}
+
+var opLoginFrom = change("login.from", func(a *local, ctx context.Context, in loginIn) (User, error) {
+	return a.LoginFrom(ctx, string(in.Name), string(in.Secret), in.Addr)
+})
+
+func (a *local) LoginFrom(ctx context.Context, name, secret, addr string) (User, error) {
 	if err := a.attempt(ctx, name, addr); err != nil {
 		return User{}, err
 	}
@@ -90,7 +111,7 @@ func (a *Accounts) LoginFrom(ctx context.Context, name, secret, addr string) (Us
 
 // attempt counts an attempt before it is made, so that parallel ones count too.
 // Name "" is for attempts at something else than a user.
-func (a *Accounts) attempt(ctx context.Context, name, addr string) error {
+func (a *local) attempt(ctx context.Context, name, addr string) error {
 	at := time.Now()
 	rows := attemptRows(name, addr)
 	return a.update(ctx, "count login", func(tx kv.Tx) error {
@@ -112,7 +133,7 @@ func (a *Accounts) attempt(ctx context.Context, name, addr string) error {
 }
 
 // noAttempt takes one back that was no guess.
-func (a *Accounts) noAttempt(ctx context.Context, name, addr string) error {
+func (a *local) noAttempt(ctx context.Context, name, addr string) error {
 	window := windowOf(time.Now())
 	rows := attemptRows(name, addr)
 	return a.update(ctx, "count login", func(tx kv.Tx) error {

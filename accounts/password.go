@@ -37,7 +37,7 @@ type argon struct {
 	salt, hash   []byte
 }
 
-func (a *Accounts) derive(ctx context.Context, h argon, password string, size int) ([]byte, error) {
+func (a *local) derive(ctx context.Context, h argon, password string, size int) ([]byte, error) {
 	if err := a.slot(ctx); err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (a *Accounts) derive(ctx context.Context, h argon, password string, size in
 }
 
 // slot waits until a password may be hashed; free is called when it was.
-func (a *Accounts) slot(ctx context.Context) error {
+func (a *local) slot(ctx context.Context) error {
 	select {
 	case a.hashes <- struct{}{}:
 		return nil
@@ -55,7 +55,7 @@ func (a *Accounts) slot(ctx context.Context) error {
 	}
 }
 
-func (a *Accounts) free() { <-a.hashes }
+func (a *local) free() { <-a.hashes }
 
 func (h argon) String() string {
 	enc := base64.RawStdEncoding.EncodeToString

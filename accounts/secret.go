@@ -47,6 +47,24 @@ func (a *Accounts) Secret(ctx context.Context, access string) (User, string, err
 	if len(access) > maxAccess {
 		return User{}, "", ErrNoKey
 	}
+	out, err := ask(ctx, a, opSecret, exact(access))
+	return out.User, string(out.Secret), err
+}
+
+type secretOut struct {
+	User   User
+	Secret exact
+}
+
+var opSecret = read("key.secret", func(a *local, ctx context.Context, access exact) (secretOut, error) {
+	user, secret, err := a.Secret(ctx, string(access))
+	return secretOut{user, exact(secret)}, err
+})
+
+func (a *local) Secret(ctx context.Context, access string) (User, string, error) {
+	if len(access) > maxAccess {
+		return User{}, "", ErrNoKey
+	}
 	var k *openedKey
 	err := a.view(ctx, "check access key", func(tx kv.Tx) (err error) {
 		k, err = a.openKey(tx, access)
@@ -62,7 +80,7 @@ func (a *Accounts) Secret(ctx context.Context, access string) (User, string, err
 }
 
 // openKey reads an access key and its user.
-func (a *Accounts) openKey(tx kv.Tx, access string) (*openedKey, error) {
+func (a *local) openKey(tx kv.Tx, access string) (*openedKey, error) {
 	raw, err := tx.Get(accessKey(access))
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil, ErrNoKey

@@ -56,6 +56,29 @@ func TokenHash(token string) string {
 
 // CreateToken makes a token EST<uuid>ARY and returns it in the clear, once.
 func (a *Accounts) CreateToken(ctx context.Context, user uint64, spec TokenSpec) (string, Token, error) {
+	out, err := ask(ctx, a, opCreateToken, tokenIn{user, spec.Level, spec.Lifetime, exact(spec.Label), spec.Session})
+	return out.Text, out.Token, err
+}
+
+type tokenIn struct {
+	User     uint64
+	Level    Level
+	Lifetime time.Duration
+	Label    exact
+	Session  bool
+}
+
+type tokenOut struct {
+	Text  string
+	Token Token
+}
+
+var opCreateToken = change("token.create", func(a *local, ctx context.Context, in tokenIn) (tokenOut, error) {
+	text, token, err := a.CreateToken(ctx, in.User, TokenSpec{in.Level, in.Lifetime, string(in.Label), in.Session})
+	return tokenOut{text, token}, err
+})
+
+func (a *local) CreateToken(ctx context.Context, user uint64, spec TokenSpec) (string, Token, error) {
 	switch {
 	case spec.Level != 0 && !spec.Level.valid():
 		return "", Token{}, invalid("no level %d", spec.Level)
@@ -109,6 +132,24 @@ func (a *Accounts) Token(ctx context.Context, token string) (User, Token, error)
 	if len(token) > maxTokenSize {
 		return User{}, Token{}, ErrNoToken
 	}
+	out, err := ask(ctx, a, opToken, exact(token))
+	return out.User, out.Token, err
+}
+
+type bearerOut struct {
+	User  User
+	Token Token
+}
+
+var opToken = read("token", func(a *local, ctx context.Context, token exact) (bearerOut, error) {
+	user, t, err := a.Token(ctx, string(token))
+	return bearerOut{user, t}, err
+})
+
+func (a *local) Token(ctx context.Context, token string) (User, Token, error) {
+	if len(token) > maxTokenSize {
+		return User{}, Token{}, ErrNoToken
+	}
 	hash := TokenHash(token)
 	var row tokenRow
 	var owner userRow
@@ -134,6 +175,12 @@ func (a *Accounts) Token(ctx context.Context, token string) (User, Token, error)
 
 // Tokens returns a user's tokens, the expired ones too, the oldest first.
 func (a *Accounts) Tokens(ctx context.Context, user uint64) ([]Token, error) {
+	return ask(ctx, a, opTokens, user)
+}
+
+var opTokens = read("token.list", (*local).Tokens)
+
+func (a *local) Tokens(ctx context.Context, user uint64) ([]Token, error) {
 	var tokens []Token
 	err := a.view(ctx, fmt.Sprintf("list tokens of user %d", user), func(tx kv.Tx) error {
 		tokens = nil
@@ -160,6 +207,22 @@ func (a *Accounts) RevokeToken(ctx context.Context, user uint64, tokenOrHash str
 	if len(tokenOrHash) > maxTokenSize {
 		return ErrNoToken
 	}
+	return tell(ctx, a, opRevokeToken, revokeIn{user, exact(tokenOrHash)})
+}
+
+type revokeIn struct {
+	User  uint64
+	Token exact // or its hash
+}
+
+var opRevokeToken = change("token.revoke", func(a *local, ctx context.Context, in revokeIn) (none, error) {
+	return none{}, a.RevokeToken(ctx, in.User, string(in.Token))
+})
+
+func (a *local) RevokeToken(ctx context.Context, user uint64, tokenOrHash string) error {
+	if len(tokenOrHash) > maxTokenSize {
+		return ErrNoToken
+	}
 	return a.update(ctx, "revoke token", func(tx kv.Tx) error {
 		for _, hash := range []string{tokenOrHash, TokenHash(tokenOrHash)} {
 			row, err := get[tokenRow](tx, tokenKey(hash), ErrNoToken)
@@ -177,6 +240,19 @@ func (a *Accounts) RevokeToken(ctx context.Context, user uint64, tokenOrHash str
 // EndSessions revokes the tokens that a user's logins made, except the one with
 // the hash except.
 func (a *Accounts) EndSessions(ctx context.Context, user uint64, except string) error {
+	return tell(ctx, a, opEndSessions, sessionsIn{user, exact(except)})
+}
+
+type sessionsIn struct {
+	User   uint64
+	Except exact
+}
+
+var opEndSessions = change("token.sessions", func(a *local, ctx context.Context, in sessionsIn) (none, error) {
+	return none{}, a.EndSessions(ctx, in.User, string(in.Except))
+})
+
+func (a *local) EndSessions(ctx context.Context, user uint64, except string) error {
 	return a.update(ctx, fmt.Sprintf("end sessions of user %d", user), func(tx kv.Tx) error {
 		return errors.Join(
 			dropTokens(tx, user, func(hash string, r tokenRow) bool { return r.Session && hash != except }),

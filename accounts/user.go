@@ -15,6 +15,9 @@ import (
 // maxName is the length of the longest username, which is V1's.
 const maxName = 48
 
+// maxID is the largest id of a user: what every client's numbers hold.
+const maxID = 1<<53 - 1
+
 // userRow is a user as it is stored.
 type userRow struct {
 	Name      string
@@ -27,7 +30,7 @@ type userRow struct {
 }
 
 // user is a row as it can be shown.
-func (a *Accounts) user(id uint64, r userRow) User {
+func (a *local) user(id uint64, r userRow) User {
 	u := User{ID: id, Name: r.Name, Level: r.Level, Created: r.Created, Address: r.Address, Suspended: r.Suspended}
 	switch {
 	case r.Quota != nil:
@@ -48,6 +51,19 @@ func (r userRow) suspended() error {
 
 // CreateUser adds a user. An empty password makes one that cannot log in by password.
 func (a *Accounts) CreateUser(ctx context.Context, name, password string, level Level) (User, error) {
+	return ask(ctx, a, opCreateUser, userIn{exact(name), exact(password), level})
+}
+
+type userIn struct {
+	Name, Password exact
+	Level          Level
+}
+
+var opCreateUser = change("user.create", func(a *local, ctx context.Context, in userIn) (User, error) {
+	return a.CreateUser(ctx, string(in.Name), string(in.Password), in.Level)
+})
+
+func (a *local) CreateUser(ctx context.Context, name, password string, level Level) (User, error) {
 	if name == "" || len(name) > maxName || !plainName(name) {
 		return User{}, invalid("a username has 1 to %d of the characters A-Z, a-z, 0-9, _, . and -", maxName)
 	}
@@ -93,7 +109,11 @@ func insertUser(tx kv.Tx, row userRow) (uint64, error) {
 }
 
 // User returns the user with an id, or ErrNoUser.
-func (a *Accounts) User(ctx context.Context, id uint64) (User, error) {
+func (a *Accounts) User(ctx context.Context, id uint64) (User, error) { return ask(ctx, a, opUser, id) }
+
+var opUser = read("user", (*local).User)
+
+func (a *local) User(ctx context.Context, id uint64) (User, error) {
 	var row userRow
 	err := a.view(ctx, fmt.Sprintf("user %d", id), func(tx kv.Tx) (err error) {
 		row, err = get[userRow](tx, userKey(id), ErrNoUser)
@@ -107,6 +127,17 @@ func (a *Accounts) User(ctx context.Context, id uint64) (User, error) {
 
 // UserByName returns the user with a name, whatever its case, or ErrNoUser.
 func (a *Accounts) UserByName(ctx context.Context, name string) (User, error) {
+	if len(name) > maxName {
+		return User{}, ErrNoUser
+	}
+	return ask(ctx, a, opUserByName, exact(name))
+}
+
+var opUserByName = read("user.name", func(a *local, ctx context.Context, name exact) (User, error) {
+	return a.UserByName(ctx, string(name))
+})
+
+func (a *local) UserByName(ctx context.Context, name string) (User, error) {
 	id, row, err := a.byName(ctx, name)
 	if err != nil {
 		return User{}, err
@@ -116,10 +147,28 @@ func (a *Accounts) UserByName(ctx context.Context, name string) (User, error) {
 
 // Users returns all users by id.
 func (a *Accounts) Users(ctx context.Context) ([]User, error) {
+	var all []User
+	for after := uint64(0); ; {
+		page, err := ask(ctx, a, opUsers, after)
+		if all = append(all, page...); err != nil || len(page) < usersPage {
+			return all, err
+		}
+		after = page[len(page)-1].ID
+	}
+}
+
+// usersPage bounds the answer of an authorization service.
+const usersPage = 10_000
+
+// opUsers lists users whose ids are above one.
+var opUsers = read("user.list", (*local).Users)
+
+func (a *local) Users(ctx context.Context, after uint64) ([]User, error) {
 	var users []User
+	_, to := kv.Range("acct", "user")
 	err := a.view(ctx, "list users", func(tx kv.Tx) error {
 		users = nil
-		for row, err := range tx.Scan(kv.Range("acct", "user")) {
+		for row, err := range tx.Scan(userKey(min(after, maxID)+1), to) {
 			if err != nil {
 				return err
 			}
@@ -131,7 +180,9 @@ func (a *Accounts) Users(ctx context.Context) ([]User, error) {
 			if err := json.Unmarshal(row.Value, &u); err != nil {
 				return fmt.Errorf("row of user %d: %w", id, err)
 			}
-			users = append(users, a.user(id, u))
+			if users = append(users, a.user(id, u)); len(users) == usersPage {
+				break
+			}
 		}
 		return nil
 	})
@@ -141,6 +192,19 @@ func (a *Accounts) Users(ctx context.Context) ([]User, error) {
 // SetPassword replaces a user's password, or what a V1 client made of it. Tokens
 // stay valid; EndSessions ends those of logins.
 func (a *Accounts) SetPassword(ctx context.Context, user uint64, secret string) error {
+	return tell(ctx, a, opSetPassword, passwordIn{user, exact(secret)})
+}
+
+type passwordIn struct {
+	User   uint64
+	Secret exact
+}
+
+var opSetPassword = change("user.password", func(a *local, ctx context.Context, in passwordIn) (none, error) {
+	return none{}, a.SetPassword(ctx, in.User, string(in.Secret))
+})
+
+func (a *local) SetPassword(ctx context.Context, user uint64, secret string) error {
 	hash, err := a.hashPassword(ctx, secret)
 	if err != nil {
 		return err
@@ -150,6 +214,19 @@ func (a *Accounts) SetPassword(ctx context.Context, user uint64, secret string) 
 
 // SetLevel changes what a user may do. Tokens of a higher level sink with it.
 func (a *Accounts) SetLevel(ctx context.Context, user uint64, level Level) error {
+	return tell(ctx, a, opSetLevel, levelIn{user, level})
+}
+
+type levelIn struct {
+	User  uint64
+	Level Level
+}
+
+var opSetLevel = change("user.level", func(a *local, ctx context.Context, in levelIn) (none, error) {
+	return none{}, a.SetLevel(ctx, in.User, in.Level)
+})
+
+func (a *local) SetLevel(ctx context.Context, user uint64, level Level) error {
 	if !level.valid() {
 		return invalid("no level %d", level)
 	}
@@ -158,6 +235,19 @@ func (a *Accounts) SetLevel(ctx context.Context, user uint64, level Level) error
 
 // SetQuota gives a user a quota of his own; nil: the default again.
 func (a *Accounts) SetQuota(ctx context.Context, user uint64, q *Quota) error {
+	return tell(ctx, a, opSetQuota, quotaIn{user, q})
+}
+
+type quotaIn struct {
+	User  uint64
+	Quota *Quota
+}
+
+var opSetQuota = change("user.quota", func(a *local, ctx context.Context, in quotaIn) (none, error) {
+	return none{}, a.SetQuota(ctx, in.User, in.Quota)
+})
+
+func (a *local) SetQuota(ctx context.Context, user uint64, q *Quota) error {
 	detail := "default"
 	if q != nil {
 		if q.Bytes < 0 || q.Objects < 0 {
@@ -171,6 +261,20 @@ func (a *Accounts) SetQuota(ctx context.Context, user uint64, q *Quota) error {
 
 // SetAddress notes a user's address on Filecoin; "" forgets it.
 func (a *Accounts) SetAddress(ctx context.Context, user uint64, addr string) error {
+	return tell(ctx, a, opSetAddress, textIn{user, exact(addr)})
+}
+
+// textIn is a text about a user.
+type textIn struct {
+	User uint64
+	Text exact
+}
+
+var opSetAddress = change("user.address", func(a *local, ctx context.Context, in textIn) (none, error) {
+	return none{}, a.SetAddress(ctx, in.User, string(in.Text))
+})
+
+func (a *local) SetAddress(ctx context.Context, user uint64, addr string) error {
 	if addr != "" {
 		if err := checkAddress(addr); err != nil {
 			return err
@@ -186,6 +290,14 @@ const maxReason = 255
 // S3 keys are refused with ErrSuspended until Unsuspend. What he has published
 // stays published, and his deals go on.
 func (a *Accounts) Suspend(ctx context.Context, user uint64, reason string) error {
+	return tell(ctx, a, opSuspend, textIn{user, exact(reason)})
+}
+
+var opSuspend = change("user.suspend", func(a *local, ctx context.Context, in textIn) (none, error) {
+	return none{}, a.Suspend(ctx, in.User, string(in.Text))
+})
+
+func (a *local) Suspend(ctx context.Context, user uint64, reason string) error {
 	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxReason || !utf8.ValidString(reason) {
 		return invalid("a suspension has a reason of at most %d bytes of UTF-8", maxReason)
 	}
@@ -194,10 +306,16 @@ func (a *Accounts) Suspend(ctx context.Context, user uint64, reason string) erro
 
 // Unsuspend lets a user in again, with the tokens and keys that he had.
 func (a *Accounts) Unsuspend(ctx context.Context, user uint64) error {
+	return tell(ctx, a, opUnsuspend, user)
+}
+
+var opUnsuspend = change("user.unsuspend", silent((*local).Unsuspend))
+
+func (a *local) Unsuspend(ctx context.Context, user uint64) error {
 	return a.changeUser(ctx, user, "user.unsuspend", func(row *userRow) string { row.Suspended = ""; return "" })
 }
 
-func (a *Accounts) byName(ctx context.Context, name string) (id uint64, row userRow, err error) {
+func (a *local) byName(ctx context.Context, name string) (id uint64, row userRow, err error) {
 	if len(name) > maxName {
 		return 0, userRow{}, ErrNoUser
 	}
@@ -212,7 +330,7 @@ func (a *Accounts) byName(ctx context.Context, name string) (id uint64, row user
 }
 
 // changeUser changes a row; change returns what the audit log tells of it.
-func (a *Accounts) changeUser(ctx context.Context, id uint64, action string, change func(*userRow) string) error {
+func (a *local) changeUser(ctx context.Context, id uint64, action string, change func(*userRow) string) error {
 	return a.update(ctx, fmt.Sprintf("change user %d", id), func(tx kv.Tx) error {
 		row, err := get[userRow](tx, userKey(id), ErrNoUser)
 		if err != nil {

@@ -40,7 +40,7 @@ type secretForms struct {
 }
 
 // forms computes them; two hashes of V1 take as long as one of ours.
-func (a *Accounts) forms(ctx context.Context, secret string) (secretForms, error) {
+func (a *local) forms(ctx context.Context, secret string) (secretForms, error) {
 	switch {
 	case len(secret) > maxPassword:
 		return secretForms{}, nil // nobody's
@@ -55,7 +55,7 @@ func (a *Accounts) forms(ctx context.Context, secret string) (secretForms, error
 }
 
 // hashPassword returns how a new password, or what a client of V1 made of it, is kept.
-func (a *Accounts) hashPassword(ctx context.Context, secret string) (string, error) {
+func (a *local) hashPassword(ctx context.Context, secret string) (string, error) {
 	if !isClientHash(secret) && (len(secret) < minPassword || len(secret) > maxPassword) {
 		return "", invalid("a password has %d to %d characters", minPassword, maxPassword)
 	}
@@ -67,7 +67,7 @@ func (a *Accounts) hashPassword(ctx context.Context, secret string) (string, err
 }
 
 // keep returns the first form for a client's hash.
-func (a *Accounts) keep(ctx context.Context, hash string) (string, error) {
+func (a *local) keep(ctx context.Context, hash string) (string, error) {
 	h := argon{memory: argonMemory, time: argonTime, lanes: argonLanes, salt: make([]byte, saltSize)}
 	rand.Read(h.salt) // never fails
 	var err error
@@ -80,7 +80,7 @@ func (a *Accounts) keep(ctx context.Context, hash string) (string, error) {
 // verify compares a secret with what is kept. Of an empty one it takes as long
 // and matches nothing. If it matches and is kept in another form than the first,
 // upgrade is the hash to keep instead.
-func (a *Accounts) verify(ctx context.Context, stored, secret string) (ok bool, upgrade string, err error) {
+func (a *local) verify(ctx context.Context, stored, secret string) (ok bool, upgrade string, err error) {
 	s, err := a.forms(ctx, secret)
 	if err != nil {
 		return false, "", err
@@ -106,7 +106,7 @@ func (a *Accounts) verify(ctx context.Context, stored, secret string) (ok bool, 
 
 // matchArgon compares the argon2id hash of any of some texts. Of an empty hash
 // it takes as long.
-func (a *Accounts) matchArgon(ctx context.Context, stored string, texts []string) (bool, error) {
+func (a *local) matchArgon(ctx context.Context, stored string, texts []string) (bool, error) {
 	h := argon{memory: argonMemory, time: argonTime, lanes: argonLanes, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}
 	if stored != "" {
 		var err error
@@ -146,7 +146,7 @@ func matchV1(stored string, s secretForms) (string, error) {
 
 // matchBcrypt is for what V1's setup command stored: of the password, which
 // clients of such an account send as it is.
-func (a *Accounts) matchBcrypt(ctx context.Context, stored string, s secretForms) (bool, string, error) {
+func (a *local) matchBcrypt(ctx context.Context, stored string, s secretForms) (bool, string, error) {
 	if s.plain == "" {
 		return false, "", nil
 	}

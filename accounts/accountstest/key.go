@@ -1,19 +1,16 @@
-package accounts_test
+package accountstest
 
 import (
 	"errors"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/whypfs/whypfs/accounts"
-	"github.com/whypfs/whypfs/internal/seal"
-	"github.com/whypfs/whypfs/kv"
 )
 
-func TestKeys(t *testing.T) {
-	a, s, box := newAccounts(t)
+func testKeys(t *testing.T, open Open) {
+	a, s, box := open.fresh(t)
 	u := newUser(t, a, "ann", accounts.LevelUser)
 	given, secret, err := a.CreateKey(t.Context(), u.ID, "backup.key_1-x", "12345678")
 	if err != nil || secret != "12345678" || given.Access != "backup.key_1-x" || given.User != u.ID || given.Created.IsZero() {
@@ -29,7 +26,7 @@ func TestKeys(t *testing.T) {
 	if _, other, err := a.CreateKey(t.Context(), u.ID, "", ""); err != nil || other == madeSecret {
 		t.Errorf("another made secret = %q, %v", other, err)
 	}
-	a = accounts.New(s, box, accounts.Options{})
+	a = open(t, s, box, accounts.Options{})
 	for access, want := range map[string]string{given.Access: secret, made.Access: madeSecret} {
 		if got, secret, err := a.Secret(t.Context(), access); err != nil || got != u || secret != want {
 			t.Errorf("Secret(%q) = %+v, %q, %v, want %+v, %q", access, got, secret, err, u, want)
@@ -45,8 +42,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestCreateKeyRefuses(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testCreateKeyRefuses(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	ann := newUser(t, a, "ann", accounts.LevelUser)
 	bob := newUser(t, a, "bob", accounts.LevelUser)
 	if _, _, err := a.CreateKey(t.Context(), bob.ID, "taken", "12345678"); err != nil {
@@ -80,8 +77,8 @@ func TestCreateKeyRefuses(t *testing.T) {
 	}
 }
 
-func TestDeleteKey(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testDeleteKey(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	ann := newUser(t, a, "ann", accounts.LevelUser)
 	bob := newUser(t, a, "bob", accounts.LevelUser)
 	key, _, err := a.CreateKey(t.Context(), ann.ID, "access", "")
@@ -113,59 +110,10 @@ func TestDeleteKey(t *testing.T) {
 	}
 }
 
-// TestMovedSecret copies one key's row over another's, as someone might who can
-// write to the store: the secret must not become valid for the other key.
-func TestMovedSecret(t *testing.T) {
-	a, s, _ := newAccounts(t)
-	u := newUser(t, a, "ann", accounts.LevelUser)
-	for _, access := range []string{"first", "second"} {
-		if _, _, err := a.CreateKey(t.Context(), u.ID, access, "secret of "+access); err != nil {
-			t.Fatal(err)
-		}
-	}
-	err := s.Update(t.Context(), func(tx kv.Tx) error {
-		row, err := tx.Get(kv.Key("acct", "key", "first"))
-		if err != nil {
-			return err
-		}
-		return tx.Put(kv.Key("acct", "key", "second"), row)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, secret, err := a.Secret(t.Context(), "second"); !errors.Is(err, seal.ErrOpen) || secret != "" {
-		t.Errorf("Secret = %q, %v, want %v", secret, err, seal.ErrOpen)
-	}
-	other, err := seal.Open(filepath.Join(t.TempDir(), "other key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, secret, err := accounts.New(s, other, accounts.Options{}).Secret(t.Context(), "first"); !errors.Is(err, seal.ErrOpen) || secret != "" {
-		t.Errorf("Secret with another key file = %q, %v, want %v", secret, err, seal.ErrOpen)
-	}
-}
-
-// BenchmarkSecret is what each S3 request pays.
-func BenchmarkSecret(b *testing.B) {
-	a, _, _ := newAccounts(b)
-	u := newUser(b, a, "ann", accounts.LevelUser)
-	key, _, err := a.CreateKey(b.Context(), u.ID, "", "")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if _, _, err := a.Secret(b.Context(), key.Access); err != nil {
-				b.Error(err)
-			}
-		}
-	})
-}
-
 // What a key was opened to is forgotten as soon as its rows change, whoever changes them.
-func TestSecretFollowsChanges(t *testing.T) {
-	a, s, box := newAccounts(t)
-	other := accounts.New(s, box, accounts.Options{}) // another process, as it were
+func testSecretFollowsChanges(t *testing.T, open Open) {
+	a, s, box := open.fresh(t)
+	other := open(t, s, box, accounts.Options{}) // another process, as it were
 	u := newUser(t, a, "ann", accounts.LevelUser)
 	expect := func(secret string, level accounts.Level) {
 		t.Helper()

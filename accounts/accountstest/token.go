@@ -1,4 +1,4 @@
-package accounts_test
+package accountstest
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 
 var tokenForm = regexp.MustCompile(`^EST[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}ARY$`)
 
-func TestToken(t *testing.T) {
-	a, s, box := newAccounts(t)
+func testToken(t *testing.T, open Open) {
+	a, s, box := open.fresh(t)
 	u := newUser(t, a, "ann", accounts.LevelUser)
 	plain, tok, err := a.CreateToken(t.Context(), u.ID, accounts.TokenSpec{Level: accounts.LevelUpload, Label: "laptop"})
 	if err != nil {
@@ -27,7 +27,7 @@ func TestToken(t *testing.T) {
 		tok.Expires.Sub(tok.Created) != 30*24*time.Hour || len(tok.Hash) != 43 {
 		t.Errorf("token %+v", tok)
 	}
-	a = accounts.New(s, box, accounts.Options{})
+	a = open(t, s, box, accounts.Options{})
 	if gotUser, got, err := a.Token(t.Context(), plain); err != nil || gotUser != u || got != tok {
 		t.Errorf("Token = %+v, %+v, %v, want %+v, %+v", gotUser, got, err, u, tok)
 	}
@@ -41,17 +41,9 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestTokenHash is Estuary V1's way to name a token.
-func TestTokenHash(t *testing.T) {
-	const token, want = "EST6ba7b810-9dad-41d1-80b4-00c04fd430c8ARY", "litp1L_ez2jiGXWjviblLNoypzS4jQZKwpzWxjbDsBg"
-	if got := accounts.TokenHash(token); got != want {
-		t.Errorf("TokenHash = %q, want %q", got, want)
-	}
-}
-
-func TestTokenExpires(t *testing.T) {
+func testTokenExpires(t *testing.T, open Open) {
 	synctest.Test(t, func(t *testing.T) {
-		a, _, _ := newAccounts(t)
+		a, _, _ := open.fresh(t)
 		u := newUser(t, a, "ann", accounts.LevelUser)
 		plain, tok, err := a.CreateToken(t.Context(), u.ID, accounts.TokenSpec{Lifetime: time.Hour, Session: true})
 		if err != nil {
@@ -84,8 +76,8 @@ func TestTokenExpires(t *testing.T) {
 	})
 }
 
-func TestCreateTokenRefuses(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testCreateTokenRefuses(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	u := newUser(t, a, "ann", accounts.LevelUser)
 	tests := []struct {
 		name string
@@ -110,8 +102,8 @@ func TestCreateTokenRefuses(t *testing.T) {
 	}
 }
 
-func TestRevokeToken(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testRevokeToken(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	ann := newUser(t, a, "ann", accounts.LevelUser)
 	bob := newUser(t, a, "bob", accounts.LevelUser)
 	var plains []string
@@ -147,8 +139,8 @@ func TestRevokeToken(t *testing.T) {
 	}
 }
 
-func TestEndSessions(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testEndSessions(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	u := newUser(t, a, "ann", accounts.LevelUser)
 	other := newUser(t, a, "bob", accounts.LevelUser)
 	make := func(user uint64, session bool) accounts.Token {

@@ -1,4 +1,4 @@
-package accounts_test
+package accountstest
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"github.com/whypfs/whypfs/accounts"
 )
 
-func TestRegister(t *testing.T) {
-	a, s, box := newAccounts(t)
+func testRegister(t *testing.T, open Open) {
+	a, s, box := open.fresh(t)
 	if _, err := a.CreateInvite(t.Context(), "welcome", "root"); err != nil {
 		t.Fatal(err)
 	}
@@ -67,17 +67,17 @@ func TestRegister(t *testing.T) {
 			t.Errorf("CreateInvite(%q) = %v, want %v", code, err, want)
 		}
 	}
-	open := accounts.New(s, box, accounts.Options{OpenRegistration: true})
+	anybody := open(t, s, box, accounts.Options{OpenRegistration: true})
 	for i, code := range []string{"", "nothing", "welcome"} {
-		if _, err := open.Register(t.Context(), fmt.Sprint("open", i), v1Hash, code, "192.0.2.1:1"); err != nil {
+		if _, err := anybody.Register(t.Context(), fmt.Sprint("open", i), v1Hash, code, "192.0.2.1:1"); err != nil {
 			t.Errorf("open: Register with %q = %v", code, err)
 		}
 	}
 }
 
 // Guessing codes ends like guessing passwords.
-func TestRegisterLimit(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testRegisterLimit(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	var many *accounts.TooManyError
 	for i := range 11 {
 		_, err := a.Register(t.Context(), "ann", v1Hash, fmt.Sprint("guess", i), "192.0.2.1:1")
@@ -88,8 +88,8 @@ func TestRegisterLimit(t *testing.T) {
 }
 
 // An invite lets one person in, also of many at once.
-func TestInviteRace(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testInviteRace(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	if _, err := a.CreateInvite(t.Context(), "one", "root"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package accounts_test
+package accountstest
 
 import (
 	"errors"
@@ -27,9 +27,9 @@ func actions(t *testing.T, a *accounts.Accounts, q accounts.AuditQuery) string {
 	return strings.Join(list, ", ")
 }
 
-func TestAudit(t *testing.T) {
-	_, s, box := newAccounts(t)
-	a := accounts.New(kvtest.Rerun(s), box, accounts.Options{}) // a rerun records nothing twice
+func testAudit(t *testing.T, open Open) {
+	_, s, box := open.fresh(t)
+	a := open(t, kvtest.Rerun(s), box, accounts.Options{}) // a rerun records nothing twice
 	by := a.By(root)
 	u, err := by.CreateUser(t.Context(), "ann", "a secret password", accounts.LevelUser)
 	if err != nil {
@@ -93,12 +93,12 @@ func TestAudit(t *testing.T) {
 }
 
 // A change whose record cannot be written is not made, and the other way round.
-func TestAuditIsOneTransaction(t *testing.T) {
-	_, s, box := newAccounts(t)
-	a := accounts.New(s, box, accounts.Options{})
+func testAuditIsOneTransaction(t *testing.T, open Open) {
+	_, s, box := open.fresh(t)
+	a := open(t, s, box, accounts.Options{})
 	u := newUser(t, a, "ann", accounts.LevelUser)
-	full := errors.New("no room")
-	broken := accounts.New(storeFunc{s, func(tx kv.Tx) kv.Tx { return failingTx{tx, kv.Key("acct", "audit"), full} }}, box, accounts.Options{})
+	full := kv.ErrFull // it is told from others by callers
+	broken := open(t, storeFunc{s, func(tx kv.Tx) kv.Tx { return failingTx{tx, kv.Key("acct", "audit"), full} }}, box, accounts.Options{})
 	if err := broken.By(root).Suspend(t.Context(), u.ID, "does not pay"); !errors.Is(err, full) {
 		t.Errorf("Suspend = %v, want %v", err, full)
 	}
@@ -107,10 +107,10 @@ func TestAuditIsOneTransaction(t *testing.T) {
 	}
 }
 
-func TestAuditIsBounded(t *testing.T) {
+func testAuditIsBounded(t *testing.T, open Open) {
 	synctest.Test(t, func(t *testing.T) {
-		_, s, box := newAccounts(t)
-		a := accounts.New(s, box, accounts.Options{AuditKeep: time.Hour})
+		_, s, box := open.fresh(t)
+		a := open(t, s, box, accounts.Options{AuditKeep: time.Hour})
 		for _, target := range []string{"one", "two"} {
 			if err := a.By(root).Record(t.Context(), "test", target, strings.Repeat("ü", 5000)); err != nil {
 				t.Fatal(err)

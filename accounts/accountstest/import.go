@@ -1,4 +1,4 @@
-package accounts_test
+package accountstest
 
 import (
 	"crypto/sha256"
@@ -59,7 +59,7 @@ func v1Sum(sent, salt string) accounts.ImportPassword {
 }
 
 // Users of V1 log in as they did, and are kept as our own from then on.
-func TestImportPasswords(t *testing.T) {
+func testImportPasswords(t *testing.T, open Open) {
 	tests := []struct {
 		name     string
 		password accounts.ImportPassword
@@ -73,7 +73,7 @@ func TestImportPasswords(t *testing.T) {
 			[]string{"adminpass1", "adminpass1"}},
 	}
 	for _, test := range tests {
-		a, s, _ := newAccounts(t)
+		a, s, _ := open.fresh(t)
 		if created, err := a.ImportUser(t.Context(), accounts.Import{ID: 7, Name: "ann", Level: accounts.LevelUser, Password: test.password}); err != nil || !created {
 			t.Fatalf("%s: ImportUser = %v, %v", test.name, created, err)
 		}
@@ -97,8 +97,8 @@ func TestImportPasswords(t *testing.T) {
 	}
 }
 
-func TestImportUser(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testImportUser(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	own := newUser(t, a, "root", accounts.LevelAdmin) // has id 1
 	const script = "EST01234567-89ab-4cde-8f01-23456789abcdARY"
 	began := time.Date(2022, 3, 4, 5, 6, 7, 0, time.UTC)

@@ -1,4 +1,4 @@
-package accounts_test
+package accountstest
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-// newAccounts returns accounts over a store that is closed and checked at the end.
-func newAccounts(t testing.TB) (*accounts.Accounts, kv.Store, *seal.Box) {
+// Store returns a new store, which is closed and checked at the end.
+func Store(t testing.TB) (kv.Store, *seal.Box) {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := kv.OpenBolt(t.Context(), filepath.Join(dir, "meta.db"), kv.BoltOptions{})
@@ -28,7 +28,14 @@ func newAccounts(t testing.TB) (*accounts.Accounts, kv.Store, *seal.Box) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return accounts.New(s, box, accounts.Options{}), s, box
+	return s, box
+}
+
+// fresh returns accounts over a new store.
+func (open Open) fresh(t testing.TB) (*accounts.Accounts, kv.Store, *seal.Box) {
+	t.Helper()
+	s, box := Store(t)
+	return open(t, s, box, accounts.Options{}), s, box
 }
 
 // newUser makes a user without a password.

@@ -1,4 +1,4 @@
-package accounts_test
+package accountstest
 
 import (
 	"context"
@@ -14,14 +14,14 @@ import (
 	"github.com/whypfs/whypfs/kv/kvtest"
 )
 
-func TestUsers(t *testing.T) {
-	a, s, box := newAccounts(t)
+func testUsers(t *testing.T, open Open) {
+	a, s, box := open.fresh(t)
 	ann := newUser(t, a, "Ann", accounts.LevelAdmin)
 	bob := newUser(t, a, "bob.b_o-b9", accounts.LevelUser)
 	if ann.ID != 1 || bob.ID != 2 || ann.Name != "Ann" || ann.Level != accounts.LevelAdmin || ann.Created.IsZero() {
 		t.Errorf("users %+v, %+v", ann, bob)
 	}
-	a = accounts.New(s, box, accounts.Options{}) // nothing may be in memory only
+	a = open(t, s, box, accounts.Options{}) // nothing may be in memory only
 	if got, err := a.User(t.Context(), 1); err != nil || got != ann {
 		t.Errorf("User(1) = %+v, %v, want %+v", got, err, ann)
 	}
@@ -48,7 +48,7 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-func TestCreateUserRefuses(t *testing.T) {
+func testCreateUserRefuses(t *testing.T, open Open) {
 	tests := []struct {
 		name, user, password string
 		level                accounts.Level
@@ -66,7 +66,7 @@ func TestCreateUserRefuses(t *testing.T) {
 		{"unknown level", "a", "", 3},
 		{"negative level", "a", "", -1},
 	}
-	a, _, _ := newAccounts(t)
+	a, _, _ := open.fresh(t)
 	for _, test := range tests {
 		if _, err := a.CreateUser(t.Context(), test.user, test.password, test.level); !errors.Is(err, accounts.ErrInvalid) {
 			t.Errorf("%s: CreateUser = %v, want %v", test.name, err, accounts.ErrInvalid)
@@ -78,9 +78,9 @@ func TestCreateUserRefuses(t *testing.T) {
 	newUser(t, a, strings.Repeat("x", 48), accounts.LevelUpload)
 }
 
-// TestCreateUserRace takes one name, in two cases, many times at once.
-func TestCreateUserRace(t *testing.T) {
-	a, _, _ := newAccounts(t)
+// testCreateUserRace takes one name, in two cases, many times at once.
+func testCreateUserRace(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	var made atomic.Int32
 	var wg sync.WaitGroup
 	for i := range 20 {
@@ -107,8 +107,8 @@ func TestCreateUserRace(t *testing.T) {
 	}
 }
 
-func TestLogin(t *testing.T) {
-	a, s, box := newAccounts(t)
+func testLogin(t *testing.T, open Open) {
+	a, s, box := open.fresh(t)
 	ann, err := a.CreateUser(t.Context(), "Ann", "correct horse", accounts.LevelUser)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestLogin(t *testing.T) {
 		{"no password set, any given", "nobody", "correct horse", accounts.ErrPassword},
 	}
 	for _, test := range tests {
-		u, err := accounts.New(s, box, accounts.Options{}).Login(t.Context(), test.user, test.password)
+		u, err := open(t, s, box, accounts.Options{}).Login(t.Context(), test.user, test.password)
 		if !errors.Is(err, test.want) || err == nil && u != ann || err != nil && u != (accounts.User{}) {
 			t.Errorf("%s: Login = %+v, %v, want %v", test.name, u, err, test.want)
 		}
@@ -157,9 +157,9 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestNothingInTheClear looks for what must not be in the store.
-func TestNothingInTheClear(t *testing.T) {
-	a, s, _ := newAccounts(t)
+// testNothingInTheClear looks for what must not be in the store.
+func testNothingInTheClear(t *testing.T, open Open) {
+	a, s, _ := open.fresh(t)
 	const password, secret = "correct-horse-battery", "secret-of-the-key"
 	u, err := a.CreateUser(t.Context(), "ann", password, accounts.LevelUser)
 	if err != nil {
@@ -190,8 +190,8 @@ func TestNothingInTheClear(t *testing.T) {
 	}
 }
 
-func TestSetLevel(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testSetLevel(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	u := newUser(t, a, "ann", accounts.LevelAdmin)
 	token, _, err := a.CreateToken(t.Context(), u.ID, accounts.TokenSpec{})
 	if err != nil {
@@ -214,10 +214,10 @@ func TestSetLevel(t *testing.T) {
 	}
 }
 
-// TestRerun runs every function of every transaction twice.
-func TestRerun(t *testing.T) {
-	_, s, box := newAccounts(t)
-	a := accounts.New(kvtest.Rerun(s), box, accounts.Options{})
+// testRerun runs every function of every transaction twice.
+func testRerun(t *testing.T, open Open) {
+	_, s, box := open.fresh(t)
+	a := open(t, kvtest.Rerun(s), box, accounts.Options{})
 	ann := newUser(t, a, "ann", accounts.LevelUser)
 	bob := newUser(t, a, "bob", accounts.LevelUser)
 	if ann.ID != 1 || bob.ID != 2 {
@@ -239,12 +239,50 @@ func TestRerun(t *testing.T) {
 	}
 }
 
-func TestLevelString(t *testing.T) {
-	for level, want := range map[accounts.Level]string{
-		accounts.LevelUpload: "upload", accounts.LevelUser: "user", accounts.LevelAdmin: "admin", 7: "7",
-	} {
-		if got := level.String(); got != want {
-			t.Errorf("String = %q, want %q", got, want)
+// A list of users comes whole, however many pages it has.
+func testManyUsers(t *testing.T, open Open) {
+	a, s, _ := open.fresh(t)
+	const many = 20_001
+	if err := s.Update(t.Context(), func(tx kv.Tx) error {
+		for id := uint64(1); id <= many; id++ {
+			if err := kv.PutJSON(tx, kv.Key("acct", "user", id), accounts.User{Name: fmt.Sprint("user", id), Level: accounts.LevelUser}); err != nil {
+				return err
+			}
 		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := a.Users(t.Context())
+	if err != nil || len(all) != many {
+		t.Fatalf("Users = %d of them, %v, want %d", len(all), err, many)
+	}
+	for i, u := range all {
+		if u.ID != uint64(i+1) || u.Name != fmt.Sprint("user", u.ID) {
+			t.Fatalf("user %d is %+v", i, u)
+		}
+	}
+}
+
+// What is no UTF-8 stays what it is: it is refused, or is a secret like others.
+func testExactTexts(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
+	u, err := a.CreateUser(t.Context(), "ann", "pass\xfe\x00word", accounts.LevelUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for secret, want := range map[string]error{"pass\xfe\x00word": nil, "pass\xff\x00word": accounts.ErrPassword, "pass\ufffd\x00word": accounts.ErrPassword} {
+		if _, err := a.Login(t.Context(), "ann", secret); !errors.Is(err, want) {
+			t.Errorf("Login with %q = %v, want %v", secret, err, want)
+		}
+	}
+	if _, _, err := a.CreateKey(t.Context(), u.ID, "access", "secret\xfe<key>"); err != nil {
+		t.Fatal(err)
+	}
+	if got, secret, err := a.Secret(t.Context(), "access"); err != nil || got != u || secret != "secret\xfe<key>" {
+		t.Errorf("Secret = %+v, %q, %v", got, secret, err)
+	}
+	if err := a.Suspend(t.Context(), u.ID, "does not \xff pay"); !errors.Is(err, accounts.ErrInvalid) {
+		t.Errorf("Suspend for what is no text = %v, want %v", err, accounts.ErrInvalid)
 	}
 }

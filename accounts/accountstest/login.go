@@ -1,4 +1,4 @@
-package accounts_test
+package accountstest
 
 import (
 	"errors"
@@ -23,7 +23,7 @@ const (
 
 // One account serves whoever sends the password and whoever sends V1's hash of
 // it, whichever of them set it.
-func TestLoginOfBothKinds(t *testing.T) {
+func testLoginOfBothKinds(t *testing.T, open Open) {
 	tests := []struct {
 		name, set string
 		old       bool // V1's old hash gets in too
@@ -33,7 +33,7 @@ func TestLoginOfBothKinds(t *testing.T) {
 		{"set by V1's first client", oldV1Hash, true},
 	}
 	for _, test := range tests {
-		a, _, _ := newAccounts(t)
+		a, _, _ := open.fresh(t)
 		u, err := a.CreateUser(t.Context(), "ann", test.set, accounts.LevelUser)
 		if err != nil {
 			t.Fatal(err)
@@ -49,8 +49,8 @@ func TestLoginOfBothKinds(t *testing.T) {
 }
 
 // A row from before V1's hashes were kept becomes one of today at its first login.
-func TestOldPasswordRow(t *testing.T) {
-	a, s, _ := newAccounts(t)
+func testOldPasswordRow(t *testing.T, open Open) {
+	a, s, _ := open.fresh(t)
 	u := newUser(t, a, "ann", accounts.LevelUser)
 	// argon2id of "correct horse", as it was stored then.
 	const old = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$"
@@ -71,9 +71,9 @@ func TestOldPasswordRow(t *testing.T) {
 	}
 }
 
-func TestLoginLimits(t *testing.T) {
+func testLoginLimits(t *testing.T, open Open) {
 	synctest.Test(t, func(t *testing.T) {
-		a, s, box := newAccounts(t)
+		a, s, box := open.fresh(t)
 		u, err := a.CreateUser(t.Context(), "ann", v1Hash, accounts.LevelUser)
 		if err != nil {
 			t.Fatal(err)
@@ -82,7 +82,7 @@ func TestLoginLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		login := func(name, secret, addr string) error {
-			_, err := accounts.New(s, box, accounts.Options{}).LoginFrom(t.Context(), name, secret, addr) // a restart forgets nothing
+			_, err := open(t, s, box, accounts.Options{}).LoginFrom(t.Context(), name, secret, addr) // a restart forgets nothing
 			return err
 		}
 		for range 9 {
@@ -128,8 +128,8 @@ func TestLoginLimits(t *testing.T) {
 }
 
 // Many names from one address, and one name from many addresses.
-func TestLoginLimitsWidely(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testLoginLimitsWidely(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	var many *accounts.TooManyError
 	for i := range 50 {
 		if _, err := a.LoginFrom(t.Context(), fmt.Sprint("user", i), oldV1Hash, fmt.Sprintf("[2001:db8::%x]:1", i+1)); !errors.Is(err, accounts.ErrPassword) {
@@ -146,8 +146,8 @@ func TestLoginLimitsWidely(t *testing.T) {
 }
 
 // Parallel guesses are counted before they are made.
-func TestLoginLimitsParallel(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testLoginLimitsParallel(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	var tried atomic.Int32
 	var wg sync.WaitGroup
 	for range 30 {
@@ -167,8 +167,8 @@ func TestLoginLimitsParallel(t *testing.T) {
 	}
 }
 
-func TestSuspend(t *testing.T) {
-	a, _, _ := newAccounts(t)
+func testSuspend(t *testing.T, open Open) {
+	a, _, _ := open.fresh(t)
 	u, err := a.CreateUser(t.Context(), "ann", password, accounts.LevelUser)
 	if err != nil {
 		t.Fatal(err)
