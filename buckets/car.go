@@ -14,9 +14,9 @@ import (
 	"github.com/whypfs/whypfs/node"
 )
 
-// maxObject bounds the bytes of an object, which in a DAG may repeat far
+// MaxObject bounds the bytes of an object, which in a DAG may repeat far
 // beyond those of its blocks; it is what S3 allows.
-const maxObject = 5 << 40
+const MaxObject = 5 << 40
 
 // storeBody stores a body as a file or, if attr says that it is a CAR, as the DAG in it.
 func (b *Buckets) storeBody(ctx context.Context, body io.Reader, hashes []hash.Hash, bucket Bucket, attr Attributes) (node.DAG, error) {
@@ -26,8 +26,8 @@ func (b *Buckets) storeBody(ctx context.Context, body io.Reader, hashes []hash.H
 		return node.DAG{Root: f.Root, Size: f.Size, File: true}, err
 	}
 	d, err := b.node.ImportCAR(ctx, body, opt)
-	if err == nil && d.Size > maxObject {
-		err = &node.CARError{Reason: fmt.Sprintf("its root has %d bytes; an object may have %d", d.Size, int64(maxObject))}
+	if err == nil && d.Size > MaxObject {
+		err = &node.CARError{Reason: fmt.Sprintf("its root has %d bytes; an object may have %d", d.Size, int64(MaxObject)), Roots: 1}
 	}
 	return d, err
 }

@@ -87,10 +87,10 @@ type Upload struct {
 	// and is returned as it is. It may fill in attributes (checksums from a trailer).
 	Check func(a *Attributes) error
 	// Name, if not nil, gives Add the name once Check has passed, for clients
-	// that send it behind the body.
-	Name func() string
+	// that send it behind the body, or want to call it by its root.
+	Name func(root cid.Cid) string
 	// Key, if not nil, gives Put the key once Check has passed; it is given none then.
-	Key func() string
+	Key func(root cid.Cid) string
 	// Form says that a browser sent a form: S3 has an event of its own for that.
 	Form bool
 	// Unique refuses what the bucket's owner has already, with *DuplicateError.
@@ -145,7 +145,7 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 	if err != nil {
 		return Object{}, err
 	}
-	if key, name, err = up.called(key, name); err != nil {
+	if key, name, err = up.called(key, name, dag.Root); err != nil {
 		return Object{}, err
 	}
 	o = Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: dag.Root, Size: dag.Size, ETag: attr.etag(sum), Joined: attr.CAR, Attributes: attr}

@@ -98,7 +98,7 @@ func (b *Buckets) finishPin(ctx context.Context, p Pin, bucket Bucket) error {
 	if p.MaxBytes > 0 {
 		limit = min(limit, p.MaxBytes)
 	}
-	if extent.Bytes > limit || dag.Size > maxObject {
+	if extent.Bytes > limit || dag.Size > MaxObject {
 		return &node.DAGError{Reason: fmt.Sprintf("it has %s, and may have %s", humanize.IBytes(uint64(max(extent.Bytes, dag.Size))), humanize.IBytes(uint64(limit)))}
 	}
 	o := Object{

@@ -18,15 +18,15 @@ func (e *DuplicateError) Error() string {
 }
 
 // called returns key and name of an upload whose body has ended.
-func (up Upload) called(key, name string) (string, string, error) {
+func (up Upload) called(key, name string, root cid.Cid) (string, string, error) {
 	switch {
 	case up.Key != nil:
-		if key = up.Key(); !validKey(key) {
+		if key = up.Key(root); !validKey(key) {
 			return "", "", ErrKey
 		}
 		name = key
 	case up.Name != nil:
-		if name = up.Name(); !validKey(idRoom + name) {
+		if name = up.Name(root); !validKey(idRoom + name) {
 			return "", "", ErrKey
 		}
 	}

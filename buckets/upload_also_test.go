@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/kv"
 )
@@ -38,7 +39,7 @@ func TestAlso(t *testing.T) {
 		_, err := f.Put(ctx, b, "", 7, up, buckets.Attributes{}, buckets.Conditions{})
 		return err
 	}
-	key := func(k string) func() string { return func() string { return k } }
+	key := func(k string) func(cid.Cid) string { return func(cid.Cid) string { return k } }
 	wantErr(t, "Put that is refused", put(buckets.Upload{Key: key("a"), Also: also(refused)}), refused)
 	wantErr(t, "Put without a key", put(buckets.Upload{}), buckets.ErrKey)
 	wantErr(t, "Put with an empty key", put(buckets.Upload{Key: key("")}), buckets.ErrKey)

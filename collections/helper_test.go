@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/kv"
@@ -166,7 +167,7 @@ func (f *fixture) uploadAs(p collections.Place, name string, up buckets.Upload) 
 	if err != nil {
 		return buckets.Object{}, err
 	}
-	return f.Upload(f.t.Context(), me, target, func() string { return name }, up, buckets.Attributes{})
+	return f.Upload(f.t.Context(), me, target, func(cid.Cid) string { return name }, up, buckets.Attributes{})
 }
 
 // entries are the paths of a collection with their contents' ids, read in pages of max.

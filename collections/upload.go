@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/kv"
 )
@@ -74,19 +75,19 @@ func (c *Collections) namedBucket(ctx context.Context, owner uint64, name string
 
 // Upload stores a body at a target under a name that may be known only once
 // Check has passed. Object, content and reference are one transaction.
-func (c *Collections) Upload(ctx context.Context, owner uint64, t Target, name func() string, up buckets.Upload, attr buckets.Attributes) (buckets.Object, error) {
+func (c *Collections) Upload(ctx context.Context, owner uint64, t Target, name func(root cid.Cid) string, up buckets.Upload, attr buckets.Attributes) (buckets.Object, error) {
 	var path string
 	var bad error
-	key := func() string {
-		if path, bad = Join(t.place.Dir, name()); bad != nil {
+	key := func(root cid.Cid) string {
+		if path, bad = Join(t.place.Dir, name(root)); bad != nil {
 			return ""
 		}
 		return path[1:]
 	}
 	if t.collection != nil {
-		up.Also = c.reference(t, func() (string, error) {
+		up.Also = c.reference(t, func(root cid.Cid) (string, error) {
 			if path == "" { // in the global bucket, where it has a key of another kind
-				key()
+				key(root)
 			}
 			return path, bad
 		}, up.Also)
@@ -117,13 +118,13 @@ func (c *Collections) Upload(ctx context.Context, owner uint64, t Target, name f
 }
 
 // reference adds an upload to its collection in the upload's own transaction.
-func (c *Collections) reference(t Target, path func() (string, error), also func(kv.Tx, buckets.Object) error) func(kv.Tx, buckets.Object) error {
+func (c *Collections) reference(t Target, path func(cid.Cid) (string, error), also func(kv.Tx, buckets.Object) error) func(kv.Tx, buckets.Object) error {
 	now := time.Now().UTC()
 	return func(tx kv.Tx, made buckets.Object) error {
 		if _, err := collectionAt(tx, t.collection.UUID); err != nil {
 			return err
 		}
-		p, err := path()
+		p, err := path(made.CID)
 		if err != nil {
 			return err
 		}

@@ -17,8 +17,10 @@
 // An upload is stored when its whole form has come, up to the closing boundary,
 // and is acknowledged when it is durable; a form that breaks off anywhere
 // leaves nothing. Besides its file a form may have 1 MiB, and its sender may
-// not fall silent. No upload goes into a collection yet, so every coluuid is unknown there;
-// the replication of an upload is its bucket's, whatever a form asks for.
+// not fall silent. A CAR may come without its length. What is too large, or has
+// no room, is refused before any of it is read. An upload into a collection is
+// one transaction with its reference, and one that names a bucket is an object
+// there. The replication of an upload is its bucket's, whatever a form asks for.
 //
 // The routes below /pinning are the IPFS Pinning Service API, whose errors have
 // no code. A pin is buckets', and any content's id is taken as a pin's.

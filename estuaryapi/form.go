@@ -21,8 +21,8 @@ const (
 var (
 	// errEnd says that a form is at its end and whole.
 	errEnd = errors.New("end of form")
-	// errBrokenBody says that a form ended before it was complete.
-	errBrokenBody = errors.New("multipart form breaks off")
+	// errBrokenBody says that an upload ended before it was complete.
+	errBrokenBody = errors.New("upload breaks off")
 )
 
 // form streams a multipart form. It is the body of its file.
@@ -31,7 +31,8 @@ type form struct {
 	parts *multipart.Reader
 	data  *multipart.Part
 	name  string
-	named bool // by more than the file part
+	named bool                            // by more than the file part
+	take  func(field, value string) error // gets placeFields that come before the file; nil: none
 }
 
 // formReader begins to read a request's form; the client may be silent for idle.
@@ -109,7 +110,8 @@ func (f *form) next() (*multipart.Part, error) {
 	if err != nil {
 		return nil, f.broken(err)
 	}
-	if p.FormName() != "filename" {
+	field := p.FormName()
+	if field != "filename" && (f.take == nil || !placeFields[field]) {
 		return p, nil
 	}
 	v, err := io.ReadAll(io.LimitReader(p, maxFilename+1))
@@ -117,9 +119,16 @@ func (f *form) next() (*multipart.Part, error) {
 		return nil, f.broken(err)
 	}
 	if len(v) > maxFilename {
-		return nil, errInput("filename is longer than %d bytes", maxFilename)
+		return nil, errInput("%s is longer than %d bytes", field, maxFilename)
 	}
-	f.setName(string(v))
+	switch {
+	case field == "filename":
+		f.setName(string(v))
+	case f.data != nil:
+		return nil, errInput("the field %s has to come before the file in `data`, or in the query: it says where that goes", field)
+	default:
+		return p, f.take(field, string(v))
+	}
 	return p, nil
 }
 

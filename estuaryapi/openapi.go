@@ -70,17 +70,27 @@ func (d *document) operation(g group, rt route, errorRef *openapi3.SchemaRef) *o
 	for _, ok := range rt.gives {
 		op.Responses.Set(fmt.Sprint(ok.code), d.good(ok))
 	}
-	for _, o := range rt.others {
-		body := d.of(reflect.TypeOf(o.body))
-		op.Responses.Set(fmt.Sprint(o.code), &openapi3.ResponseRef{Value: openapi3.NewResponse().
-			WithDescription(http.StatusText(o.code)).WithJSONSchemaRef(body)})
-	}
 	for code, errs := range byCode(rt.errors()) {
 		if op.Responses.Status(code) == nil {
 			op.Responses.Set(fmt.Sprint(code), d.bad(code, errs, errorRef))
 		}
 	}
+	for _, o := range rt.others {
+		d.other(op, o, errorRef)
+	}
 	return op
+}
+
+// other tells of an error whose body is not V1's usual one, beside those with
+// the same status code whose body is.
+func (d *document) other(op *openapi3.Operation, o otherBody, errorRef *openapi3.SchemaRef) {
+	body, text := d.of(reflect.TypeOf(o.body)), http.StatusText(o.code)
+	if usual := op.Responses.Status(o.code); usual != nil {
+		either := openapi3.NewAnyOfSchema()
+		either.AnyOf = openapi3.SchemaRefs{errorRef, body}
+		body, text = either.NewRef(), *usual.Value.Description
+	}
+	op.Responses.Set(fmt.Sprint(o.code), &openapi3.ResponseRef{Value: openapi3.NewResponse().WithDescription(text).WithJSONSchemaRef(body)})
 }
 
 func levelName(l accounts.Level) string {

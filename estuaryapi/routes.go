@@ -77,14 +77,14 @@ func gatewayRoutes() []route {
 func contentRoutes() []route {
 	return []route{
 		get("/viewer", upload, "Who the key belongs to, and what holds for him.", (*server).viewer),
-		raw(http.MethodPost, "/content/add", upload, "Stores a file.", (*server).addContent).
-			reads("multipart/form-data", addForm{}).answers(http.StatusOK, addResponse{}).
-			fails(errMediaType(""), errFormSize, errFull, errQuota("quota exceeded"), errBroken, errNoCollection("uuid"), errInput("http: no such file")).
-			failsWith(http.StatusConflict, messageJSON{}),
-		raw(http.MethodPost, "/put", upload, "The same as /content/add.", (*server).addContent).
-			reads("multipart/form-data", addForm{}).answers(http.StatusOK, addResponse{}).
-			fails(errMediaType(""), errFormSize, errFull, errQuota("quota exceeded"), errBroken, errNoCollection("uuid"), errInput("http: no such file")).
-			failsWith(http.StatusConflict, messageJSON{}),
+		uploading(raw(http.MethodPost, "/content/add", upload, "Stores a file.", (*server).addContent)).
+			reads("multipart/form-data", addForm{}).fails(errMediaType(""), errFormSize),
+		uploading(raw(http.MethodPost, "/put", upload, "The same as /content/add.", (*server).addContent)).
+			reads("multipart/form-data", addForm{}).fails(errMediaType(""), errFormSize),
+		uploading(raw(http.MethodPost, "/content/add-car", upload, "Stores the DAG in a CAR, which has one root.", (*server).addCAR)).
+			reads("application/vnd.ipld.car", nil).failsWith(errRoots.code, errRoots.body),
+		ofCollection(post("/content/create", upload, "Takes down a content that is still to come: a pin.", (*server).createContent)).
+			fails(errOff, errInCollection, errQuota("quota exceeded")).failsWith(http.StatusConflict, messageJSON{}),
 		adding(post("/content/add-ipfs", upload, "Pins a DAG that others have, as POST /pinning/pins does.", (*server).addIPFS)),
 		get("/content/contents", user, "The caller's contents, newest first.", (*server).listContents),
 		get("/content/status/{id}", user, "A content and the deals of the pieces that hold it, oldest first.", (*server).contentStatus).
@@ -112,6 +112,17 @@ func contentRoutes() []route {
 		get("/content/ensure-replication/{cid}", user, "Has a content's deals looked after now.", (*server).ensureReplication).
 			fails(errNoCID("bafy…")),
 	}
+}
+
+// errOff is errAddingOff as an example.
+var errOff = (&server{}).errAddingOff()
+
+// uploading declares what an upload answers, and what goes wrong.
+func uploading(rt route) route {
+	return rt.answers(http.StatusOK, addResponse{}).
+		fails(errOff, errTooLarge, errFull, errQuota("quota exceeded"), errBroken, errInput("http: no such file"), errNoCollection("uuid"), errNoBucket("name"),
+			errForeignCollection(2, "uuid"), errInCollection, errMeanwhile).
+		failsWith(http.StatusConflict, messageJSON{})
 }
 
 func zoneRoutes() []route {
@@ -284,6 +295,7 @@ func oldRoutes() []route {
 			answers(http.StatusOK, []contentWithPath{}).or([]listed{}).orNull().deprecated(),
 		ofCollection(raw(http.MethodGet, "/collections/fs/list", user, "What is in a directory of a collection.", (*server).listDirectoryOld)).
 			answers(http.StatusOK, []listedOld{}).deprecated(),
+		post("/content/importdeal", user, "Refuses: the deals that this node retrieves from are its own.", (*server).importDeal).fails(errNoImport).deprecated(),
 		get("/net/addrs", anyone, "Where the node is reached by libp2p.", (*server).netAddrs).deprecated(),
 		read,
 	}

@@ -17,7 +17,11 @@ import (
 // Options of the V1 API.
 type Options struct {
 	PublicURL string // base URL of this API as clients reach it; "": from the request
-	Version   string // for X-AppVersion
+	// GatewayURL is the base URL of the IPFS gateway as readers reach it; "": this API serves them.
+	GatewayURL string
+	UploadOff  bool     // uploads are refused
+	UploadURLs []string // where clients are told to upload; nil: here
+	Version    string   // for X-AppVersion
 	// Idle is how long an upload may send nothing before it is cut; default
 	// 1 min. Its lease would hold up the sweep for as long.
 	Idle time.Duration

@@ -1,10 +1,17 @@
 package estuaryapi
 
 import (
-	"context"
+	"cmp"
+	"errors"
+	"fmt"
 	"net/http"
+	"path"
+	"strconv"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/collections"
+	"github.com/whypfs/whypfs/node"
 )
 
 // addResponse is V1's ContentAddResponse.
@@ -16,84 +23,180 @@ type addResponse struct {
 	Providers           []string `json:"providers"`
 }
 
-// addForm is the form of an upload.
+// addForm is the form of an upload. All but the file may be in the query instead.
 type addForm struct {
-	Data     []byte `json:"data" doc:"the file"`
-	Filename string `json:"filename,omitempty" doc:"its name; the query's and the file part's come after it"`
+	Data           []byte `json:"data" doc:"the file; all other fields but filename come before it"`
+	Filename       string `json:"filename,omitempty" doc:"its name; the query's and the file part's come after it"`
+	Replication    int    `json:"replication,omitempty"`
+	Collection     string `json:"coluuid,omitempty"`
+	OldCollection  string `json:"collection,omitempty" doc:"as coluuid"`
+	Dir            string `json:"dir,omitempty"`
+	CollectionPath string `json:"collectionPath,omitempty"`
+	Bucket         string `json:"bucket,omitempty"`
+	Overwrite      bool   `json:"overwrite,omitempty"`
+	IgnoreDupes    bool   `json:"ignore-dupes,omitempty"`
 }
 
-// addParams are an upload's other parameters.
+// addParams are an upload's parameters in the query.
 type addParams struct {
-	Filename    string `query:"filename" doc:"name of the file"`
-	Collection  string `query:"coluuid" doc:"collection that it becomes part of"`
-	IgnoreDupes string `query:"ignore-dupes" doc:"true: what the caller has already is not stored again"`
+	Filename       string `query:"filename" doc:"name of the file"`
+	Replication    string `query:"replication" doc:"ignored: how many deals there are is said by the bucket's policy"`
+	Collection     string `query:"coluuid,collection" doc:"collection that it becomes part of; a bucket's uuid: it becomes an object there"`
+	Dir            string `query:"dir" doc:"directory in the collection, or in the bucket; begins with a slash"`
+	CollectionPath string `query:"collectionPath" doc:"older: the whole path, or with a slash at its end the directory"`
+	Bucket         string `query:"bucket" doc:"name of a bucket of the caller's, where it becomes an object; with coluuid it is referenced there"`
+	Overwrite      bool   `query:"overwrite" doc:"true: it replaces what has its path"`
+	IgnoreDupes    bool   `query:"ignore-dupes" doc:"true: what the caller has already is refused"`
+	LazyProvide    string `query:"lazy-provide" doc:"ignored: what is published is announced some seconds later in any case"`
 }
+
+// take lets a field of the form stand in for the query's parameter.
+func (in *addParams) take(field, value string) (err error) {
+	if value == "" {
+		return nil
+	}
+	flag := func(into *bool) {
+		if *into, err = strconv.ParseBool(value); err != nil {
+			err = errInput("%s: %s is not true or false", field, quoted(value))
+		}
+	}
+	switch field {
+	case "coluuid", "collection":
+		in.Collection = value
+	case "dir":
+		in.Dir = value
+	case "collectionPath":
+		in.CollectionPath = value
+	case "bucket":
+		in.Bucket = value
+	case "overwrite":
+		flag(&in.Overwrite)
+	case "ignore-dupes":
+		flag(&in.IgnoreDupes)
+	}
+	return err
+}
+
+// placeFields are those that take knows.
+var placeFields = map[string]bool{"coluuid": true, "collection": true, "dir": true, "collectionPath": true, "bucket": true, "overwrite": true, "ignore-dupes": true}
 
 // messageJSON is V1's answer to a duplicate.
 type messageJSON struct {
 	Message string `json:"message"`
 }
 
-// addContent answers POST /content/add: a multipart form whose file field
-// `data` is streamed into the user's global bucket. The field `filename` wins
-// over the query's, and that over the file part's own name.
+// target finds where an upload goes, and the name that its place gives it, if any.
+func (s *server) target(r *request, in addParams) (t collections.Target, name string, err error) {
+	at := pinPlace{dir: in.Dir, path: in.CollectionPath}
+	dir, _ := at.of("")
+	if at.whole() {
+		dir, name = path.Split(in.CollectionPath)
+	}
+	t, err = s.collections.Find(r.Context(), r.who.user.ID, collections.Place{
+		Collection: in.Collection, Bucket: in.Bucket, Dir: dir, Overwrite: in.Overwrite})
+	return t, name, uploadError(r, in, err)
+}
+
+// addContent answers POST /content/add: a multipart form whose file field `data`
+// is streamed to where it goes. The name in a whole collectionPath wins over the
+// field `filename`, that over the query's, and that over the file part's own.
 func (s *server) addContent(w http.ResponseWriter, r *request, in addParams) error {
-	if in.Collection != "" {
-		// Nothing here makes collections, so none has this id.
-		return errNoCollection(in.Collection)
+	if err := s.mayUpload(r); err != nil {
+		return err
 	}
 	form, err := formReader(w, r.Request, s.opt.Idle)
 	if err != nil {
 		return err
 	}
 	form.setName(in.Filename)
-	bucket, err := s.buckets.GlobalBucket(r.Context(), r.who.user.ID)
-	if err != nil {
-		return err
-	}
+	form.take = in.take
 	if err := form.toData(); err != nil {
 		return err
 	}
-	attr := buckets.Attributes{Headers: map[string]string{"Content-Type": form.contentType()}}
-	o, err := s.buckets.Add(r.Context(), bucket, form.name, r.who.user.ID, buckets.Upload{
-		Body:   form,
-		Expect: max(r.ContentLength-maxBesides, 0),
-		Name:   func() string { return form.name },
-		// The form must end well too: only then did the client send all it meant to.
-		Check: func(*buckets.Attributes) error { return form.rest() },
-	}, attr)
+	t, name, err := s.target(r, in)
 	if err != nil {
 		return err
 	}
-	if in.IgnoreDupes == "true" {
-		known, err := s.dropDupe(r.Context(), bucket, o)
-		if err != nil {
-			return err
-		}
-		if known {
-			writeJSON(w, http.StatusConflict, messageJSON{"this content is already preserved under cid:" + o.CID.String()})
-			return nil
-		}
+	attr := buckets.Attributes{Headers: map[string]string{"Content-Type": form.contentType()}}
+	o, err := s.collections.Upload(r.Context(), r.who.user.ID, t, func(cid.Cid) string { return cmp.Or(name, form.name) }, buckets.Upload{
+		Body:   form,
+		Expect: max(r.ContentLength-maxBesides, 0),
+		// The form must end well too: only then did the client send all it meant to.
+		Check:  func(*buckets.Attributes) error { return form.rest() },
+		Unique: in.IgnoreDupes,
+	}, attr)
+	if err != nil {
+		return uploadError(r, in, err)
 	}
-	url := s.baseURL(r) + "/gw/ipfs/" + o.CID.String()
-	writeJSON(w, http.StatusOK, addResponse{CID: o.CID.String(), RetrievalURL: url, EstuaryRetrievalURL: url,
-		EstuaryID: o.Content, Providers: append([]string{}, s.node.Addrs()...)})
+	writeJSON(w, http.StatusOK, s.added(r, o))
 	return nil
 }
 
-// dropDupe takes an upload back if its user has an older content with the same
-// root. Of two at the same time both may stay, but never none.
-func (s *server) dropDupe(ctx context.Context, bucket buckets.Bucket, o buckets.Object) (bool, error) {
-	list, err := s.buckets.ContentsByCID(ctx, o.CID)
-	if err != nil {
-		return false, err
+func (s *server) added(r *request, o buckets.Object) addResponse {
+	url := s.baseURL(r) + "/gw/ipfs/" + o.CID.String()
+	public := url
+	if s.opt.GatewayURL != "" {
+		public = s.opt.GatewayURL + "/ipfs/" + o.CID.String()
 	}
-	for _, c := range list {
-		if c.Owner == bucket.Owner && c.ID < o.Content {
-			// It is answered as refused, so it must go even if the client has gone.
-			_, err := s.buckets.Delete(context.WithoutCancel(ctx), bucket, o.Key, buckets.DeleteOptions{Version: o.VersionID()})
-			return true, err
-		}
+	return addResponse{CID: o.CID.String(), RetrievalURL: public, EstuaryRetrievalURL: url,
+		EstuaryID: o.Content, Providers: append([]string{}, s.node.Addrs()...)}
+}
+
+// mayUpload refuses what cannot be taken before any of it is read.
+func (s *server) mayUpload(r *request) error {
+	switch {
+	case s.opt.UploadOff:
+		return s.errAddingOff()
+	case r.ContentLength > buckets.MaxObject+maxBesides:
+		return errTooLarge
+	// What is here already takes no room, but that is not known yet.
+	case r.ContentLength > 0 && r.ContentLength > s.node.Usage().DiskFree:
+		return errFull
 	}
-	return false, nil
+	return nil
+}
+
+// errAddingOff says that this node takes no uploads, and which do.
+func (s *server) errAddingOff() apiError {
+	text := "uploading content to this node is not allowed at the moment"
+	if len(s.opt.UploadURLs) > 0 {
+		text += fmt.Sprintf("; upload to %s instead", s.opt.UploadURLs[0])
+	}
+	return apiError{http.StatusBadRequest, "ERR_CONTENT_ADDING_DISABLED", text}
+}
+
+var errTooLarge = apiError{http.StatusBadRequest, "ERR_CONTENT_SIZE_OVER_LIMIT", fmt.Sprintf("content size is over the limit of %d bytes", int64(buckets.MaxObject))}
+
+// errRoots is V1's answer to a CAR with more than one root, in its older shape.
+var errRoots = otherBody{http.StatusBadRequest, struct {
+	Error string `json:"error"`
+}{"cannot handle uploading car files with multiple roots"}}
+
+func errDuplicate(c cid.Cid) otherBody {
+	return otherBody{http.StatusConflict, messageJSON{"this content is already preserved under cid:" + c.String()}}
+}
+
+// uploadError says of an error of an upload what its sender can do about it.
+func uploadError(r *request, in addParams, err error) error {
+	var dup *buckets.DuplicateError
+	var car *node.CARError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &dup):
+		return errDuplicate(dup.CID)
+	case errors.As(err, &car) && car.Roots > 1:
+		return errRoots
+	case errors.As(err, &car):
+		return errInput("%s", car.Error())
+	case errors.Is(err, collections.ErrNotFound):
+		return errNoCollection(in.Collection)
+	case errors.Is(err, buckets.ErrNoBucket) && in.Bucket == "":
+		return errNoCollection(in.Collection) // a bucket as a collection, removed meanwhile
+	case errors.Is(err, buckets.ErrNoBucket):
+		return errNoBucket(in.Bucket)
+	case errors.Is(err, collections.ErrNotOwner) && in.Collection == "":
+		return errNoBucket(in.Bucket) // others' names are nobody's business
+	}
+	return collectionError(r, in.Collection, err)
 }

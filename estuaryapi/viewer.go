@@ -50,7 +50,15 @@ func (s *server) viewer(r *request, _ nothing) (viewerResponse, error) {
 		Username: r.who.user.Name, Perms: r.who.user.Level, ID: r.who.user.ID, Address: r.who.user.Address, AuthExpiry: r.who.token.Expires,
 		Settings: viewerSettings{
 			Replication: b.Policy.Replication, DealDuration: dealDuration, FileStagingThreshold: b.Policy.Threshold,
-			UploadEndpoints: []string{s.baseURL(r) + "/content/add"},
+			ContentAddingDisabled: s.opt.UploadOff, UploadEndpoints: s.uploadURLs(r),
 		},
 	}, nil
+}
+
+// uploadURLs are where clients upload to; V1's take the first.
+func (s *server) uploadURLs(r *request) []string {
+	if len(s.opt.UploadURLs) > 0 {
+		return s.opt.UploadURLs
+	}
+	return []string{s.baseURL(r) + "/content/add"}
 }

@@ -24,7 +24,7 @@ func (n *Node) AddToCache(ctx context.Context, r io.Reader) (blocks int, err err
 		}
 	}
 	if errors.Is(err, car.ErrFormat) {
-		err = &CARError{err.Error()}
+		err = badCAR("%v", err)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("add CAR to the cache: %w", err)

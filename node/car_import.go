@@ -24,12 +24,15 @@ const (
 )
 
 // CARError says why a CAR cannot be imported, in words for who sent it.
-type CARError struct{ Reason string }
+type CARError struct {
+	Reason string
+	Roots  int // how many it has, if that is the reason; else 1
+}
 
 func (e *CARError) Error() string { return "the CAR cannot be imported: " + e.Reason }
 
 func badCAR(format string, args ...any) error {
-	return &CARError{fmt.Sprintf(format, args...)}
+	return &CARError{fmt.Sprintf(format, args...), 1}
 }
 
 // DAG is a stored DAG as a sequence of bytes: see OpenDAG.
@@ -49,7 +52,7 @@ type DAG struct {
 func (n *Node) ImportCAR(ctx context.Context, r io.Reader, opt ImportOptions) (DAG, error) {
 	d, err := n.importCAR(ctx, r, opt)
 	if errors.Is(err, car.ErrFormat) {
-		err = &CARError{err.Error()}
+		err = badCAR("%v", err)
 	}
 	if err != nil {
 		return DAG{}, fmt.Errorf("import CAR: %w", err)
@@ -91,7 +94,7 @@ func feed(hashes []hash.Hash) io.Writer {
 
 func oneRoot(roots []cid.Cid) (cid.Cid, error) {
 	if len(roots) != 1 {
-		return cid.Undef, badCAR("it has %d roots, and an object is one", len(roots))
+		return cid.Undef, &CARError{fmt.Sprintf("it has %d roots, and an object is one", len(roots)), len(roots)}
 	}
 	root := roots[0]
 	// Those who stream a CAR before they know its root write the identity CID of nothing.

@@ -46,7 +46,7 @@ func (n *network) flags(fs *pflag.FlagSet) {
 	fs.IntVar(&n.BitswapWants, "bitswap-peer-wants", 1024, "wants remembered of one bitswap peer at most")
 	fs.BoolVar(&n.RoutingDHT, "routing-dht", false, "the routing API (/routing/v1 on --gateway-addr) asks the DHT for what is not here; it needs --dht")
 	fs.BoolVar(&n.RoutingPut, "routing-put", false, "the routing API keeps IPNS records of anyone, signed by their keys")
-	fs.StringVar(&n.GatewayURL, "gateway-url", "", "URL under which others reach --gateway-addr; the routing API tells it as a place to read from")
+	fs.StringVar(&n.GatewayURL, "gateway-url", "", "URL under which others reach --gateway-addr; the routing API tells it as a place to read from, and so do the answers to uploads over the Estuary API")
 }
 
 // routing is what package node makes of the settings of the routing API.

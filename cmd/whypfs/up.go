@@ -194,7 +194,8 @@ func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
 			Version: version, Requests: stats.Snapshot, Public: s3.PublicAccess(a.buckets), S3URL: a.cfg.scheme() + "://" + a.cfg.S3Addr,
 			GatewayURL: a.cfg.scheme() + "://" + a.cfg.GatewayAddr, Log: a.log.With("pkg", "web")})
 		v1 := estuaryapi.New(a.buckets, a.collections, a.deals, a.accounts, a.node, estuaryapi.Options{
-			PublicURL: a.cfg.PublicURL, Version: version, Rate: a.cfg.APIRate, Log: a.log.With("pkg", "estuaryapi")})
+			PublicURL: a.cfg.PublicURL, GatewayURL: strings.TrimRight(a.cfg.network.GatewayURL, "/"), UploadOff: !a.cfg.Uploads, UploadURLs: a.cfg.UploadURLs,
+			Version: version, Rate: a.cfg.APIRate, Log: a.log.With("pkg", "estuaryapi")})
 		mux.Handle("/ui/", stats.Wrap("web", ui))
 		mux.Handle("/ui/live", ui) // a stream is no request: it would spoil the figures it shows
 		mux.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusFound))

@@ -134,8 +134,11 @@ async function uploads () {
 async function contents (up) {
   const id = up.estuaryId
   const ipfs = await want('ContentApi.contentAddIpfsPost', [{ root: job.nobody, filename: 'lost', peers: [job.origin] }, {}], 202, body => fields(body, pinFields))
+  // Without a type of the content the client sends bytes as JSON.
+  estuary.ApiClient.instance.defaultHeaders['Content-Type'] = 'application/vnd.ipld.car'
   await want('ContentApi.contentAddCarPost', [Buffer.from(job.car, 'base64'), { filename: 'one' }], 200, body => [
     ...fields(body, 'cid:string estuaryId:number providers:array retrieval_url:string'), body.cid === job.carRoot ? null : `CID ${body.cid}, want ${job.carRoot}`])
+  delete estuary.ApiClient.instance.defaultHeaders['Content-Type']
   await want('ContentApi.contentCreatePost', [{ root: up.cid, name: 'made', location: 'local', type: 1 }, {}], job.status.contentCreatePost)
   await want('ContentApi.contentImportdealPost', [{ name: 'imported', dealIDs: [up.deal.dealId] }], job.status.contentImportdealPost)
   await want('ContentApi.contentIdGet', [id], 200, body => fields(body, contentFields))
