@@ -16,6 +16,7 @@ const (
 	VerdictTaken     Verdict = "taken"
 	VerdictSpare     Verdict = "spare"     // could have been taken; enough others were drawn before it
 	VerdictHolds     Verdict = "holds"     // it has the piece, is about to, or may turn out to
+	VerdictOff       Verdict = "off"       // no deals are made at all
 	VerdictRule      Verdict = "rule"      // blocked, or not allowed
 	VerdictSuspended Verdict = "suspended" // its owner or an admin wants it to get no deals
 	VerdictOwner     Verdict = "owner"     // too few owners otherwise
@@ -51,6 +52,7 @@ type Choice struct {
 	Candidates []Candidate // those taken first
 
 	doubtUntil time.Time // when the first of them is
+	off        string    // why no deals are made at all
 }
 
 // Candidates returns the last choice of providers for a piece. One for which

@@ -32,7 +32,7 @@ func (d *Deals) choose(tx kv.Tx, p piece.Piece, bucket string, rules Rules, now 
 	if err := d.fill(tx, places, h, bucket); err != nil {
 		return Choice{}, err
 	}
-	c := Choice{Piece: p.CID, Time: now, Wanted: p.Replication, Have: p.Replication - places.left}
+	c := Choice{off: h.off, Piece: p.CID, Time: now, Wanted: p.Replication, Have: p.Replication - places.left}
 	if places.left == 0 {
 		c.Have = len(h.counted)
 	}
@@ -179,6 +179,9 @@ func (d *Deals) weigh(tx kv.Tx, p piece.Piece, cfg ProviderConfig, rules Rules, 
 	}
 	if why := h.busy[cfg.Address]; why != "" {
 		return say(VerdictHolds, time.Time{}, why)
+	}
+	if h.off != "" {
+		return say(VerdictOff, time.Time{}, h.off)
 	}
 	reg, err := registration(tx, cfg.Address)
 	if err != nil && !errors.Is(err, ErrNotRegistered) {

@@ -45,6 +45,9 @@ func (d *Deals) Make(ctx context.Context, pieceCID, provider string) (Deal, erro
 		if err != nil {
 			return err
 		}
+		if h.off != "" {
+			return ErrSwitchedOff
+		}
 		if why, busy := h.busy[provider]; busy {
 			return fmt.Errorf("%w: %s", ErrHeld, why)
 		}

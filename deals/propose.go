@@ -33,6 +33,11 @@ const offlineLead = 7 * 2880
 
 // send takes a stored deal to its provider.
 func (d *Deals) send(ctx context.Context, row dealRow) error {
+	if !row.Sent {
+		if err := d.switchedOff(ctx, row); err != nil {
+			return err
+		}
+	}
 	p, err := d.pieces.Piece(ctx, row.Piece)
 	if err != nil {
 		return notGone(err)

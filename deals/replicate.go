@@ -154,6 +154,7 @@ type holding struct {
 	counted  map[string]bool   // providers whose replica counts
 	underWay int               // deals of the piece that are not published yet
 	doubts   []time.Time       // until when given up deals are not replaced, as they may come on chain
+	off      string            // why no deals are made at all
 }
 
 // holders says which providers have a piece or are about to. A deal near its
@@ -161,7 +162,11 @@ type holding struct {
 // asked again. That of a loose deal may not, as it could end up being paid
 // twice, nor one whose samples fail.
 func holders(tx kv.Tx, pieceCID string) (holding, error) {
-	h := holding{busy: make(map[string]string), counted: make(map[string]bool)}
+	off, err := getSwitch(tx)
+	h := holding{busy: make(map[string]string), counted: make(map[string]bool), off: off.reason()}
+	if err != nil {
+		return h, err
+	}
 	for row, err := range scanDeals(tx, 0, pieceCID) {
 		switch {
 		case err != nil:
@@ -229,6 +234,9 @@ func (d *Deals) whyNot(p piece.Piece, c Choice, now time.Time) (reason string, a
 	}
 	if c.Doubted > 0 { // looks again as soon as they are none
 		defer func() { again = minTime(again, c.doubtUntil) }()
+	}
+	if c.off != "" {
+		return fmt.Sprintf("%d more replicas wanted; %s", lack, c.off), now.Add(switchedLook)
 	}
 	if len(d.opt.Providers) == 0 {
 		return "no providers are configured (--provider)", now.Add(time.Hour)

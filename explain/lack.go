@@ -79,6 +79,8 @@ func refusals(p deals.PieceAccount) string {
 		switch c.Verdict {
 		case deals.VerdictTaken, deals.VerdictSpare, deals.VerdictHolds:
 			continue
+		case deals.VerdictOff:
+			return c.Why
 		}
 		reason := []rune(c.Why)
 		if len(reason) > long {

@@ -76,6 +76,11 @@ func TestSentences(t *testing.T) {
 			"It has 1 of 6 active deals.",
 			"3 deals are under way: 2 accepted, with the provider to pull the data and publish the deal, 1 on chain, with the provider to seal the data. The next look at one is in 60 s.",
 			"2 more deals are wanted; not asked now: f01 (refused: no), f02 (" + strings.Repeat("x", 90) + "…), f03 (silent), 2 others. Providers are chosen again in 5 min."}},
+		"switched off": {Explanation{Zone: zone(buckets.ZoneDealing, "size", "", now), Pieces: []deals.PieceAccount{{Wanted: 6, Active: 5,
+			Next: now.Add(time.Hour), Choice: deals.Choice{Candidates: []deals.Candidate{{Provider: "f00", Verdict: deals.VerdictHolds},
+				{Provider: "f01", Verdict: deals.VerdictOff, Why: "making new deals is switched off by root since yesterday"}, {Provider: "f02", Verdict: deals.VerdictOff}}}}}}, []string{
+			"It has 5 of 6 active deals.",
+			"1 more deal is wanted; making new deals is switched off by root since yesterday. Providers are chosen again in 60 min, at 2026-11-28 13:00 UTC."}},
 		"several pieces": {Explanation{Zone: zone(buckets.ZoneDealing, "size", "", now), Pieces: []deals.PieceAccount{
 			{Wanted: 6, Active: 6}, lacks(0), lacks(1), lacks(0), lacks(2), lacks(3), lacks(4)}}, []string{
 			"It has 0 of 6 active deals: as many as that of its 7 pieces with the fewest.",

@@ -138,7 +138,7 @@ func tone(state any) string {
 		return "good"
 	case string(deals.DealFailed), string(deals.DealRejected), "failing":
 		return "bad"
-	case string(buckets.RetrievalCancelled), string(deals.DealExpired), string(deals.VerdictRule), string(deals.VerdictSuspended), string(deals.VerdictRefused), string(deals.VerdictCoolDown),
+	case string(buckets.RetrievalCancelled), string(deals.DealExpired), string(deals.VerdictRule), string(deals.VerdictSuspended), string(deals.VerdictOff), string(deals.VerdictRefused), string(deals.VerdictCoolDown),
 		string(deals.VerdictSize), string(deals.VerdictPrice), string(deals.VerdictFull):
 		return "dim"
 	case "open", "waiting", string(deals.VerdictSpare):
