@@ -11,6 +11,10 @@ import (
 
 // Figures are of all deals there are.
 type Figures struct {
+	Attempted    int   // proposals stored
+	Published    int   // of them that came on chain, whatever became of them
+	Failed       int   // that were refused, or failed
+	Failures     int   // records of failures that are kept
 	OnChain      int   // published or active
 	OnChainBytes int64 // of their pieces, padded
 	Days         []DayFigures
@@ -56,7 +60,11 @@ func (d *Deals) count(ctx context.Context) (f Figures, err error) {
 			if err != nil {
 				return err
 			}
+			f.Attempted++
 			on(row.Created).Attempted++
+			if row.ChainID != 0 {
+				f.Published++
+			}
 			if row.ChainID != 0 && !row.State.Over() {
 				f.OnChain++
 				f.OnChainBytes += row.Size
@@ -75,8 +83,15 @@ func (d *Deals) count(ctx context.Context) (f Figures, err error) {
 				day.SealedBytes += row.Size
 			}
 			if row.State == DealFailed || row.State == DealRejected {
+				f.Failed++
 				on(row.Changed).Failed++
 			}
+		}
+		for _, err := range tx.Scan(kv.Range(prefix, "failure")) {
+			if err != nil {
+				return err
+			}
+			f.Failures++
 		}
 		return nil
 	})

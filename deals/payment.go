@@ -48,58 +48,61 @@ var errPaid = errors.New("a payment is under way")
 
 // pay stores a payment into escrow and pushes it, within the day's limit.
 func (d *Deals) pay(ctx context.Context, addr address.Address, amount big.Int) error {
-	var (
-		wait time.Duration
-		why  string
-	)
-	_, err := d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error {
+	p, wait, why, err := d.decide(ctx, addr, amount, func(kv.Tx) error { return nil })
+	switch {
+	case errors.Is(err, errPaid):
+		return queue.Later(d.queue.Now(), errPaid.Error())
+	case err != nil:
+		return err
+	case why != "":
+		return d.escrowWaits(ctx, addr, wait, why)
+	}
+	return d.pushPayment(ctx, addr, p)
+}
+
+// decide stores a payment, and in its transaction what also does, or says why
+// not and when to try again. errPaid says that there is one already.
+func (d *Deals) decide(ctx context.Context, addr address.Address, amount big.Int, also func(kv.Tx) error) (p *payment, wait time.Duration, why string, err error) {
+	soon := 10 * d.opt.Poll
+	_, err = d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error {
 		wait, why = row.dailyLimit(d.queue.Now(), amount, d.opt.Escrow.Daily)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if why != "" {
-		return d.escrowWaits(ctx, addr, wait, why)
+	if err != nil || why != "" {
+		return nil, wait, why, err
 	}
 	account, err := d.chain.Account(ctx, addr)
 	if err == nil && account.Balance.LessThan(big.Add(amount, d.opt.Escrow.Gas)) {
 		err = fmt.Errorf("%s has %s", addr, fil(account.Balance))
 	}
 	if err != nil {
-		return d.escrowWaits(ctx, addr, 10*d.opt.Poll, fmt.Sprintf("top-up of %s waits: %s", fil(amount), short(err.Error())))
+		return nil, soon, fmt.Sprintf("top-up of %s waits: %s", fil(amount), short(err.Error())), nil
 	}
 	nonce, err := d.chain.NextNonce(ctx, addr)
 	if err != nil {
-		return err
+		return nil, 0, "", err
 	}
 	if nonce > account.Nonce+mostWaiting { // a message with a nonce out of the air would wait for ever
-		return d.escrowWaits(ctx, addr, 10*d.opt.Poll, fmt.Sprintf("top-up of %s waits for %d messages of %s in the pool", fil(amount), nonce-account.Nonce, addr))
+		return nil, soon, fmt.Sprintf("top-up of %s waits for %d messages of %s in the pool", fil(amount), nonce-account.Nonce, addr), nil
 	}
 	m, why, err := d.payMessage(ctx, addr, max(nonce, account.Nonce), amount)
-	if err != nil {
-		return err
+	if err != nil || why != "" {
+		return nil, soon, why, err
 	}
-	if why != "" {
-		return d.escrowWaits(ctx, addr, 10*d.opt.Poll, why)
-	}
-	row, err := d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error {
-		_, why = row.dailyLimit(d.queue.Now(), amount, d.opt.Escrow.Daily)
+	row, err := d.editEscrow(ctx, addr.String(), func(tx kv.Tx, row *escrowRow) error {
+		_, why := row.dailyLimit(d.queue.Now(), amount, d.opt.Escrow.Daily)
 		if row.Payment != nil || why != "" {
 			return errPaid
 		}
 		row.Spent = big.Add(row.Spent, amount)
 		row.Payment = &payment{Nonce: m.Signed.Message.Nonce, Amount: amount, Messages: []paymentMessage{m}}
-		return nil
+		return also(tx)
 	})
-	if errors.Is(err, errPaid) {
-		return queue.Later(d.queue.Now(), errPaid.Error())
-	}
 	if err != nil {
-		return err
+		return nil, 0, "", err
 	}
 	d.log.InfoContext(ctx, "pay into escrow", "address", addr, "amount", fil(amount), "cid", m.CID)
-	return d.pushPayment(ctx, addr, row.Payment)
+	return row.Payment, 0, "", nil
 }
 
 // payMessage signs an AddBalance with the gas of the hour, or says why it costs too much.

@@ -135,16 +135,27 @@ func (c *Client) CollateralBounds(ctx context.Context, padded int64, verified bo
 	return b.Min, err
 }
 
+// MarketBalance is what a client has in the market. Locked, for deals that are
+// on chain, is a part of Escrow.
+type MarketBalance struct{ Escrow, Locked big.Int }
+
+// MarketBalance returns what a client has in the market.
+func (c *Client) MarketBalance(ctx context.Context, addr address.Address) (MarketBalance, error) {
+	var b MarketBalance
+	err := c.pool.call(ctx, "StateMarketBalance", &b, addr, headTipset)
+	if err == nil && (b.Escrow.Int == nil || b.Locked.Int == nil) {
+		err = errors.New("StateMarketBalance: no balance in the answer")
+	}
+	if err != nil {
+		return MarketBalance{big.Zero(), big.Zero()}, err
+	}
+	return b, nil
+}
+
 // Escrow returns what a client has free in the market to pay for deals.
 func (c *Client) Escrow(ctx context.Context, addr address.Address) (big.Int, error) {
-	var b struct{ Escrow, Locked big.Int }
-	if err := c.pool.call(ctx, "StateMarketBalance", &b, addr, headTipset); err != nil {
-		return big.Zero(), err
-	}
-	if b.Escrow.Int == nil || b.Locked.Int == nil {
-		return big.Zero(), errors.New("StateMarketBalance: no balance in the answer")
-	}
-	return big.Sub(b.Escrow, b.Locked), nil
+	b, err := c.MarketBalance(ctx, addr)
+	return big.Sub(b.Escrow, b.Locked), err
 }
 
 // Datacap returns how many bytes a client may still have stored in verified deals.
