@@ -59,7 +59,8 @@ func (f *osFile) Allocate(off, n int64) error {
 	return errors.Join(err, allocated)
 }
 
-// hole implements holeFinder: room that the disk gave and nobody wrote to counts as one.
+// hole implements holeFinder: room that the disk gave and nobody wrote to counts
+// as one, but not while the page cache holds what was read of it.
 func (f *osFile) hole(off, n int64) bool {
 	c, err := f.SyscallConn()
 	if err != nil {
@@ -67,6 +68,7 @@ func (f *osFile) hole(off, n int64) bool {
 	}
 	found := int64(-1)
 	err = c.Control(func(fd uintptr) {
+		_ = unix.Fadvise(int(fd), off, n, unix.FADV_DONTNEED)
 		if at, err := unix.Seek(int(fd), off, unix.SEEK_HOLE); err == nil {
 			found = at
 		}

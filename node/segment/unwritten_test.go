@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -40,11 +41,20 @@ func killed(t *testing.T, off int64, zeroed bool, all []block) string {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Create(filepath.Join(to, dataName(0)))
+	root, err := os.OpenRoot(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	f, _, err := osFiles{dir: to, root: root}.open(dataName(0), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	// As a store does: bytes that were never written lie in room that the disk gave.
+	if err := f.Allocate(0, int64(len(data))); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		t.Fatal(err)
+	}
 	behind := off + tailSize
 	if zeroed {
 		clear(data[off:behind])
