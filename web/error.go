@@ -54,6 +54,7 @@ var (
 	errCurrent     = pageError{status: 401, title: "The current password is not right", advice: "Nothing was changed. An S3 secret key of yours works too."}
 	errRepeat      = pageError{status: 400, title: "The new passwords differ", advice: "Nothing was changed. Enter the same one twice."}
 	errAccount     = pageError{status: 400, title: "This cannot be"}
+	errSelf        = pageError{status: 409, title: "This is your own account", advice: "Nothing was changed: nobody takes away what he can only get back from others. Another admin can do it."}
 	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
 	errQuota       = pageError{status: 507, title: "The quota is used up"}
 	errSuspended   = pageError{status: 403, title: "This account is suspended", advice: "Ask an admin of this node."}
@@ -93,6 +94,11 @@ var known = []struct {
 	{node.ErrDamaged, pageError{status: 503, title: "The data is damaged on this node", advice: "It is brought back from a storage provider when one has it. Try again later, and tell an admin.", retry: "60"}},
 	{accounts.ErrPassword, errLogin},
 	{accounts.ErrNoToken, pageError{status: 404, title: "There is no such token", advice: "It may have been revoked meanwhile. Yours are listed under Account."}},
+	{accounts.ErrNoUser, pageError{status: 404, title: "There is no such user", advice: "All users are listed under Users."}},
+	{accounts.ErrUserExists, pageError{status: 409, title: "This name is taken", advice: "Names of users differ by more than their case: choose another one."}},
+	{accounts.ErrNoInvite, pageError{status: 404, title: "There is no such invite", advice: "It may have been taken back meanwhile. All are listed under Invites."}},
+	{accounts.ErrInviteUsed, pageError{status: 409, title: "This invite is used already", advice: "Whoever used it has an account now, which can be suspended under Users."}},
+	{accounts.ErrInviteExists, pageError{status: 409, title: "This code is taken", advice: "Choose another one, or none."}},
 	{accounts.ErrNoKey, pageError{status: 404, title: "There is no such S3 key", advice: "It may have been deleted meanwhile. Yours are listed under Account."}},
 	{accounts.ErrSuspended, errSuspended},
 	{context.Canceled, pageError{status: 400, title: "The upload broke off", advice: "Nothing of it was stored. Try again."}},

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"errors"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -159,8 +160,8 @@ func (b *browser) cookie(session string) {
 
 var csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 
-func token(html string) string {
-	if m := csrfField.FindStringSubmatch(html); m != nil {
+func token(body string) string {
+	if m := csrfField.FindStringSubmatch(body); m != nil {
 		return m[1]
 	}
 	return ""
@@ -202,6 +203,18 @@ func (p page) hasNot(texts ...string) page {
 		}
 	}
 	return p
+}
+
+var nextLink = regexp.MustCompile(`href="([^"]+)" rel="next"`)
+
+// next is the URL of the next page.
+func (p page) next() string {
+	p.t.Helper()
+	m := nextLink.FindStringSubmatch(p.body)
+	if m == nil {
+		p.t.Fatalf("%s has no next page:\n%s", p.what, p.body)
+	}
+	return html.UnescapeString(m[1])
 }
 
 func (b *browser) do(method, path string, h http.Header, body io.Reader) page {

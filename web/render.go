@@ -64,6 +64,8 @@ func (s *server) funcs() template.FuncMap {
 		"bucketurl": bucketURL,
 		"tokenurl":  tokenURL,
 		"keyurl":    keyURL,
+		"userurl":   userURL,
+		"pair":      func(a, b any) any { return struct{ A, B any }{a, b} },
 		"short":     shortText,
 	}
 }

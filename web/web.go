@@ -130,6 +130,22 @@ func (s *server) routes() []route {
 		{"POST /ui/retrievals/{retrieval}/cancel", user, s.cancelRetrieval},
 		{"GET /ui/providers", admin, s.listProviders},
 		{"GET /ui/jobs", admin, s.listJobs},
+
+		{"GET /ui/users", admin, s.listUsers},
+		{"POST /ui/users", admin, s.createUser},
+		{"GET /ui/users/{user}", admin, s.showUser},
+		{"POST /ui/users/{user}/level", admin, s.onUser("level", changeLevel)},
+		{"POST /ui/users/{user}/quota", admin, s.onUser("quota", changeQuota)},
+		{"POST /ui/users/{user}/suspend", admin, s.onUser("suspend", suspend)},
+		{"POST /ui/users/{user}/unsuspend", admin, s.onUser("unsuspend", unsuspend)},
+		{"POST /ui/users/{user}/password", admin, s.onUser("password", replacePassword)},
+		{"POST /ui/users/{user}/revoke", admin, s.onUser("revoke", revokeOf)},
+		{"POST /ui/users/{user}/keys", admin, s.createKeyOf},
+		{"POST /ui/users/{user}/delete-key", admin, s.onUser("key", deleteKeyOf)},
+		{"GET /ui/invites", admin, s.listInvites},
+		{"POST /ui/invites", admin, s.createInvite},
+		{"POST /ui/invites/delete", admin, s.deleteInvite},
+		{"GET /ui/audit", admin, s.listAudit},
 		{"/ui/", anybody, func(*call) error { return errNoPage }},
 	}
 }
