@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
 	"github.com/google/uuid"
@@ -85,11 +86,34 @@ func (d *Deals) AskOf(ctx context.Context, provider string) (mk12.Ask, error) {
 	if d.chain == nil {
 		return mk12.Ask{}, ErrNoChain
 	}
-	a, err := d.cachedAsk(ctx, provider)
+	err := d.isOnChain(ctx, provider)
+	var a mk12.Ask
+	if err == nil {
+		a, err = d.cachedAsk(ctx, provider)
+	}
 	if err != nil {
 		return mk12.Ask{}, fmt.Errorf("ask %s: %w", provider, err)
 	}
 	return a, nil
+}
+
+// isOnChain returns the chain's error if it knows no such provider. Anybody may
+// ask for any address, and what is asked leaves a row: there are to be no more
+// of these than providers.
+func (d *Deals) isOnChain(ctx context.Context, provider string) error {
+	if slices.Contains(d.providers(), provider) {
+		return nil
+	}
+	var known KnownAsk
+	err := d.store.View(ctx, func(tx kv.Tx) (err error) {
+		known, err = getAsk(tx, provider)
+		return err
+	})
+	if err != nil || !known.Tried.IsZero() {
+		return err
+	}
+	_, err = d.chain.Miner(ctx, provider)
+	return err
 }
 
 // UnderWay returns the deals that their providers still have to publish.

@@ -10,6 +10,7 @@ import (
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/estuaryapi"
+	"github.com/whypfs/whypfs/kv"
 )
 
 const (
@@ -93,9 +94,36 @@ func TestDealRoutes(t *testing.T) {
 		t.Errorf("at the provider it is %+v, want deal %d", at, d.ChainID)
 	}
 	f.get("/deals/status/f0999/"+d.Proposal, token).wantReason(t, "another provider's", 404, "ERR_RECORD_NOT_FOUND")
+	before := f.askRows()
+	for range 2 { // the second time it could come out of what was kept
+		f.get("/public/miners/storage/query/f0987654321", "").wantReason(t, "nobody", 404, "ERR_RECORD_NOT_FOUND")
+	}
+	f.get("/public/miners/storage/query/f09223372036854775808", "").wantReason(t, "more than an address can be", 400, "ERR_INVALID_INPUT")
+	if after := f.askRows(); after != before {
+		t.Errorf("who asks for providers that are none leaves %d rows", after-before)
+	}
 	f.checkEstimate(token, d.Provider)
 	f.checkMiners(refused)
 	f.checkMake(token, boss, made.ID, d.Provider, refused)
+}
+
+// askRows counts what is kept of asks.
+func (f *fixture) askRows() (n int) {
+	f.t.Helper()
+	err := f.store.View(f.t.Context(), func(tx kv.Tx) error {
+		n = 0
+		for _, err := range tx.Scan(kv.Range("deal", "ask")) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return n
 }
 
 func (f *fixture) checkEstimate(token, provider string) {
@@ -188,7 +216,7 @@ func TestDealRoutesWithoutChain(t *testing.T) {
 }
 
 // wantReason checks an error, but for the words of its details.
-func (a answer) wantReason(t *testing.T, what string, code int, reason string) {
+func (a answer) wantReason(t testing.TB, what string, code int, reason string) {
 	t.Helper()
 	if a.code != code || !a.has(`"reason":"`+reason+`"`) {
 		t.Errorf("%s = %d %s, want %d %s", what, a.code, a.body, code, reason)

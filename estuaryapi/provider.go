@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/ipfs/go-cid"
@@ -21,6 +22,9 @@ var providerForm = regexp.MustCompile(`^[ft]0\d{1,19}$`)
 // UnmarshalText takes addresses of test networks, too, which begin with t.
 func (p *provider) UnmarshalText(text []byte) error {
 	if !providerForm.Match(text) {
+		return errors.New("a provider's address like f01234")
+	}
+	if _, err := strconv.ParseUint(string(text[2:]), 10, 63); err != nil { // more no actor has
 		return errors.New("a provider's address like f01234")
 	}
 	*p = provider("f" + strings.TrimLeft(string(text), "ft"))
