@@ -63,7 +63,7 @@ func publicRoutes() []route {
 func gatewayRoutes() []route {
 	content := func(rt route) route {
 		for _, code := range []int{http.StatusOK, http.StatusPartialContent, http.StatusMovedPermanently, http.StatusNotModified,
-			http.StatusBadRequest, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable} {
+			http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable} {
 			rt = rt.streams(code, "*/*")
 		}
 		return rt.fails(errNoRoute)
@@ -282,7 +282,7 @@ func v2Routes() []route {
 func oldRoutes() []route {
 	read := raw(http.MethodGet, "/content/read/{id}", user, "A content's bytes.", (*server).readContent).
 		fails(errNoContent(7), errForeign("content", 2, 7))
-	for _, code := range []int{http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusRequestedRangeNotSatisfiable} {
+	for _, code := range []int{http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable} {
 		read = read.streams(code, "*/*")
 	}
 	return []route{
