@@ -56,7 +56,7 @@ func (s *signalStore) next() <-chan struct{} {
 
 // fixture is the API over real parts in a temporary directory, with jobs running.
 type fixture struct {
-	t           *testing.T
+	t           testing.TB
 	store       *signalStore
 	node        *node.Node
 	accounts    *accounts.Accounts
@@ -65,30 +65,32 @@ type fixture struct {
 	deals       *deals.Deals
 	market      *sandbox.Network // of newMarket
 	srv         *httptest.Server
+	masterKey   string // file
+	nodeDir     string
 	log         *bytes.Buffer // to be read once the server is idle
 }
 
-func newTest(t *testing.T, policy buckets.Policy, opt estuaryapi.Options) *fixture {
+func newTest(t testing.TB, policy buckets.Policy, opt estuaryapi.Options) *fixture {
 	t.Helper()
 	return newTestWith(t, policy, opt, deals.Options{}, nil)
 }
 
 // newTestWith is newTest with deals of its own kind; zones are dealt if dealer makes something of them.
-func newTestWith(t *testing.T, policy buckets.Policy, opt estuaryapi.Options, of deals.Options, dealer func(*deals.Deals) buckets.Dealer) *fixture {
+func newTestWith(t testing.TB, policy buckets.Policy, opt estuaryapi.Options, of deals.Options, dealer func(*deals.Deals) buckets.Dealer) *fixture {
 	t.Helper()
 	ctx := t.Context()
 	dir := t.TempDir()
-	f := &fixture{t: t, log: &bytes.Buffer{}}
+	f := &fixture{t: t, log: &bytes.Buffer{}, masterKey: filepath.Join(dir, "key"), nodeDir: filepath.Join(dir, "node")}
 	store, err := kv.OpenBolt(ctx, filepath.Join(dir, "meta.db"), kv.BoltOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.store = &signalStore{Store: store, changed: make(chan struct{})}
-	box, err := seal.Open(filepath.Join(dir, "key"))
+	box, err := seal.Open(f.masterKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.node, err = node.Open(ctx, node.Config{Dir: filepath.Join(dir, "node"), ListenAddrs: []string{"/ip4/127.0.0.1/tcp/0"}}); err != nil {
+	if f.node, err = node.Open(ctx, node.Config{Dir: f.nodeDir, ListenAddrs: []string{"/ip4/127.0.0.1/tcp/0"}}); err != nil {
 		t.Fatal(err)
 	}
 	q := queue.New(f.store, queue.Options{})
@@ -184,7 +186,7 @@ func (f *fixture) get(path, token string) answer {
 }
 
 // wantError fails unless a is V1's error body with exactly this.
-func (a answer) wantError(t *testing.T, what string, code int, reason, details string) {
+func (a answer) wantError(t testing.TB, what string, code int, reason, details string) {
 	t.Helper()
 	want, err := json.Marshal(map[string]any{"error": struct {
 		Code    int    `json:"code"`
@@ -206,7 +208,7 @@ func (a answer) wantError(t *testing.T, what string, code int, reason, details s
 func (a answer) has(text string) bool { return strings.Contains(a.body, text) }
 
 // decode reads a success.
-func decode[T any](t *testing.T, a answer) (v T) {
+func decode[T any](t testing.TB, a answer) (v T) {
 	t.Helper()
 	if a.code != http.StatusOK {
 		t.Fatalf("answer is %d %s, want 200", a.code, a.body)
@@ -239,7 +241,7 @@ func shape(v any) string {
 	}
 }
 
-func wantShape(t *testing.T, what, body, want string) {
+func wantShape(t testing.TB, what, body, want string) {
 	t.Helper()
 	var v any
 	if err := json.Unmarshal([]byte(body), &v); err != nil {
@@ -253,7 +255,7 @@ func wantShape(t *testing.T, what, body, want string) {
 // part is a field of a form; a file if it has a file name.
 type part struct{ field, file, kind, data string }
 
-func multiform(t *testing.T, parts ...part) (contentType string, body []byte) {
+func multiform(t testing.TB, parts ...part) (contentType string, body []byte) {
 	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -340,7 +342,7 @@ func (f *fixture) zoned(id uint64) buckets.Zone {
 }
 
 // rawCID is the CID of data as one leaf.
-func rawCID(t *testing.T, data string) string {
+func rawCID(t testing.TB, data string) string {
 	t.Helper()
 	c, err := cid.V1Builder{Codec: cid.Raw, MhType: 0x12}.Sum([]byte(data))
 	if err != nil {

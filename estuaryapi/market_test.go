@@ -57,7 +57,7 @@ func (x dealer) Forget(ctx context.Context, z buckets.Zone) error { return x.Dea
 
 // newMarket is newTest with a sandbox network of n providers, of which bad refuse
 // deals, and enough money.
-func newMarket(t *testing.T, policy buckets.Policy, n, bad int) *fixture {
+func newMarket(t testing.TB, policy buckets.Policy, n, bad int) *fixture {
 	t.Helper()
 	net, err := sandbox.Open(t.Context(), sandbox.Options{Dir: t.TempDir(), Providers: n, Epoch: 100 * time.Millisecond, NoSync: true})
 	if err != nil {

@@ -33,9 +33,22 @@ var description = sync.OnceValue(func() described {
 	return d
 })
 
-// checkDocumented fails a test whose answer is not as the OpenAPI document says:
-// a parameter, status, reason or field that it does not tell of.
-func checkDocumented(t *testing.T, r *http.Request, a answer) {
+// checkDocumented fails a test whose request or answer is not as the OpenAPI
+// document says: a parameter, status, reason or field that it does not tell of.
+func checkDocumented(t testing.TB, r *http.Request, a answer) {
+	t.Helper()
+	if op := checkAnswer(t, r, a); op != nil && a.code < 300 {
+		for name := range r.URL.Query() {
+			if op.Parameters.GetByInAndName("query", name) == nil {
+				t.Errorf("%s %s: the document has no parameter %q", r.Method, r.URL, name)
+			}
+		}
+	}
+}
+
+// checkAnswer is checkDocumented of the answer alone. It returns what the
+// document says of the route; nil if it is no route's answer.
+func checkAnswer(t testing.TB, r *http.Request, a answer) *openapi3.Operation {
 	t.Helper()
 	d := description()
 	plain := r.Clone(r.Context())
@@ -43,23 +56,16 @@ func checkDocumented(t *testing.T, r *http.Request, a answer) {
 		plain.URL.Path = strings.TrimRight(p, "/")
 	}
 	if path.Clean(plain.URL.Path) != plain.URL.Path {
-		return // which is in no row
+		return nil // which is in no row
 	}
 	_, pattern := d.mux.Handler(plain)
 	row, ok := d.rows[pattern]
 	if !ok || row.Method != r.Method {
-		return // no route's answer
+		return nil // no route's answer
 	}
-	what := r.Method + " " + r.URL.String()
+	what := r.Method + " " + clipped(r.URL.String())
 	item := d.doc.Paths.Value(estuaryapi.DocumentPath(row.Path))
 	op := item.GetOperation(row.Method)
-	if a.code < 300 {
-		for name := range r.URL.Query() {
-			if op.Parameters.GetByInAndName("query", name) == nil {
-				t.Errorf("%s: the document has no parameter %q", what, name)
-			}
-		}
-	}
 	in := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r,
 			Route: &routers.Route{Spec: d.doc, Path: row.Path, PathItem: item, Method: row.Method, Operation: op}},
@@ -71,11 +77,12 @@ func checkDocumented(t *testing.T, r *http.Request, a answer) {
 	}
 	var e struct{ Error struct{ Reason string } }
 	if a.code < 400 || json.Unmarshal([]byte(a.body), &e) != nil || e.Error.Reason == "" {
-		return
+		return op
 	}
 	if !slices.Contains(row.Reasons[a.code], e.Error.Reason) {
 		t.Errorf("%s answered %d %s, which the document does not tell of: %v", what, a.code, e.Error.Reason, row.Reasons[a.code])
 	}
+	return op
 }
 
 // The served document is valid by the specification, and tells every route.

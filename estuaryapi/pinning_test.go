@@ -71,7 +71,7 @@ func (f *fixture) pin(token string, body object) pinned {
 }
 
 // accept reads an answer 202.
-func accept[T any](t *testing.T, a answer) (v T) {
+func accept[T any](t testing.TB, a answer) (v T) {
 	t.Helper()
 	if a.code != http.StatusAccepted {
 		t.Fatalf("answer is %d %s, want 202", a.code, a.body)
@@ -263,7 +263,7 @@ func TestPinLimits(t *testing.T) {
 }
 
 // wantPinError is wantError for the pinning routes, whose errors have no code.
-func (a answer) wantPinError(t *testing.T, what string, code int, reason, details string) {
+func (a answer) wantPinError(t testing.TB, what string, code int, reason, details string) {
 	t.Helper()
 	want := fmt.Sprintf(`{"error":{"reason":%q,"details":%s}}`, reason, jsonText(details))
 	if a.code != code || strings.TrimSpace(a.body) != want {
