@@ -20,7 +20,7 @@ const v1Width = 174
 // can tell what CID a host has to answer with, and write a CAR itself.
 type Builder struct {
 	put    putter
-	chunks sync.Pool // of *chunk
+	chunks chunks
 }
 
 // NewBuilder returns a Builder whose blocks go to put, one at a time; the same
@@ -43,7 +43,7 @@ func (s Sum) Has(c cid.Cid) bool { return c.Equals(s.Root) || c.Equals(s.V1) }
 func (b *Builder) File(ctx context.Context, r io.Reader) (Sum, error) {
 	forget := func(context.Context, cid.Cid, []byte) error { return nil }
 	imp := &importer{
-		shape: profile, batch: b.put, pool: &b.chunks, done: map[int]link{},
+		shape: profile, batch: b.put, chunks: &b.chunks, done: map[int]link{},
 		tree: &tree{width: profile.width, put: b.put.Put, beside: &tree{width: v1Width, put: forget}},
 	}
 	root, err := imp.run(ctx, r)

@@ -7,7 +7,7 @@ import (
 
 // maxWaiting chunks of a feed may wait for those of another import. With the one
 // that waits first they are half of what is in flight, so that the reading, which
-// brings an end to it, goes on.
+// brings an end to it, goes on; an import that has fewer chunks hurries it.
 const maxWaiting = inFlight/2 - 1
 
 // A patient hash costs less if it may wait for another body, as md5lane's does.
@@ -33,7 +33,14 @@ func newHashFeed(h hash.Hash) *hashFeed {
 // send gives it a chunk.
 func (f *hashFeed) send(c *chunk) {
 	f.chunks <- c
-	if f.patient != nil && len(f.chunks) >= maxWaiting {
+	if len(f.chunks) >= maxWaiting {
+		f.hurry()
+	}
+}
+
+// hurry ends a waiting for another import's chunk, or else the next.
+func (f *hashFeed) hurry() {
+	if f.patient != nil {
 		f.patient.Hurry()
 	}
 }
@@ -42,9 +49,7 @@ func (f *hashFeed) send(c *chunk) {
 func (f *hashFeed) end() {
 	f.ended.Store(true)
 	close(f.chunks)
-	if f.patient != nil {
-		f.patient.Hurry()
-	}
+	f.hurry()
 }
 
 // run feeds the hash until the end.

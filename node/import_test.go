@@ -242,8 +242,17 @@ func (g *gate) Read(p []byte) (int, error) {
 
 // Imports whose MD5 is computed together end one without the other, whichever
 // stops and wherever.
-func TestImportsSideBySide(t *testing.T) {
+func TestImportsSideBySide(t *testing.T) { importSideBySide(t, newTestNode(t, Config{})) }
+
+// They do so too when each has but one chunk.
+func TestImportsSideBySideScarce(t *testing.T) {
 	n := newTestNode(t, Config{})
+	for n.chunks.borrow() {
+	}
+	importSideBySide(t, n)
+}
+
+func importSideBySide(t *testing.T, n *Node) {
 	const size = 12<<20 + 5
 	for _, stop := range []int64{1 << 20, 3<<20 + 1, 12 << 20} {
 		open, began := make(chan bool), make(chan bool)

@@ -7,7 +7,6 @@ import (
 	"hash"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"github.com/ipfs/go-cid"
 	"golang.org/x/sync/errgroup"
@@ -28,13 +27,6 @@ const (
 
 var smalls = sync.Pool{New: func() any { return new([smallFile]byte) }}
 
-// A chunk is one leaf's data, shared by the worker that stores it and the hashes.
-type chunk struct {
-	index int
-	data  []byte
-	users atomic.Int32
-}
-
 // An importer stores one file. The caller of run reads chunks; workers make
 // leaves of them, and one goroutine for each hash feeds it in order. A chunk's
 // buffer goes back to free when the last of them is done with it, so a slow
@@ -43,11 +35,12 @@ type importer struct {
 	shape  shape
 	batch  blocks.Batch
 	hashes []hash.Hash
-	pool   *sync.Pool // of *chunk
+	chunks *chunks
 
-	free   chan *chunk // holds inFlight places; nil: not allocated yet
-	leaves chan *chunk
-	feeds  []*hashFeed
+	free     chan *chunk // those that are done with; read by the caller of run only
+	borrowed int         // of the import's chunks, all but the first
+	leaves   chan *chunk
+	feeds    []*hashFeed
 
 	whole *sha256pair.Stream // of all chunks, if anybody wants their SHA-256
 
@@ -60,7 +53,7 @@ type importer struct {
 func newImporter(n *Node, opt ImportOptions) *importer {
 	batch := n.blocks.Batch(opt.Private)
 	return &importer{
-		shape: n.shape, batch: batch, hashes: opt.Hashes, pool: &n.chunks,
+		shape: n.shape, batch: batch, hashes: opt.Hashes, chunks: &n.chunks,
 		tree: &tree{width: n.shape.width, put: batch.Put},
 		done: map[int]link{},
 	}
@@ -86,7 +79,7 @@ func (imp *importer) store(ctx context.Context, r io.Reader) error {
 	if err != nil || end {
 		return cmp.Or(err, imp.single(ctx, small[:k]))
 	}
-	c := imp.allocate()
+	c := imp.chunks.get(imp.shape.chunk)
 	c.data = c.data[:imp.shape.chunk]
 	copy(c.data, small)
 	k, end, err = fill(r, c.data[len(small):])
@@ -98,7 +91,7 @@ func (imp *importer) store(ctx context.Context, r io.Reader) error {
 		end = end && k == 0
 	}
 	if err != nil || end {
-		defer imp.pool.Put(c)
+		defer imp.chunks.put(c)
 		return cmp.Or(err, imp.single(ctx, c.data))
 	}
 	return imp.pipeline(ctx, c, next[:k], r)
@@ -149,9 +142,6 @@ func (imp *importer) single(ctx context.Context, data []byte) error {
 func (imp *importer) pipeline(ctx context.Context, first *chunk, head []byte, r io.Reader) error {
 	g, ctx := errgroup.WithContext(ctx)
 	imp.free = make(chan *chunk, inFlight)
-	for range inFlight - 1 {
-		imp.free <- nil
-	}
 	imp.leaves = make(chan *chunk, inFlight)
 	imp.work(ctx, g)
 	for _, h := range imp.fed() {
@@ -221,18 +211,9 @@ func (imp *importer) send(c *chunk, index int) {
 // read cuts head and r into the chunks after the first until the end of r or of ctx.
 func (imp *importer) read(ctx context.Context, head []byte, r io.Reader) error {
 	for index := 1; ; index++ {
-		var c *chunk
-		select {
-		case c = <-imp.free:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if err := ctx.Err(); err != nil { // both were ready
-			imp.free <- c
-			return context.Cause(ctx)
-		}
-		if c == nil {
-			c = imp.allocate()
+		c, err := imp.take(ctx)
+		if err != nil {
+			return err
 		}
 		k := copy(c.data[:imp.shape.chunk], head)
 		head = head[k:]
@@ -246,6 +227,49 @@ func (imp *importer) read(ctx context.Context, head []byte, r io.Reader) error {
 		if end {
 			return nil
 		}
+	}
+}
+
+// take returns a chunk to read into: one that is done with, else a borrowed
+// one, else the next that is done with.
+func (imp *importer) take(ctx context.Context) (c *chunk, err error) {
+	select {
+	case c = <-imp.free:
+		imp.share()
+	default:
+		if imp.borrowed < inFlight-1 && imp.chunks.borrow() {
+			imp.borrowed++
+			c = imp.chunks.get(imp.shape.chunk)
+			break
+		}
+		for _, f := range imp.feeds {
+			f.hurry() // or it may wait for the chunk that is read next
+		}
+		select {
+		case c = <-imp.free:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	if ctx.Err() != nil {
+		imp.free <- c
+		return nil, context.Cause(ctx)
+	}
+	return c, nil
+}
+
+// share lets others have a chunk that lies idle when they lack one: who was fast
+// once, and is slow now, must not keep what he borrowed.
+func (imp *importer) share() {
+	if imp.borrowed == 0 || !imp.chunks.scarce() {
+		return
+	}
+	select {
+	case c := <-imp.free:
+		imp.chunks.put(c)
+		imp.chunks.giveBack(1)
+		imp.borrowed--
+	default:
 	}
 }
 
@@ -301,29 +325,21 @@ func (imp *importer) put(ctx context.Context, index int, c cid.Cid, data []byte)
 	}
 }
 
-func (imp *importer) allocate() *chunk {
-	if c, ok := imp.pool.Get().(*chunk); ok && cap(c.data) >= imp.shape.chunk {
-		return c
-	}
-	return &chunk{data: make([]byte, imp.shape.chunk)}
-}
-
 func (imp *importer) drop(c *chunk) {
 	if c.users.Add(-1) == 0 {
 		imp.free <- c
 	}
 }
 
-// giveBack returns the buffers to the pool after the last goroutine has ended.
+// giveBack returns the buffers after the last goroutine has ended.
 // A chunk that an error left in a channel is left to the garbage collector.
 func (imp *importer) giveBack() {
 	for {
 		select {
 		case c := <-imp.free:
-			if c != nil {
-				imp.pool.Put(c)
-			}
+			imp.chunks.put(c)
 		default:
+			imp.chunks.giveBack(imp.borrowed)
 			return
 		}
 	}

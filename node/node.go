@@ -93,7 +93,7 @@ type Node struct {
 	scrubs  *scrubMetrics
 	host    *host
 	shape   shape
-	chunks  sync.Pool // of *chunk
+	chunks  chunks
 	leaves  sync.Pool // of *[]byte
 }
 
