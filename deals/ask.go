@@ -48,13 +48,17 @@ func getAsk(tx kv.Tx, provider string) (KnownAsk, error) {
 
 // ask asks a provider what it asks for, and keeps the answer.
 func (d *Deals) ask(ctx context.Context, provider string) (mk12.Ask, error) {
-	a, askErr := d.engineOf(provider).Ask(ctx, provider)
+	engine, err := d.engineOf(ctx, provider)
+	if err != nil {
+		return mk12.Ask{}, err
+	}
+	a, askErr := engine.Ask(ctx, provider)
 	if askErr != nil && blameless(ctx, askErr) {
 		return a, askErr
 	}
 	now := d.queue.Now()
 	var known KnownAsk
-	err := d.store.View(ctx, func(tx kv.Tx) (err error) {
+	err = d.store.View(ctx, func(tx kv.Tx) (err error) {
 		known, err = getAsk(tx, provider)
 		return err
 	})
@@ -111,17 +115,19 @@ func (d *Deals) cachedAsk(ctx context.Context, provider string) (mk12.Ask, error
 	return d.ask(ctx, provider)
 }
 
-// keepAsking knows what all configured providers ask for, until ctx ends: nobody
+// keepAsking knows what all listed providers ask for, until ctx ends: nobody
 // who wants to know has to wait for the slowest of them.
 func (d *Deals) keepAsking(ctx context.Context) {
 	t := time.NewTicker(askTTL / 2)
 	defer t.Stop()
 	for {
+		other := d.nextList()
 		d.askAll(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+		case <-other:
 		}
 	}
 }
@@ -131,7 +137,15 @@ func (d *Deals) keepAsking(ctx context.Context) {
 func (d *Deals) askAll(ctx context.Context) {
 	var g errgroup.Group
 	g.SetLimit(askers)
-	for _, p := range d.providers() {
+	list, err := d.listNow(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.log.WarnContext(ctx, "providers cannot be listed, and are not asked", "err", err)
+		}
+		return
+	}
+	for _, cfg := range list {
+		p := cfg.Address
 		g.Go(func() error {
 			var known KnownAsk
 			err := d.store.View(ctx, func(tx kv.Tx) (err error) {

@@ -19,7 +19,7 @@ import (
 // the operator's list says another number.
 const defaultMost = 20
 
-// choose weighs every configured provider for the replicas that a piece lacks.
+// choose weighs every listed provider for the replicas that a piece lacks.
 // Among those that nothing speaks against a draw decides in which a better
 // record has better chances: the best would otherwise get everything, and all
 // would be lost with it.
@@ -46,7 +46,11 @@ func (d *Deals) choose(tx kv.Tx, p piece.Piece, bucket string, rules Rules, now 
 		}
 	}
 	drawn := make(map[string]float64)
-	for _, cfg := range d.opt.Providers {
+	list, err := d.list(tx)
+	if err != nil {
+		return c, err
+	}
+	for _, cfg := range list {
 		x, err := d.weigh(tx, p, cfg, rules, h, now)
 		if err != nil {
 			return c, err
@@ -106,7 +110,10 @@ func (d *Deals) fits(tx kv.Tx, p piece.Piece, bucket string, rules Rules, provid
 // whose says whose a provider is, and where; "" for what is not known.
 func (d *Deals) whose(tx kv.Tx, provider string) (owner, region string, err error) {
 	a, err := getAsk(tx, provider)
-	cfg := d.providerConfig(provider)
+	if err != nil {
+		return "", "", err
+	}
+	cfg, _, err := d.config(tx, provider)
 	return cmp.Or(cfg.Owner, a.Owner), cfg.Region, err
 }
 

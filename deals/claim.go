@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/crypto"
 
 	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/wallet"
+	"github.com/whypfs/whypfs/kv"
 )
 
 // What can be wrong with a claim, or with the provider that is claimed.
@@ -43,7 +43,7 @@ func (d *Deals) Claim(ctx context.Context, user uint64, addr, name string, sig [
 	if err != nil {
 		return err
 	}
-	if len(name) > maxProviderText || !utf8.ValidString(name) {
+	if !fitting(name) {
 		return ErrProviderText
 	}
 	addr, _ = providerAddress(addr)
@@ -67,12 +67,14 @@ func (d *Deals) Claim(ctx context.Context, user uint64, addr, name string, sig [
 	if err := d.claimable(ctx, addr, info); err != nil {
 		return err
 	}
-	return d.register(ctx, addr, func(r *Registration) error {
-		r.User, r.Claimed = user, d.queue.Now().UTC()
-		if name != "" {
-			r.Name = name
-		}
-		return nil
+	return d.store.Update(ctx, func(tx kv.Tx) error {
+		return editRegistration(tx, addr, func(r *Registration) error {
+			r.User, r.Claimed = user, d.queue.Now().UTC()
+			if name != "" {
+				r.Name = name
+			}
+			return nil
+		})
 	})
 }
 

@@ -36,7 +36,7 @@ type Options struct {
 	Poll      time.Duration    // how often the chain head is asked for; default 15 s
 	Recheck   time.Duration    // how often an active deal is looked for on chain; default 1 h
 	PieceURL  string           // public base URL under which PieceHandler is reachable, without a slash at the end
-	Providers []ProviderConfig // to choose from
+	Providers []ProviderConfig // to choose from, besides those that AddProvider adds
 	Engine    string           // for providers that name none; default EngineMk12
 	Filclient string           // path of whypfs-filclient, for EngineFilclient
 	Escrow    EscrowOptions
@@ -143,6 +143,7 @@ type Deals struct {
 	sightings  sightings
 
 	mu          sync.Mutex
+	relisted    chan struct{}                       // guarded by mu; closed when there are other providers to choose from
 	goodSamples map[string]time.Time                // guarded by mu; the last, by provider
 	given       string                              // guarded by mu; address of the key that filclient has
 	ids         map[address.Address]address.Address // guarded by mu; id addresses of the wallet's keys, once the chain gave them one
@@ -153,7 +154,7 @@ func New(store kv.Store, n *node.Node, q *queue.Queue, box *seal.Box, opt Option
 	opt = opt.withDefaults()
 	d := &Deals{store: store, node: n, queue: q, box: box, opt: opt, log: opt.Log,
 		met: newMetrics(opt.Metrics), wallet: wallet.New(store, box),
-		ids: make(map[address.Address]address.Address), heads: make(chan int64, 1), sightings: sightings{of: make(map[string]*sighting)}}
+		ids: make(map[address.Address]address.Address), heads: make(chan int64, 1), sightings: sightings{of: make(map[string]*sighting)}, relisted: make(chan struct{})}
 	d.pieces = piece.New(store, n, piece.Options{MinPiece: opt.MinPiece, Fetch: d.fetchBlock, Limits: opt.Pulls, Log: opt.Log, Metrics: opt.Metrics})
 	d.mk12 = mk12.New(n, d.reach, signer{d})
 	d.filclient = newFilclient(d, opt)

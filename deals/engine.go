@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/whypfs/whypfs/deals/filclient"
 	"github.com/whypfs/whypfs/deals/mk12"
+	"github.com/whypfs/whypfs/kv"
 )
 
 // An Engine brings deals to providers, in filclient's words. What it answers is
@@ -25,23 +26,54 @@ type Engine interface {
 }
 
 // engineOf returns the engine that talks with a provider.
-func (d *Deals) engineOf(provider string) Engine {
-	if d.engineName(d.providerConfig(provider)) == EngineFilclient {
-		return d.filclient
+func (d *Deals) engineOf(ctx context.Context, provider string) (Engine, error) {
+	cfg, err := d.configNow(ctx, provider)
+	if err != nil {
+		return nil, err
 	}
-	return d.mk12
+	if d.engineName(cfg) == EngineFilclient {
+		return d.filclient, nil
+	}
+	return d.mk12, nil
 }
 
 func (d *Deals) engineName(p ProviderConfig) string { return cmp.Or(p.Engine, d.opt.Engine) }
 
 // runEngines runs the engines that are processes of their own, until ctx ends.
 func (d *Deals) runEngines(ctx context.Context) error {
-	uses := func(p ProviderConfig) bool { return d.engineName(p) == EngineFilclient }
-	// A provider that is listed no more may have deals, and then the usual engine.
-	if d.opt.Engine != EngineFilclient && !slices.ContainsFunc(d.opt.Providers, uses) {
-		return nil
+	for ctx.Err() == nil {
+		other, used := d.nextList(), false
+		d.insist(ctx, "see which engines the providers need", func(ctx context.Context) (err error) {
+			used, err = d.usesFilclient(ctx)
+			return err
+		})
+		if used {
+			return d.filclient.Run(ctx)
+		}
+		select {
+		case <-ctx.Done():
+		case <-other:
+		}
 	}
-	return d.filclient.Run(ctx)
+	return nil
+}
+
+// usesFilclient says that filclient talks with some provider: also one that was
+// removed, as it may have deals.
+func (d *Deals) usesFilclient(ctx context.Context) (bool, error) {
+	uses := func(p ProviderConfig) bool { return d.engineName(p) == EngineFilclient }
+	// A provider that the settings list no more may have deals, and then the usual engine.
+	used := d.opt.Engine == EngineFilclient || slices.ContainsFunc(d.opt.Providers, uses)
+	err := d.store.View(ctx, func(tx kv.Tx) error {
+		for row, err := range scanListed(tx) {
+			if err != nil {
+				return err
+			}
+			used = used || uses(row.ProviderConfig)
+		}
+		return nil
+	})
+	return used, err
 }
 
 // newFilclient returns filclient, which knows the first endpoint of the chain only.
@@ -56,14 +88,23 @@ func newFilclient(d *Deals, opt Options) *filclient.Client {
 // asking returns the engine that asks after a deal. filclient signs with the
 // one key that it was started with; after deals of other keys it is mk12 that
 // asks, in the same protocol.
-func (d *Deals) asking(row dealRow) Engine {
-	e := d.engineOf(row.Provider)
+func (d *Deals) asking(ctx context.Context, row dealRow) (Engine, error) {
+	e, err := d.engineOf(ctx, row.Provider)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e == Engine(d.filclient) && d.given != "" && row.Client != "" && row.Client != d.given {
-		return d.mk12
+		return d.mk12, err
 	}
-	return e
+	return e, err
+}
+
+// statusOf asks a deal's provider how far it is.
+func (d *Deals) statusOf(ctx context.Context, row dealRow, id uuid.UUID) (boostly.DealStatusResponse, error) {
+	e, err := d.asking(ctx, row)
+	if err != nil {
+		return boostly.DealStatusResponse{}, err
+	}
+	return e.Status(ctx, row.Provider, id)
 }
 
 // secret is the wallet's key, for an engine that signs for itself.
@@ -80,7 +121,11 @@ func (d *Deals) secret(ctx context.Context) ([]byte, error) {
 
 // reach is how a provider is reached, by what the operator and the chain say.
 func (d *Deals) reach(ctx context.Context, provider string) (mk12.Route, error) {
-	own := d.providerConfig(provider).HTTP
+	cfg, err := d.configNow(ctx, provider)
+	if err != nil {
+		return mk12.Route{}, err
+	}
+	own := cfg.HTTP
 	info, err := d.chain.MinerInfo(ctx, provider)
 	if err != nil {
 		return mk12.Route{}, err

@@ -34,14 +34,19 @@ func PaddedFor(size int64) int64 {
 }
 
 // Estimate returns the cheapest offers for so many replicas of some bytes, by
-// what the configured providers asked for last, cheapest first. Where they are
+// what the listed providers asked for last, cheapest first. Where they are
 // fewer, which is ErrEstimate, it returns all.
 func (d *Deals) Estimate(ctx context.Context, size int64, replication int, epochs int64, verified bool) ([]Offer, error) {
 	padded := PaddedFor(size)
 	var offers []Offer
 	err := d.store.View(ctx, func(tx kv.Tx) error {
 		offers = nil
-		for _, provider := range d.providers() {
+		list, err := d.list(tx)
+		if err != nil {
+			return err
+		}
+		for _, p := range list {
+			provider := p.Address
 			k, err := getAsk(tx, provider)
 			if err != nil {
 				return err

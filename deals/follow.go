@@ -85,7 +85,7 @@ func (d *Deals) checkAccepted(ctx context.Context, row dealRow) error {
 	if err != nil {
 		return err
 	}
-	status, err := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	status, err := d.statusOf(ctx, row, uuid.MustParse(row.UUID))
 	st := status.DealStatus
 	if st == nil {
 		st = new(boostly.DealStatus)

@@ -105,7 +105,7 @@ func (d *Deals) makeSure(ctx context.Context, row dealRow, head int64, reason st
 // message only to execute it again, with another deal id, or to do so later.
 func (d *Deals) lost(ctx context.Context, row dealRow, head int64) error {
 	// What the provider says is welcome, and not needed: it may be why the deal is gone.
-	status, err := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	status, err := d.statusOf(ctx, row, uuid.MustParse(row.UUID))
 	if err != nil || status.DealStatus == nil {
 		status.DealStatus = new(boostly.DealStatus)
 	}

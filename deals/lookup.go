@@ -192,7 +192,7 @@ func (d *Deals) ProviderState(ctx context.Context, id string) (ProviderState, er
 	if err != nil {
 		return ProviderState{}, fmt.Errorf("deal %q: %w", id, err)
 	}
-	resp, err := d.asking(row).Status(ctx, row.Provider, u)
+	resp, err := d.statusOf(ctx, row, u)
 	switch {
 	case err != nil:
 		return ProviderState{}, fmt.Errorf("ask %s for deal %s: %w", row.Provider, id, err)

@@ -59,7 +59,11 @@ func (d *Deals) send(ctx context.Context, row dealRow) error {
 	if err != nil {
 		return err
 	}
-	resp, err := d.engineOf(row.Provider).Propose(ctx, row.Provider, params)
+	engine, err := d.engineOf(ctx, row.Provider)
+	if err != nil {
+		return err
+	}
+	resp, err := engine.Propose(ctx, row.Provider, params)
 	switch {
 	case err != nil:
 		d.met.proposals.WithLabelValues("error").Inc()
@@ -118,7 +122,7 @@ func waitsForData(row dealRow) string {
 // askFirst asks a provider that may have got the proposal whether it knows the
 // deal. Unless it says that it does not, this step is done.
 func (d *Deals) askFirst(ctx context.Context, row dealRow) (done bool, err error) {
-	resp, err := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	resp, err := d.statusOf(ctx, row, uuid.MustParse(row.UUID))
 	if err != nil {
 		return true, d.notSent(ctx, row, err, true)
 	}
@@ -151,7 +155,7 @@ func (d *Deals) notSent(ctx context.Context, row dealRow, cause error, read bool
 
 // blameless says that talking to a provider came to nothing for a reason of our own.
 func blameless(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, chain.ErrUnavailable) || errors.Is(err, node.ErrNoHost) || errors.Is(err, filclient.ErrDown)
+	return ctx.Err() != nil || errors.Is(err, chain.ErrUnavailable) || errors.Is(err, node.ErrNoHost) || errors.Is(err, filclient.ErrDown) || errors.Is(err, errUnreadable)
 }
 
 // errNotNow is a reason to wait that is no fault of the provider.

@@ -18,6 +18,8 @@ type Provider struct {
 	CoolUntil                          time.Time // not asked before
 	Reason                             string
 
+	Source        string // SourceSetting or SourceAdded; "": none to choose from
+	Engine, HTTP  string // as in ProviderConfig
 	Owner, Region string
 	Score         float64 // from 0 to 1: by what it did, the older the less
 	UnderWay      int     // deals that it still has to publish
@@ -79,14 +81,21 @@ func (d *Deals) cool(n int) time.Duration {
 	return min(wait, maxCool)
 }
 
-// Providers returns the configured providers with their records, and after them
+// Providers returns the listed providers with their records, and after them
 // those that only old deals name.
 func (d *Deals) Providers(ctx context.Context) ([]Provider, error) {
 	var out []Provider
 	now := d.queue.Now()
 	err := d.store.View(ctx, func(tx kv.Tx) error {
 		out = nil
-		all := d.providers()
+		list, err := d.list(tx)
+		if err != nil {
+			return err
+		}
+		var all []string
+		for _, p := range list {
+			all = append(all, p.Address)
+		}
 		for r, err := range tx.Scan(kv.Range(prefix, "provider")) {
 			if err != nil {
 				return err
@@ -125,19 +134,13 @@ func (d *Deals) provider(tx kv.Tx, addr string, now time.Time) (Provider, error)
 		return Provider{}, err
 	}
 	flight, err := underWay(tx, addr)
-	cfg := d.providerConfig(addr)
-	return Provider{Registration: reg, Address: addr, Peer: ask.Peer, Proposed: row.Proposed, Accepted: row.Accepted, Active: row.Active, Failed: row.Failed,
+	if err != nil {
+		return Provider{}, err
+	}
+	cfg, source, err := d.config(tx, addr)
+	return Provider{Source: source, Engine: cfg.Engine, HTTP: cfg.HTTP, Registration: reg, Address: addr, Peer: ask.Peer, Proposed: row.Proposed, Accepted: row.Accepted, Active: row.Active, Failed: row.Failed,
 		CoolUntil: row.CoolUntil, Reason: row.Reason, Owner: cmp.Or(cfg.Owner, ask.Owner), Region: cfg.Region,
 		Score: row.Record.score(now), UnderWay: flight, Most: cmp.Or(cfg.Most, defaultMost), Ask: ask}, err
-}
-
-// providers are the configured addresses.
-func (d *Deals) providers() []string {
-	var out []string
-	for _, p := range d.opt.Providers {
-		out = append(out, p.Address)
-	}
-	return out
 }
 
 func getProvider(tx kv.Tx, addr string) (providerRow, error) {

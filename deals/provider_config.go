@@ -92,13 +92,18 @@ func (p *ProviderConfig) set(key, value string) error {
 	return nil
 }
 
-// providerConfig is what the operator says of a provider. One that is listed no
-// more, whose deals go on, is talked to in the usual way.
-func (d *Deals) providerConfig(addr string) ProviderConfig {
-	for _, p := range d.opt.Providers {
-		if p.Address == addr {
-			return p
-		}
+// unset has a provider be as one of which nothing is said.
+func (p *ProviderConfig) unset(key string) {
+	switch key {
+	case "engine":
+		p.Engine = ""
+	case "http":
+		p.HTTP = ""
+	case "owner":
+		p.Owner = ""
+	case "region":
+		p.Region = ""
+	case "most":
+		p.Most = 0
 	}
-	return ProviderConfig{Address: addr}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/whypfs/whypfs/kv"
@@ -79,57 +78,91 @@ func (d *Deals) Registrations(ctx context.Context, user uint64) ([]Registration,
 	return list, err
 }
 
-// SetProviderName names a provider for people. Of one that is not registered it
-// makes a registration that is nobody's.
+// SetProviderName names a provider for people.
 func (d *Deals) SetProviderName(ctx context.Context, addr, name string) error {
-	if len(name) > maxProviderText || !utf8.ValidString(name) {
+	if !fitting(name) {
 		return ErrProviderText
 	}
-	return d.register(ctx, addr, func(r *Registration) error { r.Name = name; return nil })
+	return d.register(ctx, addr, func(_ kv.Tx, r *Registration) error { r.Name = name; return nil })
 }
 
-// SuspendProvider has a provider get no more deals; those that it has go on. If
-// an admin does it, its user cannot take it back.
+// SuspendProvider has a provider get no more deals; those that it knows of go on.
+// If an admin does it, its user cannot take it back.
 func (d *Deals) SuspendProvider(ctx context.Context, addr, reason string, byAdmin bool) error {
-	if reason == "" || len(reason) > maxProviderText || !utf8.ValidString(reason) {
+	if reason == "" || !fitting(reason) {
 		return ErrProviderText
 	}
-	return d.register(ctx, addr, func(r *Registration) error {
+	return d.register(ctx, addr, func(tx kv.Tx, r *Registration) error {
 		if r.ByAdmin && !byAdmin {
 			return ErrProviderLocked // his reason would take the place of the admin's
 		}
 		r.Suspended, r.ByAdmin = reason, byAdmin
-		return nil
+		return d.dropUnsent(tx, r.Address)
 	})
 }
 
-// UnsuspendProvider lets a provider get deals again.
+// UnsuspendProvider lets a provider get deals again. If an admin does it, pieces
+// that wait for a provider notice at once, else within the hour: who owns a
+// provider cannot keep us busy.
 func (d *Deals) UnsuspendProvider(ctx context.Context, addr string, byAdmin bool) error {
-	return d.register(ctx, addr, func(r *Registration) error {
+	err := d.register(ctx, addr, func(_ kv.Tx, r *Registration) error {
 		if r.ByAdmin && !byAdmin {
 			return ErrProviderLocked
 		}
 		r.Suspended, r.ByAdmin = "", false
 		return nil
 	})
+	if err != nil || !byAdmin {
+		return err
+	}
+	return d.lookAgain(ctx)
 }
 
-// register changes what is registered of a provider.
-func (d *Deals) register(ctx context.Context, addr string, change func(*Registration) error) error {
+// register changes what is registered of a provider of which anything is known.
+func (d *Deals) register(ctx context.Context, addr string, change func(kv.Tx, *Registration) error) error {
 	addr, err := providerAddress(addr)
 	if err != nil {
 		return err
 	}
 	return d.store.Update(ctx, func(tx kv.Tx) error {
-		r, err := registration(tx, addr)
-		if err != nil && !errors.Is(err, ErrNotRegistered) {
-			return err
+		known, err := d.knows(tx, addr)
+		if err == nil && !known {
+			err = ErrNotRegistered
 		}
-		if err := change(&r); err != nil {
+		if err == nil {
+			err = editRegistration(tx, addr, func(r *Registration) error { return change(tx, r) })
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", addr, err)
 		}
-		return kv.PutJSON(tx, keyRegistration(addr), r)
+		return nil
 	})
+}
+
+// knows says that a provider is registered or listed, or was, or has been asked for a deal.
+func (d *Deals) knows(tx kv.Tx, addr string) (bool, error) {
+	if _, set := d.setting(addr); set {
+		return true, nil
+	}
+	for _, key := range [][]byte{keyRegistration(addr), keyListed(addr), keyProvider(addr)} {
+		if _, err := tx.Get(key); !errors.Is(err, kv.ErrNotFound) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// editRegistration changes what is registered of a provider, or makes a
+// registration that is nobody's.
+func editRegistration(tx kv.Tx, addr string, edit func(*Registration) error) error {
+	r, err := registration(tx, addr)
+	if err != nil && !errors.Is(err, ErrNotRegistered) {
+		return err
+	}
+	if err := edit(&r); err != nil {
+		return err
+	}
+	return kv.PutJSON(tx, keyRegistration(addr), r)
 }
 
 // providerAddress is an address as the rows have it.

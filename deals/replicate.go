@@ -199,14 +199,18 @@ func (d *Deals) propose(tx kv.Tx, p piece.Piece, bucket, provider string, now ti
 	id := uuid.NewString()
 	token := newToken()
 	sum := sha256.Sum256([]byte(token))
+	cfg, _, err := d.config(tx, provider)
+	if err != nil {
+		return dealRow{}, err
+	}
 	row := dealRow{
 		Deal: Deal{UUID: id, Piece: p.CID, Zone: p.Zone, Provider: provider, Created: now,
-			Offline: d.providerConfig(provider).Engine == EngineOffline},
+			Offline: cfg.Engine == EngineOffline},
 		Token: d.box.Seal([]byte(token), tokenSeal(id)), TokenHash: sum[:],
 		Bucket: bucket, Size: p.PaddedSize,
 	}
 	enter(&row, DealProposed, "about to ask "+provider, now)
-	row, err := newDeal(tx, row)
+	row, err = newDeal(tx, row)
 	if err != nil {
 		return row, err
 	}
@@ -238,8 +242,8 @@ func (d *Deals) whyNot(p piece.Piece, c Choice, now time.Time) (reason string, a
 	if c.off != "" {
 		return fmt.Sprintf("%d more replicas wanted; %s", lack, c.off), now.Add(switchedLook)
 	}
-	if len(d.opt.Providers) == 0 {
-		return "no providers are configured (--provider)", now.Add(time.Hour)
+	if len(c.Candidates) == 0 {
+		return "there are no providers to choose from (--provider, `whypfs provider add`)", now.Add(time.Hour)
 	}
 	again = now.Add(maxCool)
 	kinds := make(map[Verdict]int)
@@ -265,7 +269,7 @@ func (d *Deals) whyNot(p piece.Piece, c Choice, now time.Time) (reason string, a
 	case c.Taken > 0:
 		reason = fmt.Sprintf("%d more replicas wanted than there are providers to ask now", lack)
 	case n == 0:
-		reason = fmt.Sprintf("%d more replicas wanted, but there are only %d providers to choose from", lack, len(d.providers()))
+		reason = fmt.Sprintf("%d more replicas wanted, but there are only %d providers to choose from", lack, len(c.Candidates))
 	case kinds[VerdictSize] == n:
 		reason = fmt.Sprintf("no provider accepts %s pieces", humanize.IBytes(uint64(p.PaddedSize)))
 	case kinds[VerdictPrice] == n:
@@ -291,7 +295,7 @@ func minTime(a, b time.Time) time.Time {
 
 // onlyWaits says that all that speaks against the candidates ends by itself.
 func onlyWaits(kinds map[Verdict]int) bool {
-	for _, v := range []Verdict{VerdictRule, VerdictOwner, VerdictRegion, VerdictShare} {
+	for _, v := range []Verdict{VerdictRule, VerdictSuspended, VerdictOwner, VerdictRegion, VerdictShare} {
 		if kinds[v] > 0 {
 			return false
 		}

@@ -13,19 +13,19 @@ import (
 )
 
 // SmallestPiece returns the padded size of the smallest piece that n of the
-// configured providers take at a price of ours, of those that a bucket's rules
+// listed providers take at a price of ours, of those that a bucket's rules
 // allow, or all of these if there are fewer, as far as their asks are known. It
-// is 0 if no provider is configured; an error says why no ask is known.
+// is 0 if no provider is listed; an error says why no ask is known.
 func (d *Deals) SmallestPiece(ctx context.Context, rules Rules, n int) (int64, error) {
-	if len(d.opt.Providers) == 0 {
+	providers, excluded, err := d.allowed(ctx, rules)
+	if err != nil {
+		return 0, err
+	}
+	if len(providers)+len(excluded) == 0 {
 		return 0, nil
 	}
 	if d.chain == nil {
 		return 0, errors.New(noChain)
-	}
-	providers, excluded, err := d.allowed(ctx, rules)
-	if err != nil {
-		return 0, err
 	}
 	if len(providers) == 0 {
 		return 0, errors.New(join(excluded))
@@ -76,7 +76,12 @@ func (d *Deals) SmallestPiece(ctx context.Context, rules Rules, n int) (int64, e
 func (d *Deals) allowed(ctx context.Context, rules Rules) (providers, excluded []string, err error) {
 	err = d.store.View(ctx, func(tx kv.Tx) error {
 		providers, excluded = nil, nil
-		for _, p := range d.providers() {
+		list, err := d.list(tx)
+		if err != nil {
+			return err
+		}
+		for _, cfg := range list {
+			p := cfg.Address
 			owner, region, err := d.whose(tx, p)
 			if err != nil {
 				return err

@@ -28,7 +28,7 @@ func (d *Deals) watch(ctx context.Context, row dealRow) error {
 	if d.neverPublished(row) {
 		return d.letGo(ctx, row)
 	}
-	status, silence := d.asking(row).Status(ctx, row.Provider, uuid.MustParse(row.UUID))
+	status, silence := d.statusOf(ctx, row, uuid.MustParse(row.UUID))
 	if silence != nil && blameless(ctx, silence) {
 		return silence
 	}

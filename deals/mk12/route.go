@@ -33,6 +33,10 @@ func (c *Client) route(ctx context.Context, provider string) (Route, error) {
 	return fresh, nil
 }
 
+// Forget has a provider looked up anew when it is talked to next: the directory
+// says something else of it.
+func (c *Client) Forget(provider string) { c.known.forget(provider) }
+
 func (k *routes) get(provider string) (Route, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
