@@ -15,11 +15,14 @@ var (
 	ErrHeld = errors.New("the provider has a deal for the piece")
 	// ErrProvider says that an address is none of a provider.
 	ErrProvider = errors.New("not a provider's address")
+	// ErrProviderSuspended says that a provider is to get no more deals.
+	ErrProviderSuspended = errors.New("the provider is suspended")
 )
 
 // Make makes a deal for a piece with a provider that an operator chose: neither
 // rules nor score are asked, and it counts as a replica like any other. What is
-// too dear, or too large for the provider, fails as usual.
+// too dear, or too large for the provider, fails as usual; one that is suspended
+// gets no deal from him either.
 func (d *Deals) Make(ctx context.Context, pieceCID, provider string) (Deal, error) {
 	a, err := address.NewFromString(provider)
 	if err != nil || a.Protocol() != address.ID {
@@ -50,6 +53,13 @@ func (d *Deals) Make(ctx context.Context, pieceCID, provider string) (Deal, erro
 		}
 		if why, busy := h.busy[provider]; busy {
 			return fmt.Errorf("%w: %s", ErrHeld, why)
+		}
+		reg, err := registration(tx, provider)
+		if err != nil && !errors.Is(err, ErrNotRegistered) {
+			return err
+		}
+		if reg.Suspended != "" {
+			return fmt.Errorf("%w: %s", ErrProviderSuspended, reg.Suspended)
 		}
 		row, err = d.propose(tx, p, bucket, provider, d.queue.Now())
 		return err

@@ -16,7 +16,7 @@ var (
 	// ErrNotListed says that a provider is not one to choose from.
 	ErrNotListed = errors.New("provider is not listed")
 	// ErrProviderSetting says that the settings have the last word on a provider.
-	ErrProviderSetting = errors.New("the provider stands in --provider: what is said there is changed there, with a restart")
+	ErrProviderSetting = errors.New("the provider stands in --provider, or is the sandbox's: only its name is said here")
 )
 
 // Where it is said that there is a provider to choose from.

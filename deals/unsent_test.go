@@ -71,3 +71,24 @@ func TestEngineOfAdded(t *testing.T) {
 	}
 	uses(true)
 }
+
+// Whoever suspended a provider, no admin has a deal made with it by the way.
+func TestMakeSuspended(t *testing.T) {
+	s := newScripted(t)
+	s.deal(DealActive, 1, func(r *dealRow) { r.Provider = "f01004" })
+	s.update(func(tx kv.Tx) error {
+		return kv.PutJSON(tx, kv.Key(prefix, "zone", uint64(1)), struct{ Bucket string }{"b"})
+	})
+	if err := s.SuspendProvider(t.Context(), "f01003", "slow", false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Make(t.Context(), somePiece, "f01003"); !errors.Is(err, ErrProviderSuspended) {
+		t.Errorf("Make = %v, want %v", err, ErrProviderSuspended)
+	}
+	if err := s.UnsuspendProvider(t.Context(), "f01003", false); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Make(t.Context(), somePiece, "f01003"); err != nil || d.Provider != "f01003" {
+		t.Errorf("Make = %+v, %v", d, err)
+	}
+}

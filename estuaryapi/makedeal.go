@@ -106,6 +106,8 @@ func (s *server) makeDeal(r *request, in dealOrder) (madeDeal, error) {
 			continue // asked again after some were made
 		case errors.Is(err, deals.ErrHeld):
 			return out, errHeld(err)
+		case errors.Is(err, deals.ErrProviderSuspended):
+			return out, errHeld(err)
 		case errors.Is(err, deals.ErrNoChain):
 			return out, fromChain(err, "provider")
 		case err != nil:

@@ -10,17 +10,25 @@ import (
 	"github.com/whypfs/whypfs/deals"
 )
 
-func (c *cli) providerListCommand() *cobra.Command {
-	return listing(c, "providers", "list the storage providers to choose from",
-		[]string{"address", "owner", "region", "score", "price", "pieces", "under way", "proposed", "accepted", "active", "failed", "not before", "reason"},
+func (c *cli) providerCommand() *cobra.Command {
+	return group("provider", "storage providers to choose from, besides those of --provider", c.providerListCommand("ls"),
+		c.providerSayCommand("add", "add a provider to those to choose from, or say more of one", "provider.add", (*deals.Deals).AddProvider),
+		c.providerSayCommand("set", "say something else of a provider; \"\" and 0 take back what was said", "provider.set", (*deals.Deals).SetProvider),
+		c.providerRemoveCommand(), c.providerSuspendCommand(), c.providerUnsuspendCommand())
+}
+
+func (c *cli) providerListCommand(use string) *cobra.Command {
+	return listing(c, use, "list the storage providers to choose from, and those that have deals",
+		[]string{"address", "name", "from", "owner", "region", "score", "price", "pieces", "under way", "proposed", "accepted", "active", "failed", "not before", "reason", "suspended"},
 		func(ctx context.Context, a *app, _ []string) ([]deals.Provider, error) { return a.deals.Providers(ctx) },
 		func(p deals.Provider) []any {
 			price, sizes := "", p.Ask.Error
 			if !p.Ask.At.IsZero() {
 				price, sizes = p.Ask.Price.String(), bytesText(p.Ask.Min)+" to "+bytesText(p.Ask.Max)
 			}
-			return []any{p.Address, p.Owner, p.Region, fmt.Sprintf("%.2f", p.Score), price, sizes, fmt.Sprintf("%d of %d", p.UnderWay, p.Most),
-				p.Proposed, p.Accepted, p.Active, p.Failed, stamp(p.CoolUntil), p.Reason}
+			r := p.Registration
+			return []any{p.Address, orDash(r.Name), orDash(p.Source), p.Owner, p.Region, fmt.Sprintf("%.2f", p.Score), price, sizes, fmt.Sprintf("%d of %d", p.UnderWay, p.Most),
+				p.Proposed, p.Accepted, p.Active, p.Failed, stamp(p.CoolUntil), p.Reason, orDash(r.Suspended)}
 		})
 }
 

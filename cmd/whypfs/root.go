@@ -94,7 +94,7 @@ func (c *cli) command() *cobra.Command {
 	})
 	c.cfg.common(root.PersistentFlags())
 	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.tokenCommand(), c.inviteCommand(), c.auditCommand(), c.keyCommand(), c.bucketCommand(),
-		c.zoneCommand(), c.pinCommand(), c.importCommand(), c.dealCommand(), c.retrieveCommand(), c.walletCommand(), c.chainCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
+		c.zoneCommand(), c.pinCommand(), c.importCommand(), c.dealCommand(), c.providerCommand(), c.retrieveCommand(), c.walletCommand(), c.chainCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
 		c.explainCommand(), c.offloadCommand(),
 		c.sandboxCommand(), settingsCommand())
 	root.AddGroup(&cobra.Group{ID: groupNode, Title: "Commands of a node, which work on its --data:"},
