@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/filecoin-project/go-state-types/builtin/v9/market"
 	"github.com/google/uuid"
@@ -101,15 +100,17 @@ func (d *Deals) AskOf(ctx context.Context, provider string) (mk12.Ask, error) {
 // ask for any address, and what is asked leaves a row: there are to be no more
 // of these than providers.
 func (d *Deals) isOnChain(ctx context.Context, provider string) error {
-	if slices.Contains(d.providers(), provider) {
-		return nil
-	}
-	var known KnownAsk
-	err := d.store.View(ctx, func(tx kv.Tx) (err error) {
-		known, err = getAsk(tx, provider)
+	known := false
+	err := d.store.View(ctx, func(tx kv.Tx) error {
+		_, source, err := d.config(tx, provider)
+		if err != nil {
+			return err
+		}
+		ask, err := getAsk(tx, provider)
+		known = source != "" || !ask.Tried.IsZero()
 		return err
 	})
-	if err != nil || !known.Tried.IsZero() {
+	if err != nil || known {
 		return err
 	}
 	_, err = d.chain.Miner(ctx, provider)
