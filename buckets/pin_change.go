@@ -172,3 +172,22 @@ func (b *Buckets) RetryPin(ctx context.Context, owner, id uint64) (Pin, error) {
 	}
 	return p, nil
 }
+
+// RetryPins has all pins tried now that have failed, or wait, and says how many.
+func (b *Buckets) RetryPins(ctx context.Context) (n int, err error) {
+	page, err := b.Pins(ctx, PinQuery{States: []PinState{PinQueued, PinPinning, PinFailed}})
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range page.Pins {
+		_, err := b.RetryPin(ctx, 0, p.ID)
+		if errors.Is(err, ErrNoPin) {
+			continue // it went meanwhile
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}

@@ -98,6 +98,9 @@ type roomPass struct {
 	size  int64             // of found
 	zones map[uint64]string // by zone: why its contents stay, "" if they may go
 
+	owners     []uint64 // whose contents may go; none: anybody's
+	considered int      // contents that may go
+
 	objects int
 	bytes   int64
 	kept    map[string]int // contents that stay, by reason
@@ -127,25 +130,9 @@ const (
 // giveUpOldest gives up the local copies that were read least recently, until
 // need bytes are, or no more may be.
 func (b *Buckets) giveUpOldest(ctx context.Context, need int64) (*roomPass, error) {
-	p := &roomPass{b: b, need: need, in: map[string]bool{}, zones: map[uint64]string{}, kept: map[string]int{}}
-	for after, more := uint64(math.MaxUint64), true; more; {
-		var page []Content
-		var last []int64
-		err := b.view(ctx, func(tx kv.Tx) (err error) {
-			page, last, err = localBefore(tx, after, roomPage)
-			return err
-		})
-		if err != nil {
-			return p, err
-		}
-		if more = len(page) == roomPage; more {
-			after = page[len(page)-1].ID
-		}
-		for i, c := range page {
-			if err := p.consider(ctx, c, last[i]); err != nil {
-				return p, err
-			}
-		}
+	p := newRoomPass(b, need)
+	if err := p.look(ctx); err != nil {
+		return p, err
 	}
 	for some := range slices.Chunk(p.found.sorted(), roomBatch) {
 		if err := p.giveUp(ctx, some); err != nil {
@@ -153,6 +140,40 @@ func (b *Buckets) giveUpOldest(ctx context.Context, need int64) (*roomPass, erro
 		}
 	}
 	return p, nil
+}
+
+func newRoomPass(b *Buckets, need int64) *roomPass {
+	return &roomPass{b: b, need: need, in: map[string]bool{}, zones: map[uint64]string{}, kept: map[string]int{}}
+}
+
+// look finds the contents that are to go.
+func (p *roomPass) look(ctx context.Context) error {
+	return p.contents(ctx, func(c Content, hour int64) (bool, error) { return true, p.consider(ctx, c, hour) })
+}
+
+// contents calls fn with every content, the newest first, and the hour in which
+// it was read last, or made, until fn says that it has enough.
+func (p *roomPass) contents(ctx context.Context, fn func(Content, int64) (more bool, err error)) error {
+	for before, more := uint64(math.MaxUint64), true; more; {
+		var page []Content
+		var last []int64
+		err := p.b.view(ctx, func(tx kv.Tx) (err error) {
+			page, last, err = localBefore(tx, before, roomPage)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if more = len(page) == roomPage; more {
+			before = page[len(page)-1].ID
+		}
+		for i, c := range page {
+			if goOn, err := fn(c, last[i]); err != nil || !goOn {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // localBefore returns contents with ids below before, newest first, with the
@@ -181,6 +202,9 @@ func localBefore(tx kv.Tx, before uint64, limit int) (page []Content, last []int
 
 // consider keeps a content in mind if it may go, and is among the oldest that are needed.
 func (p *roomPass) consider(ctx context.Context, c Content, hour int64) error {
+	if len(p.owners) > 0 && !slices.Contains(p.owners, c.Owner) {
+		return nil
+	}
 	if c.Deleted || c.Offloaded || c.Size == 0 || c.Restoring > 0 || time.Now().Before(c.Until) {
 		return nil
 	}
@@ -192,13 +216,14 @@ func (p *roomPass) consider(ctx context.Context, c Content, hour int64) error {
 		p.kept[why]++
 		return nil
 	}
+	p.considered++
 	if p.in[c.CID.KeyString()] {
 		return nil
 	}
 	p.in[c.CID.KeyString()] = true
 	heap.Push(&p.found, old{root: c.CID, size: c.Size, hour: hour})
 	p.size += c.Size
-	for len(p.found) > roomMost || p.size-p.found[0].size >= p.need {
+	for len(p.found) > 0 && (len(p.found) > roomMost || p.size-p.found[0].size >= p.need) {
 		o := heap.Pop(&p.found).(old)
 		delete(p.in, o.root.KeyString())
 		p.size -= o.size
@@ -345,37 +370,4 @@ func onlyContents(tx kv.Tx, root cid.Cid) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// old is a root that may go, with the hour in which it was read last.
-type old struct {
-	root cid.Cid
-	size int64
-	hour int64
-}
-
-// oldest is a heap of those that were read least recently; the most recent of
-// them is on top, and the first to leave.
-type oldest []old
-
-func (h oldest) Len() int { return len(h) }
-func (h oldest) Less(i, j int) bool {
-	return h[i].hour > h[j].hour || h[i].hour == h[j].hour && h[i].size < h[j].size
-}
-func (h oldest) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *oldest) Push(x any)   { *h = append(*h, x.(old)) }
-func (h *oldest) Pop() any {
-	last := len(*h) - 1
-	x := (*h)[last]
-	*h = (*h)[:last]
-	return x
-}
-
-// sorted takes them out, the least recently read first.
-func (h oldest) sorted() []old {
-	out := make([]old, len(h))
-	for i := len(h) - 1; i >= 0; i-- {
-		out[i] = heap.Pop(&h).(old)
-	}
-	return out
 }
