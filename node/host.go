@@ -133,7 +133,9 @@ func (h *host) start(ctx context.Context, cfg Config, plan hostPlan, blocks bloc
 		return err
 	}
 	h.backups = backups
-	h.keep.start(h.p2p, plan.peering, cfg.Log)
+	if err := h.keep.start(h.p2p, cfg.Dir, plan.peering, cfg.Log); err != nil {
+		return err
+	}
 	h.join = startJoiner(h.p2p, plan.bootstrap, backups, cfg.Log)
 	if h.dht != nil {
 		if err := h.dht.Bootstrap(ctx); err != nil {
@@ -203,7 +205,7 @@ func (h *host) close() error {
 		h.keyring.close()
 		h.restorer.close()
 		errs := []error{h.announce.close()}
-		h.keep.stop()
+		h.keep.close()
 		h.join.stop()
 		h.backups.stop()
 		h.metrics.unregister()
