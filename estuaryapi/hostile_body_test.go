@@ -44,7 +44,7 @@ func jsonOf(s *openapi3.Schema, field string, known func(string) string, depth i
 	if v := known(field); v != "" {
 		return v
 	}
-	return map[string]string{"by": "path", "value": "/file", "reason": "why", "address": "f1abjxfbp274xpdqcpuaykwkfb43omjotacm2p3za",
+	return map[string]string{"by": "path", "value": "/file", "reason": "why", "name": "a name", "address": "f1abjxfbp274xpdqcpuaykwkfb43omjotacm2p3za",
 		"passwordHash": hostilePassword, "newPasswordHash": "another password 7"}[field]
 }
 

@@ -1,7 +1,9 @@
 package estuaryapi_test
 
 import (
+	"errors"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/whypfs/whypfs/accounts"
@@ -16,37 +18,67 @@ const (
 
 var wildcard = regexp.MustCompile(`{[^}]+}`)
 
-// Every route of the table, with a key of every level and without one.
+// access is a way to ask, and what becomes of it where a key is needed.
+type access struct {
+	name, key string
+	level     accounts.Level // that it has
+	code      int            // where the route's level is higher
+	refusal   string         // in the answer's body then
+}
+
+// accesses are all ways to ask.
+func (f *fixture) accesses() []access {
+	f.t.Helper()
+	ctx := f.t.Context()
+	u, token := f.user("ann", accounts.LevelUser, 0)
+	root, admin := f.user("root", accounts.LevelAdmin, 0)
+	out, its := f.user("out", accounts.LevelUser, 0)
+	last := f.token(out, accounts.TokenSpec{Level: accounts.LevelUpload})
+	gone, expired := f.token(root, accounts.TokenSpec{}), f.token(root, accounts.TokenSpec{Lifetime: 1})
+	if err := errors.Join(f.accounts.Suspend(ctx, out.ID, "does not pay"), f.accounts.RevokeToken(ctx, root.ID, gone)); err != nil {
+		f.t.Fatal(err)
+	}
+	return []access{
+		{"no key", "", 0, 401, errMissing},
+		{"an upload-only key", f.token(u, accounts.TokenSpec{Level: accounts.LevelUpload}), accounts.LevelUpload, 403, errUpload},
+		{"an admin's upload-only key", f.token(root, accounts.TokenSpec{Level: accounts.LevelUpload}), accounts.LevelUpload, 403, errUpload},
+		{"a user's key", token, accounts.LevelUser, 403, errLow},
+		{"an admin's user key", f.token(root, accounts.TokenSpec{Level: accounts.LevelUser}), accounts.LevelUser, 403, errLow},
+		{"an admin's key", admin, accounts.LevelAdmin, 0, ""},
+		{"a suspended user's key", its, 0, 403, `"details":"account is suspended: does not pay"`},
+		{"a suspended user's upload-only key", last, 0, 403, `"details":"account is suspended: does not pay"`},
+		{"an admin's expired key", expired, 0, 401, `"reason":"ERR_TOKEN_EXPIRED"`},
+		{"an admin's revoked key", gone, 0, 401, `"reason":"ERR_INVALID_TOKEN"`},
+		{"a made-up key", unknown, 0, 401, `"reason":"ERR_INVALID_TOKEN"`},
+	}
+}
+
+// Every route of the table, in every way: who is let in is what its row, and with
+// it the OpenAPI document, says.
 func TestLevels(t *testing.T) {
 	f := newTest(t, publish, estuaryapi.Options{})
-	u, token := f.user("ann", accounts.LevelUser, 0)
-	upload := f.token(u, accounts.TokenSpec{Level: accounts.LevelUpload})
-	root, admin := f.user("root", accounts.LevelAdmin, 0)
-	keys := []struct {
-		name, key string
-		level     accounts.Level
-		refusal   string // where the level is too low
-		code      int
-	}{
-		{"no key", "", 0, errMissing, 401},
-		{"an upload-only key", upload, accounts.LevelUpload, errUpload, 403},
-		{"an admin's upload-only key", f.token(root, accounts.TokenSpec{Level: accounts.LevelUpload}), accounts.LevelUpload, errUpload, 403},
-		{"a user's key", token, accounts.LevelUser, errLow, 403},
-		{"an admin's user key", f.token(root, accounts.TokenSpec{Level: accounts.LevelUser}), accounts.LevelUser, errLow, 403},
-		{"an admin's key", admin, accounts.LevelAdmin, "", 0},
-	}
+	ways := f.accesses()
 	for _, row := range estuaryapi.Rows() {
 		path := wildcard.ReplaceAllString(row.Path, "7")
-		for _, k := range keys {
-			a := f.do(row.Method, path, k.key, nil)
-			refused := a.has(errMissing) || a.has(errUpload) || a.has(errLow)
+		op := description().doc.Paths.Value(estuaryapi.DocumentPath(row.Path)).GetOperation(row.Method)
+		if told, level := op.Description, (map[accounts.Level]string{1: "upload", 2: "user", 10: "admin"})[row.Level]; level != "" && !strings.Contains(told, "level "+level+".") {
+			t.Errorf("%s %s is of level %s; the document says %q", row.Method, row.Path, level, told)
+		}
+		for _, w := range ways {
+			a := f.do(row.Method, path, w.key, nil)
+			// A route without a level may have keys of its own kind, and says so.
+			itself := row.Level == 0 && len(row.Reasons[401])+len(row.Reasons[403]) > 0
+			refused := false
+			for _, other := range ways {
+				refused = refused || other.refusal != "" && a.has(other.refusal)
+			}
 			switch {
-			case k.level < row.Level && (a.code != k.code || !a.has(k.refusal)):
-				t.Errorf("%s %s with %s = %d %s, want %d with %s", row.Method, path, k.name, a.code, a.body, k.code, k.refusal)
-			case k.level >= row.Level && refused:
-				t.Errorf("%s %s with %s = %d %s, want it let in", row.Method, path, k.name, a.code, a.body)
+			case w.level < row.Level && (a.code != w.code || !a.has(w.refusal)):
+				t.Errorf("%s %s with %s = %d %s, want %d with %s", row.Method, path, w.name, a.code, a.body, w.code, w.refusal)
+			case w.level >= row.Level && refused && !itself:
+				t.Errorf("%s %s with %s = %d %s, want it let in", row.Method, path, w.name, a.code, a.body)
 			case a.code >= 500:
-				t.Errorf("%s %s with %s = %d %s", row.Method, path, k.name, a.code, a.body)
+				t.Errorf("%s %s with %s = %d %s", row.Method, path, w.name, a.code, a.body)
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func (own things) named(name string) string {
 		return own.file.CID
 	case "miner", "sp":
 		return own.miner
-	case "username", "name":
+	case "username":
 		return own.user.Name
 	}
 	return ""
@@ -149,13 +149,13 @@ func (own things) addressed(path string) (full string, missing []string) {
 	full = wildcard.ReplaceAllStringFunc(path, func(w string) string {
 		name := strings.Trim(w, "{.}")
 		v := own.named(name)
-		if name == "name" && !strings.HasPrefix(path, "/admin/users/") {
-			v = ""
-		}
-		if path == "/deals/transfer/status/{id}" || path == "/deal/transfer/status/{id}" {
-			v = own.deal.UUID
-		}
 		switch {
+		case name == "name" && strings.HasPrefix(path, "/admin/users/"):
+			v = own.user.Name
+		case strings.HasSuffix(path, "/transfer/status/{id}"):
+			v = own.deal.UUID
+		case name == "miner" && strings.HasSuffix(path, "/{propcid}"):
+			v = own.deal.Provider
 		case v != "":
 		case path == "/gw/{path...}":
 			v = "ipfs/" + own.file.CID
