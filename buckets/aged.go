@@ -118,7 +118,7 @@ func (z zoneRow) waitingFor(now time.Time) string {
 	return fmt.Sprintf("waiting for %s more or %s", humanize.IBytes(uint64(missing)), humanDuration(left))
 }
 
-// openWithPolicy returns a zone with its bucket's policy, and whether it is open.
+// openWithPolicy returns a zone with the policy that it has in its bucket, and whether it is open.
 func openWithPolicy(tx kv.Tx, id uint64) (z zoneRow, open bool, err error) {
 	z, err = zoneAt(tx, id)
 	if errors.Is(err, ErrNoZone) {
@@ -128,7 +128,7 @@ func openWithPolicy(tx kv.Tx, id uint64) (z zoneRow, open bool, err error) {
 		return z, false, err
 	}
 	bucket, err := bucketRow(tx, z.Bucket)
-	z.Policy = bucket.Policy
+	z.Policy = bucket.Policy.replicated(z.Replication)
 	return z, err == nil, err
 }
 

@@ -51,7 +51,7 @@ func (m *assignMarks) set(bucket string, mark assignMark) {
 	m.marks[bucket] = mark
 }
 
-// assign puts a bucket's unassigned contents into its open zone, oldest first.
+// assign puts a bucket's unassigned contents into its open zones, oldest first.
 // In a bucket that gets many it begins where it has ended last. An upload that
 // has ended late can have an id from before: so the job is not done before it
 // has looked from the beginning.
@@ -95,34 +95,49 @@ func (b *Buckets) assignSome(ctx context.Context, uuid string, after uint64) (la
 			return err
 		}
 		last = ids[len(ids)-1]
-		z, found, err := openZone(tx, uuid)
+		return b.gatherIn(tx, bucket, ids, candidate, now)
+	})
+	return last, more, err
+}
+
+// gatherIn makes contents members of the bucket's open zones: those with a
+// replication of their own of a zone for that.
+func (b *Buckets) gatherIn(tx kv.Tx, bucket Bucket, ids []uint64, candidate uint64, now time.Time) error {
+	open := map[int]zoneRow{} // that something has come to, by replication
+	for _, id := range ids {
+		c, err := contentRow(tx, id)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if !found {
-				if z, err = newZone(tx, bucket, candidate, now); err != nil {
-					return err
-				}
-			}
-			if err := enterZone(tx, &z, id); err != nil {
-				return err
-			}
-			found = true
-			if by := full(z.Zone, bucket.Policy); by != "" {
-				if err := b.seal(tx, z, bucket.Policy, by, now); err != nil {
-					return err
-				}
-				found = false
-			}
-		}
+		z, found := open[c.Replication]
 		if !found {
-			return nil
+			z, found, err = openZone(tx, bucket.UUID, c.Replication)
 		}
+		if err == nil && !found {
+			z, err = newZone(tx, bucket, c.Replication, candidate, now)
+		}
+		if err != nil {
+			return err
+		}
+		if err := enterZone(tx, &z, c); err != nil {
+			return err
+		}
+		if by := full(z.Zone, bucket.Policy); by != "" {
+			delete(open, c.Replication)
+			err = b.seal(tx, z, bucket.Policy, by, now)
+		} else {
+			open[c.Replication] = z
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var errs error
+	for _, z := range open {
 		// Its reason has changed, and it may have become the oldest of all waiting.
-		return errors.Join(putZone(tx, z), b.queue.Add(tx, jobSeal, zoneJobID(z.ID), time.Time{}))
-	})
-	return last, more, err
+		errs = errors.Join(errs, putZone(tx, z), b.queue.Add(tx, jobSeal, zoneJobID(z.ID), time.Time{}))
+	}
+	return errs
 }
 
 // unassigned returns the ids, above after, of up to max contents without a zone,
@@ -145,34 +160,30 @@ func unassigned(tx kv.Tx, bucket string, after uint64, max int) (ids []uint64, m
 	return ids, false, nil
 }
 
-// newZone opens a zone for the bucket.
-func newZone(tx kv.Tx, bucket Bucket, candidate uint64, now time.Time) (zoneRow, error) {
+// newZone opens a zone for the bucket's contents with a replication.
+func newZone(tx kv.Tx, bucket Bucket, replication int, candidate uint64, now time.Time) (zoneRow, error) {
 	id, err := freeID(tx, candidate, keyZone)
 	if err != nil {
 		return zoneRow{}, err
 	}
-	z := zoneRow{Zone: Zone{ID: id, Bucket: bucket.UUID, Owner: bucket.Owner, State: ZoneOpen, Opened: now, Changed: now}}
-	return z, errors.Join(putZone(tx, z), kv.PutJSON(tx, keyOpen(bucket.UUID), id))
+	z := zoneRow{Zone: Zone{ID: id, Bucket: bucket.UUID, Owner: bucket.Owner, Replication: replication, State: ZoneOpen, Opened: now, Changed: now}}
+	return z, errors.Join(putZone(tx, z), kv.PutJSON(tx, keyOpen(bucket.UUID, replication), id))
 }
 
 // enterZone makes an unassigned content a member of an open zone.
-func enterZone(tx kv.Tx, z *zoneRow, id uint64) error {
-	c, err := contentRow(tx, id)
-	if err != nil {
-		return err
-	}
+func enterZone(tx kv.Tx, z *zoneRow, c Content) error {
 	c.Zone = z.ID
 	if err := z.countIn(tx, c); err != nil {
 		return err
 	}
 	// Not always the last to come: ids of uploads that end together cross.
-	if t := idTime(id); z.Count == 1 || t.Before(z.Oldest) {
+	if t := idTime(c.ID); z.Count == 1 || t.Before(z.Oldest) {
 		z.Oldest = t
 	}
 	return errors.Join(
 		putContent(tx, c),
-		tx.Delete(keyNew(c.Bucket, id)),
-		tx.Put(keyMember(z.ID, id), present))
+		tx.Delete(keyNew(c.Bucket, c.ID)),
+		tx.Put(keyMember(z.ID, c.ID), present))
 }
 
 // full says by what an open zone has to be sealed whatever its age, or "".
@@ -186,13 +197,14 @@ func full(z Zone, p Policy) string {
 	return ""
 }
 
-// seal closes an open zone: no member comes to it any more, and its policy is fixed.
+// seal closes an open zone: no member comes to it any more, and its policy, in
+// a bucket with policy p, is fixed.
 func (b *Buckets) seal(tx kv.Tx, z zoneRow, p Policy, by string, now time.Time) error {
-	z.State, z.SealedBy, z.Changed, z.Policy, z.Held = ZoneSealed, by, now, p, nil
+	z.State, z.SealedBy, z.Changed, z.Policy, z.Held = ZoneSealed, by, now, p.replicated(z.Replication), nil
 	z.Reason = "waiting to be packed"
 	return errors.Join(
 		putZone(tx, z),
-		tx.Delete(keyOpen(z.Bucket)),
+		tx.Delete(keyOpen(z.Bucket, z.Replication)),
 		b.queue.Add(tx, jobZone, zoneJobID(z.ID), time.Time{}))
 }
 
@@ -216,13 +228,25 @@ func (b *Buckets) SealZone(ctx context.Context, id uint64) error {
 	return nil
 }
 
-// recheckZone looks at the bucket's open zone again, under a new policy.
-func (b *Buckets) recheckZone(tx kv.Tx, bucket string) error {
-	z, found, err := openZone(tx, bucket)
-	if err != nil || !found {
-		return err
+// recheckZones looks at the bucket's open zones again, under a new policy.
+func (b *Buckets) recheckZones(tx kv.Tx, bucket string) error {
+	var ids []uint64
+	for row, err := range tx.Scan(kv.Range(tabOpen, bucket)) {
+		var id uint64
+		if err == nil {
+			err = decode(row.Value, &id)
+		}
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
 	}
-	return b.queue.Add(tx, jobSeal, zoneJobID(z.ID), time.Time{})
+	for _, id := range ids {
+		if err := b.queue.Add(tx, jobSeal, zoneJobID(id), time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // humanDuration is a duration in its largest fitting unit, rounded up.

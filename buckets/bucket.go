@@ -219,7 +219,7 @@ func (b *Buckets) SetPolicy(ctx context.Context, name string, change func(*Polic
 				return err
 			}
 		}
-		return b.recheckZone(tx, bucket.UUID)
+		return b.recheckZones(tx, bucket.UUID)
 	})
 	if err == nil && bucket.Flip != "" {
 		// The change stands, and its job goes on with it, whatever becomes of this.

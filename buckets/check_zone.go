@@ -23,7 +23,7 @@ func (c *checker) zones() error {
 		if z.State == ZoneOpen {
 			oldest, err := oldestMember(c.tx, z.ID)
 			c.must(err == nil && oldest.Equal(z.Oldest), "oldest member of zone %d is of %v, want %v (%v)", z.ID, z.Oldest, oldest, err)
-			now, found, err := openZone(c.tx, z.Bucket)
+			now, found, err := openZone(c.tx, z.Bucket, z.Replication)
 			gone, err := absent(err)
 			c.must(!gone && found && now.ID == z.ID, "zone %d is open, but the bucket's open zone is %d", z.ID, now.ID)
 			return err
@@ -56,13 +56,22 @@ func zoneTotals(tx kv.Tx, zone uint64) (size, count int64, err error) {
 
 // open: what is listed as open is.
 func (c *checker) open() error {
-	var bucket string
-	return c.each(tabOpen, func([]byte) error {
-		z, found, err := openZone(c.tx, bucket)
+	for row, err := range c.tx.Scan(kv.Range(tabOpen)) {
+		if err != nil {
+			return err
+		}
+		bucket, n, err := readKeyOpen(row.Key)
+		if err != nil {
+			return err
+		}
+		z, found, err := openZone(c.tx, bucket, n)
 		gone, err := absent(err)
-		c.must(!gone && found && z.State == ZoneOpen && z.Bucket == bucket, "open zone of bucket %s is %+v", bucket, z.Zone)
-		return err
-	}, &bucket)
+		if err != nil {
+			return err
+		}
+		c.must(!gone && found && z.State == ZoneOpen && z.Bucket == bucket && z.Replication == n, "open zone of bucket %s for %d deals is %+v", bucket, n, z.Zone)
+	}
+	return nil
 }
 
 // uploads: every part belongs to an upload in progress and holds its root.

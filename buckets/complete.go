@@ -113,7 +113,7 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 		return Object{}, err
 	}
 	now, sums := time.Now().UTC(), newPartSums(list, o.Checksums)
-	return b.commit(ctx, bucket, o, u.Key, cond, EventComplete, func(tx kv.Tx, o Object) error {
+	return b.commit(ctx, change{asked: bucket, name: u.Key, cond: cond, event: EventComplete, extra: func(tx kv.Tx, o Object) error {
 		if err := unchanged(tx, bucket.UUID, u, list); err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (b *Buckets) join(ctx context.Context, bucket Bucket, u MultipartUpload, li
 			putPartSums(tx, o.Content, sums),
 			removeUpload(tx, bucket, u.Key, u.ID),
 			kv.PutJSON(tx, keyDone(u.ID), doneRow{Completed: now, Bucket: bucket.UUID, Asked: asked, Object: newObjectRow(o)}))
-	})
+	}}, o)
 }
 
 // assemble makes the DAG of an object out of those of its parts. The caller holds a lease.

@@ -14,17 +14,19 @@ var ErrNoContent = errors.New("no such content")
 
 // Content is one stored thing with one root CID.
 type Content struct {
-	ID        uint64 // time-ordered, below 2^53 so that JSON clients keep it exact
-	Owner     uint64
-	Bucket    string // uuid
-	Name      string // the object's key, or the upload's file name
-	Key       string // of the object that names it, or did
-	CID       cid.Cid
-	Size      int64
-	Created   time.Time
-	Zone      uint64 // 0: not assigned yet
-	Deleted   bool   // no object names it any more; its piece may still hold it
-	Offloaded bool   // its blocks are not kept locally
+	ID      uint64 // time-ordered, below 2^53 so that JSON clients keep it exact
+	Owner   uint64
+	Bucket  string // uuid
+	Name    string // the object's key, or the upload's file name
+	Key     string // of the object that names it, or did
+	CID     cid.Cid
+	Size    int64
+	Created time.Time
+	// Replication is how many deals were asked for with the upload; 0: as many as its bucket's policy says.
+	Replication int    `json:",omitempty"`
+	Zone        uint64 // 0: not assigned yet
+	Deleted     bool   // no object names it any more; its piece may still hold it
+	Offloaded   bool   // its blocks are not kept locally
 	// Of an object of a cold storage class, see archive.go.
 	Cold      bool      `json:",omitempty"` // its blocks are not to be kept
 	Restoring int       `json:",omitempty"` // they are on their way, to stay for that many days

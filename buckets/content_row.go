@@ -28,13 +28,14 @@ const (
 	contentNamedByKey // the name is the key
 	contentMadeByID   // the id tells when it was made
 	contentUntil
+	contentReplication // of its own
 )
 
 func putContent(tx kv.Tx, c Content) error { return tx.Put(keyContent(c.ID), encodeContent(c)) }
 
 func encodeContent(c Content) []byte {
 	bits := bit(contentDeleted, c.Deleted) | bit(contentOffloaded, c.Offloaded) | bit(contentCold, c.Cold) |
-		bit(contentNamedByKey, c.Name == c.Key) | bit(contentMadeByID, c.Created == idTime(c.ID)) | bit(contentUntil, !c.Until.IsZero())
+		bit(contentNamedByKey, c.Name == c.Key) | bit(contentMadeByID, c.Created == idTime(c.ID)) | bit(contentUntil, !c.Until.IsZero()) | bit(contentReplication, c.Replication != 0)
 	w := rowcode.NewWriter(compact)
 	w.Uint(bits)
 	w.Fixed(c.ID)
@@ -53,6 +54,9 @@ func encodeContent(c Content) []byte {
 	w.Int(int64(c.Restoring))
 	if bits&contentUntil != 0 {
 		w.Time(c.Until)
+	}
+	if bits&contentReplication != 0 {
+		w.Int(int64(c.Replication))
 	}
 	return w.Bytes()
 }
@@ -81,6 +85,9 @@ func decodeContent(value []byte) (c Content, err error) {
 	c.Restoring = int(r.Int())
 	if bits&contentUntil != 0 {
 		c.Until = r.Time()
+	}
+	if bits&contentReplication != 0 {
+		c.Replication = int(r.Int())
 	}
 	if err = r.Err(); err == nil {
 		c.CID, err = readCID(root)

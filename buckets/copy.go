@@ -55,7 +55,7 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 	}
 	o := src
 	o.Bucket, o.Key, o.Owner, o.Attributes = bucket.UUID, key, owner, attr
-	return b.commit(ctx, bucket, o, key, cond, EventCopy, func(tx kv.Tx, o Object) error {
+	return b.commit(ctx, change{asked: bucket, name: key, cond: cond, event: EventCopy, extra: func(tx kv.Tx, o Object) error {
 		now, err := versionNamed(tx, src.Bucket, src.Key, src.VersionID())
 		if errors.Is(err, ErrNoVersion) || err == nil && now.Content != src.Content {
 			return ErrNoObject // another null version is another one
@@ -72,7 +72,7 @@ func (b *Buckets) copy(ctx context.Context, src Object, bucket Bucket, key strin
 			return err
 		}
 		return copyPartSums(tx, src.Content, o.Content)
-	})
+	}}, o)
 }
 
 // publishFrom makes what was stored for a private bucket readable by anyone.

@@ -10,7 +10,9 @@
 // copy is a content of its own with the same root.
 //
 // A content is unassigned at first. The job assign makes it a member of its
-// bucket's open zone. A released content that is unassigned, or whose zone is
+// bucket's open zone. An upload can ask for another number of deals than the
+// bucket's policy says: such contents gather in open zones of their own, one for
+// each number, to which everything else in the policy applies. A released content that is unassigned, or whose zone is
 // not being packed yet, is gone at once. One in a later zone is a byte range of a
 // piece: it is marked deleted, is not listed any more, and goes with its zone.
 //
@@ -185,6 +187,7 @@
 //	zon/<inverted zone id>              Zone
 //	zin/<zone id>/<content id>          members of a zone
 //	zopen/<uuid>                        id of the bucket's open zone
+//	zopen/<uuid>/<number>               that of contents that ask for this number of deals
 //	zcid/<zone id>/<root>               how many members, of some size, have that root; until the zone is packed
 //	read/<root>                         the hour in which a root was read last, if Options.Offload asks for it
 //	sent/<root>                         what went out of contents with that root

@@ -50,7 +50,6 @@ func keyObject(bucket, key string) []byte      { return kv.Key(tabObject, bucket
 func keyNull(bucket, key string) []byte        { return kv.Key(tabNull, bucket, key) }
 func keyNew(bucket string, id uint64) []byte   { return kv.Key(tabNew, bucket, id) }
 func keyMember(zone, id uint64) []byte         { return kv.Key(tabMember, zone, id) }
-func keyOpen(bucket string) []byte             { return kv.Key(tabOpen, bucket) }
 func keyUpload(bucket, key, id string) []byte  { return kv.Key(tabUpload, bucket, key, id) }
 func keyPart(upload string, n int) []byte      { return kv.Key(tabPart, upload, uint64(n)) }
 func keyPartSums(content uint64) []byte        { return kv.Key(tabSums, content) }
@@ -137,4 +136,23 @@ func freeID(tx kv.Tx, candidate uint64, key func(uint64) []byte) (uint64, error)
 			return id, err
 		}
 	}
+}
+
+// keyOpen names a bucket's open zone of contents with a replication of their
+// own; 0: of those that have none.
+func keyOpen(bucket string, replication int) []byte {
+	if replication == 0 {
+		return kv.Key(tabOpen, bucket)
+	}
+	return kv.Key(tabOpen, bucket, uint64(replication))
+}
+
+// readKeyOpen is keyOpen undone.
+func readKeyOpen(key []byte) (bucket string, replication int, err error) {
+	if kv.Unkey(key, nil, &bucket) == nil {
+		return bucket, 0, nil
+	}
+	var n uint64
+	err = kv.Unkey(key, nil, &bucket, &n)
+	return bucket, int(n), err
 }

@@ -24,6 +24,7 @@ var (
 	ErrPrecondition = errors.New("precondition failed")
 	ErrKey          = errors.New("invalid object key") // empty, not UTF-8, or over 1024 bytes
 	ErrDigest       = errors.New("body does not match its Content-MD5")
+	ErrReplication  = errors.New("a content has from 1 to 20 deals")
 	// ErrPublishChanged is worth another try, with the bucket as it is now.
 	ErrPublishChanged = errors.New("bucket was made public or private meanwhile")
 )
@@ -93,6 +94,9 @@ type Upload struct {
 	Key func(root cid.Cid) string
 	// Form says that a browser sent a form: S3 has an event of its own for that.
 	Form bool
+	// Replication, if not nil, says once Check has passed how many deals the
+	// content is to have, up to MaxReplication; 0: as many as the bucket's policy says.
+	Replication func() int
 	// Unique refuses what the bucket's owner has already, with *DuplicateError.
 	Unique bool
 	// Also, if not nil, runs in the transaction that makes the object visible,
@@ -148,12 +152,17 @@ func (b *Buckets) put(ctx context.Context, bucket Bucket, key, name string, owne
 	if key, name, err = up.called(key, name, dag.Root); err != nil {
 		return Object{}, err
 	}
+	n, err := up.replication()
+	if err != nil {
+		return Object{}, err
+	}
 	o = Object{Bucket: bucket.UUID, Key: key, Owner: owner, CID: dag.Root, Size: dag.Size, ETag: attr.etag(sum), Joined: attr.CAR, Attributes: attr}
 	event := EventPut
 	if up.Form {
 		event = EventPost
 	}
-	if o, err = b.commit(ctx, bucket, o, name, cond, event, up.also(bucket)); err != nil {
+	c := change{asked: bucket, name: name, cond: cond, event: event, replication: n, extra: up.also(bucket)}
+	if o, err = b.commit(ctx, c, o); err != nil {
 		return Object{}, fmt.Errorf("put %q: %w", name, err)
 	}
 	b.metrics.objects.WithLabelValues("put").Inc()
@@ -201,34 +210,57 @@ func (b *Buckets) importBody(ctx context.Context, bucket Bucket, up Upload, attr
 	return dag, digest, nil
 }
 
-// commit makes an object visible whose blocks are stored as asked, the bucket
-// as its caller found it, wants them, in the place of the one it replaces. Where
-// there are no versions the same bytes again stay the same content: what is
-// dealt already, or about to be, is not dealt a second time. extra, if not nil,
-// is part of the same transaction, and has the last word before anything is
-// written. event is what webhooks hear.
-func (b *Buckets) commit(ctx context.Context, asked Bucket, o Object, name string, cond Conditions, event string, extra func(kv.Tx, Object) error) (Object, error) {
-	limit, err := b.limitOf(ctx, asked.Owner)
+// commit makes an object visible whose blocks are stored as c.asked wants them,
+// in the place of the one it replaces. Where there are no versions the same bytes
+// again stay the same content, unless another number of deals is asked for: what
+// is dealt already, or about to be, is not dealt a second time.
+func (b *Buckets) commit(ctx context.Context, c change, o Object) (Object, error) {
+	limit, err := b.limitOf(ctx, c.asked.Owner)
 	if err != nil {
 		return Object{}, err
 	}
-	c := change{asked, name, cond, event, b.newID(), extra}
+	c.candidate = b.newID()
 	var made Object
 	err = b.update(ctx, func(tx kv.Tx) error {
 		made = o // of this run
-		return limit.within(tx, asked.Owner, func() error { return b.commitIn(tx, c, &made) })
+		return limit.within(tx, c.asked.Owner, func() error { return b.commitIn(tx, c, &made) })
 	})
 	return made, err
 }
 
 // change is what is told of an object that becomes visible; see commit.
 type change struct {
-	asked     Bucket
-	name      string
-	cond      Conditions
-	event     string
-	candidate uint64 // for its content's id
-	extra     func(kv.Tx, Object) error
+	asked       Bucket // as its caller found it
+	name        string // of the content
+	cond        Conditions
+	event       string // what webhooks hear
+	replication int    // 0: the bucket's
+	candidate   uint64 // for its content's id; commit's own
+	// extra, if not nil, is part of the same transaction, and has the last word
+	// before anything is written.
+	extra func(kv.Tx, Object) error
+}
+
+// own is the replication that the content gets of its own. What its bucket's
+// policy says anyway is the policy's, and changes with it: such contents need no
+// zone apart.
+func (c change) own(bucket Bucket) int {
+	if c.replication == bucket.Policy.Replication {
+		return 0
+	}
+	return c.replication
+}
+
+// again says whether the change puts the bytes there again that old has.
+func (c change) again(tx kv.Tx, bucket Bucket, old, made Object) (bool, error) {
+	if bucket.Versioning != "" || !old.CID.Equals(made.CID) {
+		return false, nil
+	}
+	if c.replication == 0 {
+		return true, nil // who does not ask, a copy with other metadata say, leaves what is dealt
+	}
+	kept, err := contentRow(tx, old.Content)
+	return kept.Replication == c.own(bucket), err
 }
 
 // commitIn is commit in its transaction, and completes the object.
@@ -244,7 +276,12 @@ func (b *Buckets) commitIn(tx kv.Tx, c change, made *Object) error {
 	if err != nil {
 		return err
 	}
-	keep := found && bucket.Versioning == "" && old.CID.Equals(made.CID)
+	keep := false
+	if found {
+		if keep, err = c.again(tx, bucket, old, *made); err != nil {
+			return err
+		}
+	}
 	made.Content = old.Content
 	if !keep {
 		if made.Content, err = newContentID(tx, bucket, made.Key, c.name, old, found, c.candidate); err != nil {
@@ -271,7 +308,7 @@ func (b *Buckets) commitIn(tx kv.Tx, c change, made *Object) error {
 		b.touch(tx, bucket, made.Key),
 		b.insertContent(tx, Content{
 			ID: made.Content, Owner: bucket.Owner, Bucket: made.Bucket, Name: c.name, Key: made.Key,
-			CID: made.CID, Size: made.Size, Created: idTime(made.Content), Cold: Cold(made.Class),
+			CID: made.CID, Size: made.Size, Created: idTime(made.Content), Cold: Cold(made.Class), Replication: c.own(bucket),
 		}),
 		b.emit(tx, bucket, c.event, *made))
 }

@@ -110,9 +110,9 @@ func (b *Buckets) finishPin(ctx context.Context, p Pin, bucket Bucket) error {
 		o.Headers = map[string]string{contentType: car.MediaType}
 	}
 	now := time.Now().UTC()
-	_, err = b.commit(ctx, bucket, o, p.name(), Conditions{}, EventPut, func(tx kv.Tx, made Object) error {
+	_, err = b.commit(ctx, change{asked: bucket, name: p.name(), event: EventPut, extra: func(tx kv.Tx, made Object) error {
 		return b.pinned(tx, p.ID, made, extent, now)
-	})
+	}}, o)
 	if err == nil {
 		b.metrics.objects.WithLabelValues("pin").Inc()
 	}

@@ -20,7 +20,7 @@ type Policy struct {
 
 // Bounds of a policy.
 const (
-	maxReplication = 20
+	MaxReplication = 20
 	minMaxAge      = time.Second
 	minMaxPiece    = 1 << 20
 	maxMaxPiece    = 64 << 30 // the largest sector
@@ -52,12 +52,22 @@ func (p Policy) validate() error {
 		return fmt.Errorf("%w: threshold %d is not positive", ErrPolicy, p.Threshold)
 	case p.MaxAge < minMaxAge:
 		return fmt.Errorf("%w: max age %v is under %v", ErrPolicy, p.MaxAge, minMaxAge)
-	case p.Replication < 1 || p.Replication > maxReplication:
-		return fmt.Errorf("%w: replication %d is not within 1 to %d", ErrPolicy, p.Replication, maxReplication)
+	case p.Replication < 1 || p.Replication > MaxReplication:
+		return fmt.Errorf("%w: replication %d is not within 1 to %d", ErrPolicy, p.Replication, MaxReplication)
 	case p.MaxPiece < minMaxPiece || p.MaxPiece > maxMaxPiece || p.MaxPiece&(p.MaxPiece-1) != 0:
 		return fmt.Errorf("%w: max piece %d is not a power of two within 1 MiB to 64 GiB", ErrPolicy, p.MaxPiece)
 	case !slices.Contains([]Aged{AgedPad, AgedWait, AgedChoose}, p.Aged):
 		return fmt.Errorf("%w: aged %q is not pad, wait or choose", ErrPolicy, p.Aged)
 	}
 	return p.Providers.validate(p.Replication)
+}
+
+// replicated is the policy for contents that ask for so many deals each; 0 is
+// for those that do not say. They cannot have more owners or regions than deals.
+func (p Policy) replicated(n int) Policy {
+	if n != 0 {
+		p.Replication = n
+		p.Providers.Owners, p.Providers.Regions = min(p.Providers.Owners, n), min(p.Providers.Regions, n)
+	}
+	return p
 }

@@ -33,6 +33,18 @@ func (up Upload) called(key, name string, root cid.Cid) (string, string, error) 
 	return key, name, nil
 }
 
+// replication is how many deals are asked for by an upload whose body has ended.
+func (up Upload) replication() (int, error) {
+	if up.Replication == nil {
+		return 0, nil
+	}
+	n := up.Replication()
+	if n < 0 || n > MaxReplication {
+		return 0, fmt.Errorf("%w: %d", ErrReplication, n)
+	}
+	return n, nil
+}
+
 // also is what the upload asks for in the transaction of its object, or nil.
 func (up Upload) also(bucket Bucket) func(kv.Tx, Object) error {
 	if !up.Unique {

@@ -27,20 +27,22 @@ var zoneStates = []ZoneState{ZoneOpen, ZoneSealed, ZonePacked, ZoneDealing, Zone
 
 // Zone is the contents of one bucket gathered for the next piece.
 type Zone struct {
-	ID       uint64
-	Bucket   string // uuid
-	Owner    uint64
-	State    ZoneState
-	Reason   string // why it is in this state and what it waits for, for a person
-	SealedBy string // "size", "age", "count" or "request"
-	Size     int64  // of all members, deleted ones too
-	Repeated int64  `json:",omitempty"` // of Size: what other members have too, and the piece has once
-	Count    int64
-	Opened   time.Time
-	Oldest   time.Time // creation of the oldest member
-	Changed  time.Time // last change of state
-	Pieces   []string  // piece CIDs, once packed
-	Policy   Policy    // of the bucket; fixed when the zone is sealed
+	ID     uint64
+	Bucket string // uuid
+	Owner  uint64
+	// Replication is what its members have of their own; 0: none has any.
+	Replication int `json:",omitempty"`
+	State       ZoneState
+	Reason      string // why it is in this state and what it waits for, for a person
+	SealedBy    string // "size", "age", "count" or "request"
+	Size        int64  // of all members, deleted ones too
+	Repeated    int64  `json:",omitempty"` // of Size: what other members have too, and the piece has once
+	Count       int64
+	Opened      time.Time
+	Oldest      time.Time // creation of the oldest member
+	Changed     time.Time // last change of state
+	Pieces      []string  // piece CIDs, once packed
+	Policy      Policy    // of the bucket; fixed when the zone is sealed
 	// MinPiece is the padded size that its pieces are filled up to, for providers
 	// to take them; fixed when packing begins. 0: as small as they come.
 	MinPiece int64 `json:",omitempty"`
@@ -122,8 +124,8 @@ func presented(tx kv.Tx, row zoneRow) (Zone, error) {
 	if err != nil {
 		return Zone{}, err
 	}
-	row.Policy = bucket.Policy
-	z.Policy, z.Reason = bucket.Policy, row.waitingFor(time.Now())
+	row.Policy = bucket.Policy.replicated(z.Replication)
+	z.Policy, z.Reason = row.Policy, row.waitingFor(time.Now())
 	return z, nil
 }
 
@@ -173,9 +175,9 @@ func zoneAt(tx kv.Tx, id uint64) (zoneRow, error) {
 
 func putZone(tx kv.Tx, z zoneRow) error { return kv.PutJSON(tx, keyZone(z.ID), z) }
 
-// openZone returns the bucket's open zone; found is false if it has none.
-func openZone(tx kv.Tx, bucket string) (z zoneRow, found bool, err error) {
-	id, err := kv.GetJSON[uint64](tx, keyOpen(bucket))
+// openZone returns the bucket's open zone for a replication; found is false if it has none.
+func openZone(tx kv.Tx, bucket string, replication int) (z zoneRow, found bool, err error) {
+	id, err := kv.GetJSON[uint64](tx, keyOpen(bucket, replication))
 	if errors.Is(err, kv.ErrNotFound) {
 		return zoneRow{}, false, nil
 	}
@@ -201,7 +203,7 @@ func leaveZone(tx kv.Tx, z zoneRow, c Content) error {
 	}
 	if z.Count == 0 {
 		if z.State == ZoneOpen {
-			if err := tx.Delete(keyOpen(z.Bucket)); err != nil {
+			if err := tx.Delete(keyOpen(z.Bucket, z.Replication)); err != nil {
 				return err
 			}
 		}

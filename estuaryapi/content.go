@@ -39,7 +39,7 @@ type content struct {
 
 const fileType = 1
 
-// content translates a stored content; replication is that of its bucket.
+// content translates a stored content.
 func (s *server) content(ctx context.Context, c buckets.Content) (content, error) {
 	list, err := s.contents(ctx, []buckets.Content{c})
 	if err != nil {
@@ -63,9 +63,11 @@ func (s *server) contents(ctx context.Context, list []buckets.Content) ([]conten
 	out := make([]content, 0, len(list))
 	replication := replications{s: s}
 	for _, c := range list {
-		n, err := replication.of(ctx, c.Bucket)
-		if err != nil {
-			return nil, err
+		n := c.Replication
+		if n == 0 {
+			if n, err = replication.of(ctx, c.Bucket); err != nil {
+				return nil, err
+			}
 		}
 		v := content{
 			ID: c.ID, CreatedAt: c.Created, UpdatedAt: c.Created, CID: c.CID.String(), Name: c.Name, UserID: c.Owner,

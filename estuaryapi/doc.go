@@ -20,7 +20,7 @@
 // not fall silent. A CAR may come without its length. What is too large, or has
 // no room, is refused before any of it is read. An upload into a collection is
 // one transaction with its reference, and one that names a bucket is an object
-// there. The replication of an upload is its bucket's, whatever a form asks for.
+// there. How many deals it gets it may say itself, else its bucket's policy does.
 //
 // The routes below /pinning are the IPFS Pinning Service API, whose errors have
 // no code. A pin is buckets', and any content's id is taken as a pin's.

@@ -119,6 +119,7 @@ var codes = []struct {
 	{node.ErrFull, errFull},
 	{kv.ErrFull, errFull},
 	{buckets.ErrKey, apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", "the file name is empty, not UTF-8, or too long"}},
+	{buckets.ErrReplication, apiError{http.StatusBadRequest, "ERR_INVALID_INPUT", fmt.Sprintf("replication: a content has from 1 to %d deals", buckets.MaxReplication)}},
 	{buckets.ErrNoContent, apiError{http.StatusNotFound, "ERR_CONTENT_NOT_FOUND", "content was not found"}},
 	{buckets.ErrLocked, apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "the content is under a retention or a legal hold: nothing was deleted"}},
 	{buckets.ErrNoZone, apiError{http.StatusNotFound, "ERR_RECORD_NOT_FOUND", "staging zone was not found"}},

@@ -32,7 +32,7 @@ type form struct {
 	data  *multipart.Part
 	name  string
 	named bool                            // by more than the file part
-	take  func(field, value string) error // gets placeFields that come before the file; nil: none
+	take  func(field, value string) error // gets takenFields; nil: nobody does
 }
 
 // formReader begins to read a request's form; the client may be silent for idle.
@@ -111,7 +111,8 @@ func (f *form) next() (*multipart.Part, error) {
 		return nil, f.broken(err)
 	}
 	field := p.FormName()
-	if field != "filename" && (f.take == nil || !placeFields[field]) {
+	late, taken := takenFields[field]
+	if field != "filename" && (!taken || f.take == nil) {
 		return p, nil
 	}
 	v, err := io.ReadAll(io.LimitReader(p, maxFilename+1))
@@ -124,7 +125,7 @@ func (f *form) next() (*multipart.Part, error) {
 	switch {
 	case field == "filename":
 		f.setName(string(v))
-	case f.data != nil:
+	case f.data != nil && !late:
 		return nil, errInput("the field %s has to come before the file in `data`, or in the query: it says where that goes", field)
 	default:
 		return p, f.take(field, string(v))

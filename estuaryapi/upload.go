@@ -25,9 +25,9 @@ type addResponse struct {
 
 // addForm is the form of an upload. All but the file may be in the query instead.
 type addForm struct {
-	Data           []byte `json:"data" doc:"the file; all other fields but filename come before it"`
+	Data           []byte `json:"data" doc:"the file; all other fields but filename and replication come before it"`
 	Filename       string `json:"filename,omitempty" doc:"its name; the query's and the file part's come after it"`
-	Replication    int    `json:"replication,omitempty"`
+	Replication    int    `json:"replication,omitempty" doc:"how many deals it is to have"`
 	Collection     string `json:"coluuid,omitempty"`
 	OldCollection  string `json:"collection,omitempty" doc:"as coluuid"`
 	Dir            string `json:"dir,omitempty"`
@@ -40,7 +40,7 @@ type addForm struct {
 // addParams are an upload's parameters in the query.
 type addParams struct {
 	Filename       string `query:"filename" doc:"name of the file"`
-	Replication    string `query:"replication" doc:"ignored: how many deals there are is said by the bucket's policy"`
+	Replication    int    `query:"replication" min:"0" max:"20" doc:"how many deals it is to have, each with a provider of its own; 0: as many as the bucket's policy says"`
 	Collection     string `query:"coluuid,collection" doc:"collection that it becomes part of; a bucket's uuid: it becomes an object there"`
 	Dir            string `query:"dir" doc:"directory in the collection, or in the bucket; begins with a slash"`
 	CollectionPath string `query:"collectionPath" doc:"older: the whole path, or with a slash at its end the directory"`
@@ -69,6 +69,11 @@ func (in *addParams) take(field, value string) (err error) {
 		in.CollectionPath = value
 	case "bucket":
 		in.Bucket = value
+	case "replication":
+		in.Replication, err = strconv.Atoi(value)
+		if err != nil || in.Replication < 0 || in.Replication > buckets.MaxReplication {
+			err = errInput("replication: %s is not a number from 0 to %d", quoted(value), buckets.MaxReplication)
+		}
 	case "overwrite":
 		flag(&in.Overwrite)
 	case "ignore-dupes":
@@ -77,8 +82,10 @@ func (in *addParams) take(field, value string) (err error) {
 	return err
 }
 
-// placeFields are those that take knows.
-var placeFields = map[string]bool{"coluuid": true, "collection": true, "dir": true, "collectionPath": true, "bucket": true, "overwrite": true, "ignore-dupes": true}
+// takenFields are those that take knows, and whether they are taken behind the
+// file too: V1 had these in the form, in any order.
+var takenFields = map[string]bool{"replication": true, "coluuid": false, "collection": false, "dir": false, "collectionPath": false, "bucket": false,
+	"overwrite": false, "ignore-dupes": false}
 
 // messageJSON is V1's answer to a duplicate.
 type messageJSON struct {
@@ -122,8 +129,9 @@ func (s *server) addContent(w http.ResponseWriter, r *request, in addParams) err
 		Body:   form,
 		Expect: max(r.ContentLength-maxBesides, 0),
 		// The form must end well too: only then did the client send all it meant to.
-		Check:  func(*buckets.Attributes) error { return form.rest() },
-		Unique: in.IgnoreDupes,
+		Check:       func(*buckets.Attributes) error { return form.rest() },
+		Replication: func() int { return in.Replication },
+		Unique:      in.IgnoreDupes,
 	}, attr)
 	if err != nil {
 		return uploadError(r, in, err)

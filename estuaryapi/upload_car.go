@@ -34,10 +34,11 @@ func (s *server) addCAR(w http.ResponseWriter, r *request, in addParams) error {
 		return root.String()
 	}
 	o, err := s.collections.Upload(r.Context(), r.who.user.ID, t, called, buckets.Upload{
-		Body:   wholeBody{body},
-		Expect: max(r.ContentLength, 0),
-		Check:  func(*buckets.Attributes) error { body.done(); return nil },
-		Unique: in.IgnoreDupes,
+		Body:        wholeBody{body},
+		Expect:      max(r.ContentLength, 0),
+		Check:       func(*buckets.Attributes) error { body.done(); return nil },
+		Replication: func() int { return in.Replication },
+		Unique:      in.IgnoreDupes,
 	}, buckets.Attributes{CAR: true})
 	if err != nil {
 		return uploadError(r, in, err)

@@ -80,6 +80,51 @@ func TestUploadPlaces(t *testing.T) {
 	add("bucket=photos&dir=/both&overwrite=true", file("x", "newer"))
 }
 
+// An upload says how many deals it is to have, wherever in its form; without, its bucket does.
+func TestUploadReplication(t *testing.T) {
+	f := newTest(t, publish, estuaryapi.Options{})
+	_, token := f.user("ann", accounts.LevelUser, 0)
+	n := func(value string) part { return field("replication", value) }
+	for _, tt := range []struct {
+		what, query string
+		parts       []part
+		want        int
+	}{
+		{"not said", "", []part{file("x", "1")}, 6},
+		{"none", "?replication=0", []part{file("x", "2"), n("")}, 6},
+		{"query", "?replication=2", []part{file("x", "3")}, 2},
+		{"form", "", []part{n("3"), file("x", "4")}, 3},
+		{"form, behind the file", "", []part{file("x", "5"), n("20")}, 20},
+		{"form over query", "?replication=2", []part{file("x", "6"), n("3")}, 3},
+	} {
+		a := f.send("/content/add"+tt.query, token, tt.parts...)
+		if got := f.content(decode[added](t, a).ID).Replication; got != 0 && got != tt.want || got == 0 && tt.want != 6 {
+			t.Errorf("%s: the content has %d", tt.what, got)
+		}
+		id := decode[added](t, a).ID
+		if c := decode[content](t, f.get(fmt.Sprintf("/content/%d", id), token)); c.Replication != tt.want {
+			t.Errorf("%s: the content tells of %d, want %d", tt.what, c.Replication, tt.want)
+		}
+	}
+	car := decode[added](t, f.do("POST", "/content/add-car?replication=4", token, bytes.NewReader(aCAR(t, []string{"root"}, "root"))))
+	if got := f.content(car.ID).Replication; got != 4 {
+		t.Errorf("a CAR's content has %d", got)
+	}
+	before := len(decode[[]content](t, f.get("/content/contents", token)))
+	for _, bad := range []string{"-1", "21", "six"} {
+		for what, a := range map[string]answer{
+			"query": f.send("/content/add?replication="+bad, token, file("x", "7")), "form": f.send("/content/add", token, n(bad), file("x", "8")),
+			"form, behind the file": f.send("/content/add", token, file("x", "9"), n(bad)),
+			"CAR":                   f.do("POST", "/content/add-car?replication="+bad, token, bytes.NewReader(aCAR(t, []string{"r"}, "r"))),
+		} {
+			a.wantError(t, what, 400, "ERR_INVALID_INPUT", fmt.Sprintf("replication: %q is not a number from 0 to 20", bad))
+		}
+	}
+	if after := len(decode[[]content](t, f.get("/content/contents", token))); after != before {
+		t.Errorf("refused uploads left %d contents", after-before)
+	}
+}
+
 // Of equal uploads at once exactly one is stored, if they say so.
 func TestIgnoreDupesAtOnce(t *testing.T) {
 	f := newTest(t, publish, estuaryapi.Options{})

@@ -77,7 +77,7 @@ func TestAddNames(t *testing.T) {
 		{"query", "?filename=q", []part{data}, "q"},
 		{"field over query", "?filename=q", []part{data, name("after")}, "after"},
 		{"a path in the part's name", "", []part{{"data", "../../etc/passwd", "", "x"}}, "passwd"},
-		{"other fields", "", []part{{field: "replication", data: "nonsense"}, data, {field: "x", data: "y"}}, "part.txt"},
+		{"other fields", "", []part{{field: "color", data: "nonsense"}, data, {field: "x", data: "y"}}, "part.txt"},
 		{"another file first", "", []part{{"other", "o.txt", "", "other"}, data}, "part.txt"},
 		{"Chinese", "", []part{name("文件.txt"), data}, "文件.txt"},
 		{"longest", "", []part{name(long), data}, long},

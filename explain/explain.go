@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -48,7 +49,7 @@ func (e *Explainer) Content(ctx context.Context, id uint64) (Explanation, error)
 	if b.Name != "" {
 		x.Bucket = b.Name
 	}
-	x.Wanted = b.Policy.Replication
+	x.Wanted = cmp.Or(c.Replication, b.Policy.Replication)
 	if c.Zone != 0 {
 		z, err := e.buckets.Zone(ctx, c.Zone)
 		if errors.Is(err, buckets.ErrNoZone) {

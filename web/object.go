@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -122,7 +123,7 @@ func (s *server) dataOf(c *call, b buckets.Bucket, data *objectView) (err error)
 }
 
 func (s *server) safetyOf(c *call, content buckets.Content, b buckets.Bucket) (safety, error) {
-	out := safety{Wanted: b.Policy.Replication, Reason: "It is about to join the bucket's open zone."}
+	out := safety{Wanted: cmp.Or(content.Replication, b.Policy.Replication), Reason: "It is about to join the bucket's open zone."}
 	if content.Zone == 0 {
 		return out, nil
 	}
