@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/whypfs/whypfs/internal/span"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
 )
@@ -82,7 +83,7 @@ func (b *Buckets) askHold(ctx context.Context, p Policy) (hold, error) {
 // reason says why an aged zone, with its bucket's policy, stays open.
 func (h hold) reason(z Zone) string {
 	p := z.Policy
-	s := "older than " + humanDuration(p.MaxAge) + ", but "
+	s := "older than " + span.Text(p.MaxAge) + ", but "
 	size := humanize.IBytes(uint64(h.Piece))
 	switch {
 	case h.Why != "":
@@ -115,7 +116,7 @@ func (z zoneRow) waitingFor(now time.Time) string {
 	}
 	missing := max(z.Policy.Threshold-z.Distinct(), 0)
 	left := max(z.Oldest.Add(z.Policy.MaxAge).Sub(now), 0)
-	return fmt.Sprintf("waiting for %s more or %s", humanize.IBytes(uint64(missing)), humanDuration(left))
+	return fmt.Sprintf("waiting for %s more or %s", humanize.IBytes(uint64(missing)), span.Text(left))
 }
 
 // openWithPolicy returns a zone with the policy that it has in its bucket, and whether it is open.

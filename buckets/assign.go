@@ -249,20 +249,6 @@ func (b *Buckets) recheckZones(tx kv.Tx, bucket string) error {
 	return nil
 }
 
-// humanDuration is a duration in its largest fitting unit, rounded up.
-func humanDuration(d time.Duration) string {
-	up := func(unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
-	switch {
-	case d <= time.Minute:
-		return fmt.Sprintf("%d s", up(time.Second))
-	case d <= time.Hour:
-		return fmt.Sprintf("%d min", up(time.Minute))
-	case d <= 72*time.Hour:
-		return fmt.Sprintf("%d h", up(time.Hour))
-	}
-	return fmt.Sprintf("%d d", up(24*time.Hour))
-}
-
 func zoneJobID(zone uint64) string { return strconv.FormatUint(zone, 10) }
 
 func parseZoneJobID(id string) (uint64, error) {

@@ -63,7 +63,6 @@ func (b *Buckets) RepeatPart(ctx context.Context, upload string, n int) error {
 }
 
 var (
-	HumanDuration = humanDuration
 	ValidName     = validName
 	MakeID        = makeID
 	TreeName      = treeName

@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/internal/clip"
+	"github.com/whypfs/whypfs/internal/span"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
 )
@@ -199,7 +200,7 @@ func (t *pinTry) record(ctx context.Context, err error) error {
 		case result == vainResult:
 			p.Tries++
 			if now.Sub(p.Since) > t.b.pinOptions.Timeout {
-				p.Reason, ended = fmt.Sprintf("no block came for %s: %s", humanDuration(now.Sub(p.Since)), why), true
+				p.Reason, ended = fmt.Sprintf("no block came for %s: %s", span.Text(now.Sub(p.Since)), why), true
 			}
 		default:
 			p.Tries = 0

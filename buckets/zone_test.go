@@ -347,24 +347,6 @@ func TestNoDealer(t *testing.T) {
 	}
 }
 
-func TestHumanDuration(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0:                          "0 s",
-		time.Millisecond:           "1 s",
-		time.Minute:                "60 s",
-		61 * time.Second:           "2 min",
-		time.Hour:                  "60 min",
-		time.Hour + 1:              "2 h",
-		18*time.Hour + time.Minute: "19 h",
-		48 * time.Hour:             "48 h",
-		100 * time.Hour:            "5 d",
-	} {
-		if got := buckets.HumanDuration(d); got != want {
-			t.Errorf("humanDuration(%v) = %q, want %q", d, got, want)
-		}
-	}
-}
-
 func TestIDs(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
 	id := buckets.MakeID(now, 0xffff_ffff)

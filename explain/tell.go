@@ -7,6 +7,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
+	"github.com/whypfs/whypfs/internal/span"
 )
 
 // tell says how it is, why, and what happens next.
@@ -53,7 +54,7 @@ func (x *Explanation) open(z buckets.Zone, now time.Time) []string {
 	due := z.Oldest.Add(z.Policy.MaxAge)
 	if now.Before(due) {
 		return append(out, fmt.Sprintf("The zone is sealed when it has %s, or when its oldest content is %s old, which is %s. Then it is packed into pieces, and providers are asked for deals.",
-			size(z.Policy.Threshold), span(z.Policy.MaxAge), when(now, due)))
+			size(z.Policy.Threshold), span.Text(z.Policy.MaxAge), when(now, due)))
 	}
 	j, ok := x.job("seal")
 	switch {
@@ -169,28 +170,14 @@ func when(now, t time.Time) string {
 	case d < time.Second:
 		return "now"
 	case d < time.Hour:
-		return "in " + span(d)
+		return "in " + span.Text(d)
 	}
-	return "in " + span(d) + ", at " + t.UTC().Format("2006-01-02 15:04 UTC")
+	return "in " + span.Text(d) + ", at " + t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
 func ago(now, t time.Time) string {
 	if d := now.Sub(t); d >= time.Second {
-		return span(d) + " ago"
+		return span.Text(d) + " ago"
 	}
 	return "just now"
-}
-
-// span is a duration in its largest fitting unit, rounded up.
-func span(d time.Duration) string {
-	up := func(unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
-	switch {
-	case d <= time.Minute:
-		return fmt.Sprintf("%d s", up(time.Second))
-	case d <= time.Hour:
-		return fmt.Sprintf("%d min", up(time.Minute))
-	case d <= 72*time.Hour:
-		return fmt.Sprintf("%d h", up(time.Hour))
-	}
-	return fmt.Sprintf("%d d", up(24*time.Hour))
 }
