@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
 	"github.com/whypfs/whypfs/internal/span"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"

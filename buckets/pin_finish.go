@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
 	"github.com/whypfs/whypfs/internal/car"
 	"github.com/whypfs/whypfs/internal/clip"
 	"github.com/whypfs/whypfs/internal/span"

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/internal/span"
