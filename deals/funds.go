@@ -17,6 +17,7 @@ type Funds struct {
 	Escrow   string // free in the market, to pay for deals
 	Promised string // of that, to deals that are signed and not on chain
 	Today    string `json:",omitempty"` // moved into escrow on this day (UTC)
+	Daily    string `json:",omitempty"` // as much as may be on a day; "": nothing is moved
 	Signed   string `json:",omitempty"` // what the deals cost that it signed on this day
 	Reason   string `json:",omitempty"` // what is going on with its escrow, or why its funds are not known
 }
@@ -30,6 +31,9 @@ func (d *Deals) Funds(ctx context.Context) ([]Funds, error) {
 	var out []Funds
 	for _, k := range keys {
 		f := Funds{Info: k, Balance: "?", Escrow: "?"}
+		if d.opt.Escrow.Daily.Sign() > 0 {
+			f.Daily = fil(d.opt.Escrow.Daily)
+		}
 		addr, err := address.NewFromString(k.Address)
 		if err != nil {
 			return nil, err

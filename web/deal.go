@@ -11,6 +11,13 @@ import (
 	"github.com/whypfs/whypfs/deals/piece"
 )
 
+type dealsView struct {
+	Deals []deals.Deal
+	Page  page
+	Back  comingBack
+	Chain *chainView // nil: it is not for this user to see
+}
+
 // listDeals shows deals newest first; a user's are those of his zones.
 func (s *server) listDeals(c *call) error {
 	p := paging(c)
@@ -24,12 +31,17 @@ func (s *server) listDeals(c *call) error {
 	if err != nil {
 		return err
 	}
-	var data struct {
-		Deals []deals.Deal
-		Page  page
-	}
+	var data dealsView
 	data.Deals, data.Page = cut(c, p, list)
-	return s.ok(c, "deals", view{Title: "Deals", Nav: "deals", Refresh: true, Scripts: []string{"refresh.js"}, Data: data})
+	if data.Back, err = s.comingBack(c); err != nil {
+		return err
+	}
+	if c.admin() {
+		if data.Chain, err = s.chainView(c.r.Context()); err != nil {
+			return err
+		}
+	}
+	return s.ok(c, "deals", view{Title: "Deals", Nav: "deals", Refresh: true, Scripts: []string{"copy.js", "refresh.js"}, Data: data})
 }
 
 // dealsOf returns limit deals of an owner's zones from offset on, newest zones first.

@@ -64,6 +64,12 @@ func (d *dealer) SmallestPiece(context.Context, buckets.ProviderRules, int) (int
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	return newSiteOn(t, deals.Options{Providers: []deals.ProviderConfig{{Address: "f01000"}}})
+}
+
+// newSiteOn is a site whose deals have options of their own.
+func newSiteOn(t *testing.T, opt deals.Options) *site {
+	t.Helper()
 	ctx := t.Context()
 	dir := t.TempDir()
 	s := &site{t: t, dealer: &dealer{}}
@@ -78,7 +84,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { s.node.Close() })
 	s.queue = queue.New(s.store, queue.Options{})
 	s.accounts = accounts.New(s.store, box, accounts.Options{})
-	d := deals.New(s.store, s.node, s.queue, box, deals.Options{Providers: []deals.ProviderConfig{{Address: "f01000"}}})
+	d := deals.New(s.store, s.node, s.queue, box, opt)
 	s.deals = d
 	s.buckets = buckets.New(s.store, s.node, s.queue, buckets.Options{Dealer: s.dealer,
 		Policy: buckets.Policy{Threshold: 1 << 20, MaxAge: time.Hour, Publish: true}})

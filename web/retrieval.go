@@ -58,6 +58,38 @@ func (s *server) listRetrievals(c *call) error {
 	return s.ok(c, "retrievals", view{Title: "Retrievals", Nav: "retrievals", Refresh: true, Scripts: []string{"refresh.js"}, Data: data})
 }
 
+// comingBack counts what comes back from providers.
+type comingBack struct {
+	Reading, Running, Waiting int
+	More                      bool // wait than are counted
+	Last                      *buckets.Retrieval
+}
+
+func (s *server) comingBack(c *call) (n comingBack, err error) {
+	owner := c.user.ID
+	if c.admin() {
+		owner = 0
+		for _, r := range s.deals.Retrieving() {
+			if r.Readers > 0 {
+				n.Reading++
+			}
+		}
+	}
+	list, err := s.buckets.Retrievals(c.r.Context(), owner, shownRetrievals, 1)
+	for _, r := range list {
+		switch {
+		case !r.Ended.IsZero():
+			n.Last = &r
+		case r.State == buckets.RetrievalWaiting:
+			n.Waiting++
+		default:
+			n.Running++
+		}
+	}
+	n.More = n.Waiting == shownRetrievals
+	return n, err
+}
+
 // cancelRetrieval ends one of the user's own; an admin may end any.
 func (s *server) cancelRetrieval(c *call) error {
 	if err := c.form(); err != nil {

@@ -107,7 +107,33 @@ func (s *server) settings(c *call, b buckets.Bucket, a openness) ([]setting, err
 			out = append(out, setting{d.name, "set", s.aws(c, b, d.command)})
 		}
 	}
-	return append(out, policySetting(b)), nil
+	return append(out, policySetting(b), providerSetting(b)), nil
+}
+
+// providerSetting tells which providers may have pieces of a bucket.
+func providerSetting(b buckets.Bucket) setting {
+	return setting{"Providers", rulesText(b.Policy.Providers), fmt.Sprintf("whypfs bucket policy %s --owners 3 --regions 2 --share 50", b.Name)}
+}
+
+// rulesText says which providers may have a piece, for a person.
+func rulesText(r buckets.ProviderRules) string {
+	out := []string{"each provider at most once"}
+	if r.Owners > 0 {
+		out = append(out, "at least "+plural(r.Owners, "owner"))
+	}
+	if r.Regions > 0 {
+		out = append(out, "at least "+plural(r.Regions, "region"))
+	}
+	if r.Share > 0 {
+		out = append(out, fmt.Sprintf("at most %d %% of the bucket with one owner", r.Share))
+	}
+	if len(r.Block) > 0 {
+		out = append(out, "never "+strings.Join(r.Block, ", "))
+	}
+	if len(r.Allow) > 0 {
+		out = append(out, "only "+strings.Join(r.Allow, ", "))
+	}
+	return strings.Join(out, "; ")
 }
 
 func (s *server) versioningSetting(c *call, b buckets.Bucket) setting {

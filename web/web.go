@@ -11,6 +11,7 @@ import (
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/explain"
+	"github.com/whypfs/whypfs/internal/aged"
 	"github.com/whypfs/whypfs/internal/reqstat"
 	"github.com/whypfs/whypfs/node"
 	"github.com/whypfs/whypfs/queue"
@@ -44,6 +45,7 @@ type server struct {
 	assets  map[string]asset  // by the name in the URL
 	urls    map[string]string // of assets, by file name
 	figures figureCache
+	chain   aged.Value[chainFigures]
 	logins  *limiter
 	hashing chan struct{} // held while a password is hashed, which takes much memory
 	stops   stops
