@@ -31,6 +31,12 @@ func (d *Deals) PiecesOf(ctx context.Context, zone, content uint64) ([]string, e
 	return d.pieces.OfContent(ctx, zone, content)
 }
 
+// NameOf returns the link to a content in the directory of the shard that begins
+// it, if it has one.
+func (d *Deals) NameOf(ctx context.Context, zone, content uint64, root cid.Cid) (piece.Named, bool, error) {
+	return d.pieces.NameOf(ctx, zone, content, root)
+}
+
 // OpenPiece reads the bytes of a piece. A block that is gone here is read from
 // an active replica, and checked. The reader uses ctx until it is closed, and
 // is not safe for concurrent use.

@@ -9,10 +9,10 @@ import (
 )
 
 // foundContent is V1's answer about a content that was looked for by its CID.
-// There is no selector: a content is found in a piece by its own CID.
 type foundContent struct {
 	Content      content       `json:"content"`
 	AggregatedIn *content      `json:"aggregatedIn,omitempty"`
+	Selector     string        `json:"selector,omitempty" doc:"path to the content from aggregatedIn's cid: then that is the directory in the piece that names it"`
 	Deals        []contentDeal `json:"deals"`
 }
 
@@ -40,11 +40,9 @@ func (s *server) byCID(r *request, in anyCID) ([]foundContent, error) {
 			if err != nil {
 				return nil, err
 			}
-			aggregate, err := s.aggregate(ctx, z)
-			if err != nil {
+			if err := s.findIn(ctx, &found, c, z); err != nil {
 				return nil, err
 			}
-			found.AggregatedIn = &aggregate
 		}
 		made, err := s.dealsOf(ctx, c)
 		if err != nil {
@@ -61,6 +59,20 @@ func (s *server) byCID(r *request, in anyCID) ([]foundContent, error) {
 		out = append(out, found)
 	}
 	return out, nil
+}
+
+// findIn tells where in a zone's pieces a content is found.
+func (s *server) findIn(ctx context.Context, found *foundContent, c buckets.Content, z buckets.Zone) error {
+	aggregate, err := s.aggregate(ctx, z)
+	if err != nil {
+		return err
+	}
+	found.AggregatedIn = &aggregate
+	name, ok, err := s.deals.NameOf(ctx, z.ID, c.ID, c.CID)
+	if err == nil && ok && aggregate.Active {
+		aggregate.CID, found.Selector = name.Directory.String(), name.Selector()
+	}
+	return err
 }
 
 // anonymise takes away what is its owner's matter: only the CID was published.

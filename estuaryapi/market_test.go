@@ -157,6 +157,7 @@ const (
 type found struct {
 	Content      content
 	AggregatedIn *content
+	Selector     string
 	Deals        []struct {
 		Content uint64
 		UserID  uint64 `json:"user_id"`
@@ -194,46 +195,6 @@ func TestDealt(t *testing.T) {
 	t.Run("figures", func(t *testing.T) { f.figures(t, len(made)) })
 	t.Run("refresh", func(t *testing.T) { f.refresh(t, a) })
 	t.Run("all deals", func(t *testing.T) { f.allDeals(t, token, other, []added{a, b}, chainIDs) })
-}
-
-func (f *fixture) byCID(t *testing.T, owner uint64, token, other string, a added, z buckets.Zone, chainIDs map[string]uint64) {
-	for path, key := range map[string]string{"/public/by-cid/": "", "/content/by-cid/": token, "/content/by-cid": other} {
-		answer := f.get(strings.TrimSuffix(path, "/")+"/"+a.CID, key)
-		wantShape(t, path, answer.body, "[{aggregatedIn:"+contentShape+" content:"+contentShape+" deals:["+dealShape+"]}]")
-		list := decode[[]found](t, answer)
-		if len(list) != 1 || len(list[0].Deals) != 2 {
-			t.Fatalf("%s: %s", path, answer.body)
-		}
-		got := list[0]
-		name, user := "", uint64(0)
-		if key == token {
-			name, user = "a.txt", owner
-		}
-		if got.Content.ID != a.ID || got.Content.Name != name || got.Content.UserID != user || got.Content.CID != a.CID || got.AggregatedIn.ID != z.ID || got.AggregatedIn.UserID != user {
-			t.Errorf("%s with %q: %+v", path, key, got)
-		}
-		for _, d := range got.Deals {
-			if d.Content != z.ID || d.UserID != user || d.Failed || chainIDs[d.Miner] != d.DealID {
-				t.Errorf("%s: deal %+v, want one of %v", path, d, chainIDs)
-			}
-		}
-	}
-	answer := f.get("/retrieval-candidates/"+a.CID, "")
-	wantShape(t, "candidates", answer.body, "[{DealID:float Miner:string RootCid:{/:string}}]")
-	type candidate struct {
-		Miner   string
-		RootCid map[string]string
-		DealID  uint64
-	}
-	list := decode[[]candidate](t, answer)
-	if len(list) != 2 {
-		t.Errorf("candidates %+v", list)
-	}
-	for _, c := range list {
-		if chainIDs[c.Miner] != c.DealID || c.RootCid["/"] != a.CID {
-			t.Errorf("candidate %+v, want one of %v", c, chainIDs)
-		}
-	}
 }
 
 func (f *fixture) aggregate(t *testing.T, owner uint64, token, other string, files []added, z buckets.Zone, made int) {
