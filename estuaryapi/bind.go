@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/encoding"
@@ -21,8 +22,8 @@ import (
 //	Limit int    `query:"limit,max" default:"500" max:"10000" doc:"…"`
 //	Body  T      `body:""`
 //
-// A query parameter may have more names, which older clients use. An embedded
-// struct adds its fields. An absent or empty parameter leaves the default; a
+// A query parameter may have more names, which older clients use; one in a path
+// may, too, and has the one that its route's path has. An embedded struct adds its fields. An absent or empty parameter leaves the default; a
 // pointer tells absent from zero. What is malformed is answered with 400.
 type params struct {
 	fields []param
@@ -47,6 +48,12 @@ var errBodySize = apiError{http.StatusRequestEntityTooLarge, "ERR_INVALID_INPUT"
 func paramsOf(t reflect.Type, path string) *params {
 	p := &params{}
 	p.add(t, nil)
+	for i := range p.fields {
+		f := &p.fields[i]
+		if at := slices.IndexFunc(f.names, func(name string) bool { return strings.Contains(path, "{"+name+"}") }); f.in == "path" && at >= 0 {
+			f.names = f.names[at : at+1]
+		}
+	}
 	p.check(path)
 	return p
 }

@@ -33,7 +33,7 @@ func (p *provider) UnmarshalText(text []byte) error {
 
 // ofProvider names a provider in a path.
 type ofProvider struct {
-	Miner provider `path:"miner" doc:"address of a provider"`
+	Miner provider `path:"miner,sp" doc:"address of a provider"`
 }
 
 // errUpstream says that a provider, or the chain, did not answer as asked.

@@ -222,7 +222,7 @@ func userRoutes() []route {
 		post("/user/miner/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...),
 		post("/user/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ownFailures()...),
 		put("/user/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ownFailures()...),
-		put("/user/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).nameProvider).fails(ownFailures()...),
+		put("/user/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).setProviderInfo).fails(ownFailures()...),
 	}
 }
 
@@ -249,7 +249,16 @@ func adminAccountRoutes() []route {
 }
 
 func adminProviderRoutes() []route {
-	return []route{}
+	return []route{
+		post("/admin/miners/add/{miner}", admin, "Adds a provider to those to choose from, or says more of one.", (*server).addProvider).fails(errListSetting),
+		post("/admin/miners/rm/{miner}", admin, "Takes a provider from those to choose from; its deals go on.", (*server).removeProvider).fails(errListSetting, errNoProvider("f01234")),
+		post("/admin/miners/suspend/{miner}", admin, "Has a provider get no more deals.", (*server).suspendProvider).fails(errNoProvider("f01234")),
+		put("/admin/miners/unsuspend/{miner}", admin, "Lets a provider get deals again.", (*server).unsuspendProvider).fails(errNoProvider("f01234")),
+		put("/admin/miners/set-info/{miner}", admin, "Names a provider, or says something else of one to choose from.", (*server).setProviderInfo).fails(errListSetting, errNoProvider("f01234")),
+		get("/admin/miners", admin, "The providers to choose from.", (*server).listProviders),
+		get("/admin/miners/stats", admin, "The deals of each provider that has any, counted, the best first.", (*server).providerStats),
+		get("/admin/miners/transfers/{miner}", admin, "What a provider pulls, or is about to.", (*server).providerTransfers),
+	}
 }
 
 func adminContentRoutes() []route {
@@ -273,9 +282,30 @@ func machineRoutes() []route {
 }
 
 func v2Routes() []route {
-	return []route{
+	return append(v2ProviderRoutes(), []route{
 		adding(post("/v2/pinning/batched-pins", user, "Pins up to 1000 DAGs, all or none.", (*server).addPins)).upTo(8 << 20),
 		get("/v2/pinning/batched-pins", user, "Up to 1000 pins, or contents as pins.", (*server).showPins).fails(errNoPin(7)),
+	}...)
+}
+
+// v2ProviderRoutes are those of /admin/miners, /user/miner and /public/miners once more.
+func v2ProviderRoutes() []route {
+	const at = "/v2/storage-providers"
+	return []route{
+		post(at+"/add/{sp}", admin, "Adds a provider to those to choose from, or says more of one.", (*server).addProvider).fails(errListSetting),
+		post(at+"/rm/{sp}", admin, "Takes a provider from those to choose from; its deals go on.", (*server).removeProvider).fails(errListSetting, errNoProvider("f01234")),
+		post(at+"/suspend/{sp}", user, "Has a provider, the caller's or for an admin any, get no more deals.", (*server).suspendProvider).fails(ownFailures()...),
+		put(at+"/unsuspend/{sp}", user, "Lets a provider, the caller's or for an admin any, get deals again.", (*server).unsuspendProvider).fails(ownFailures()...),
+		put(at+"/set-info/{sp}", user, "Names a provider, the caller's or for an admin any.", (*server).setProviderInfo).fails(ownFailures()...),
+		post(at+"/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...),
+		get(at+"/claim/{sp}", user, "What a provider's worker signs to say that it is the caller's.", (*server).claimMessage),
+		get(at, anyone, "Providers that the node asks, or has asked.", (*server).miners),
+		get(at+"/stats", admin, "The deals of each provider that has any, counted, the best first.", (*server).providerStats),
+		get(at+"/stats/{sp}", anyone, "How a provider did.", (*server).minerStats),
+		get(at+"/transfers/{sp}", admin, "What a provider pulls, or is about to.", (*server).providerTransfers),
+		get(at+"/failures/{sp}", anyone, "What failed with a provider, newest first.", (*server).minerFailures),
+		get(at+"/deals/{sp}", anyone, "A provider's deals, newest first.", (*server).minerDeals),
+		get(at+"/storage/query/{sp}", anyone, "What a provider asks for.", (*server).queryAsk).fails(askErrors...),
 	}
 }
 
@@ -312,7 +342,7 @@ func swaggerAliasRoutes() []route {
 		post("/miner/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...).deprecated(),
 		post("/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ownFailures()...).deprecated(),
 		put("/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ownFailures()...).deprecated(),
-		put("/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).nameProvider).fails(ownFailures()...).deprecated(),
+		put("/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).setProviderInfo).fails(ownFailures()...).deprecated(),
 	}...)
 }
 

@@ -22,6 +22,8 @@ var (
 	errClaimPrice     = apiError{http.StatusBadRequest, "ERR_INVALID_MINER_CLAIM_ASK_VERIFIED_PRICE_IS_NOT_ZERO", deals.ErrClaimVerifiedPrice.Error()}
 	errChainAway      = apiError{http.StatusServiceUnavailable, "ERR_INTERNAL_SERVER", "the chain cannot be asked at the moment"}
 	errNotOwned       = apiError{http.StatusUnauthorized, "ERR_MINER_NOT_OWNED", "user does not own this miner"}
+	errNotAdmins      = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "a provider's owner says only its name"}
+	errListSetting    = apiError{http.StatusConflict, "ERR_BAD_REQUEST", deals.ErrProviderSetting.Error()}
 	errAdminSuspended = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "an admin suspended this miner"}
 )
 
@@ -34,7 +36,7 @@ var claimErrors = []struct {
 	{deals.ErrClaimNoAddrs, errClaimAddrs}, {deals.ErrClaimNoPower, errClaimNoPower}, {deals.ErrClaimLowPower, errClaimLowPower},
 	{deals.ErrClaimNoAsk, errClaimNoAsk}, {deals.ErrClaimVerifiedPrice, errClaimPrice}, {chain.ErrUnavailable, errChainAway},
 	{deals.ErrProviderLocked, errAdminSuspended}, {deals.ErrProviderAddress, errInput("%s", deals.ErrProviderAddress)},
-	{deals.ErrProviderText, errInput("%s", deals.ErrProviderText)},
+	{deals.ErrProviderText, errInput("%s", deals.ErrProviderText)}, {deals.ErrProviderSetting, errListSetting},
 }
 
 func providerError(err error) error {
@@ -46,12 +48,23 @@ func providerError(err error) error {
 	return err
 }
 
+// errorOf is providerError where it is known which provider it was.
+func errorOf(p provider, err error) error {
+	switch {
+	case errors.Is(err, deals.ErrNotRegistered), errors.Is(err, deals.ErrNotListed):
+		return errNoProvider(string(p))
+	case errors.Is(err, deals.ErrProviderValue):
+		return errInput("%s", innermost(err, deals.ErrProviderValue))
+	}
+	return providerError(err)
+}
+
 func claimFailures() []apiError {
 	return []apiError{errClaimSignature, errClaimSetup, errClaimPeer, errClaimAddrs, errClaimNoPower, errClaimLowPower, errClaimNoAsk, errClaimPrice, errChainAway}
 }
 
 func ownFailures() []apiError {
-	return []apiError{errNotOwned, errNoProvider("f01234"), errAdminSuspended}
+	return []apiError{errNotOwned, errNoProvider("f01234"), errAdminSuspended, errNotAdmins, errListSetting}
 }
 
 func errNoProvider(addr string) apiError {
@@ -60,7 +73,7 @@ func errNoProvider(addr string) apiError {
 
 // minerName names a provider in a path; the name is V1's.
 type minerName struct {
-	Miner string `path:"miner" doc:"address of a storage provider, like f01234"`
+	Miner string `path:"miner,sp" doc:"address of a storage provider, like f01234"`
 }
 
 type claimMessage struct {
@@ -100,58 +113,94 @@ func (s *server) claimProvider(r *request, in claimInput) (claimed, error) {
 	return claimed{true}, nil
 }
 
-// ownedProvider says whether a provider is the caller's.
-func (s *server) ownedProvider(r *request, in minerName) error {
-	reg, err := s.deals.Registration(r.Context(), in.Miner)
-	switch {
-	case errors.Is(err, deals.ErrNotRegistered):
-		return errNoProvider(in.Miner)
-	case err != nil:
-		return providerError(err)
-	case reg.User != r.who.user.ID:
-		return errNotOwned
+// mayRule says whether the caller may suspend a provider and the like: as an
+// admin, or because it is his.
+func (s *server) mayRule(r *request, in ofProvider) (byAdmin bool, err error) {
+	if r.who.sees(0) {
+		return true, nil
 	}
-	return nil
+	reg, err := s.deals.Registration(r.Context(), string(in.Miner))
+	switch {
+	case err != nil:
+		return false, errorOf(in.Miner, err)
+	case reg.User != r.who.user.ID:
+		return false, errNotOwned
+	}
+	return false, nil
+}
+
+// ruled is the answer to what was done to a provider. An admin's deed is recorded.
+func (s *server) ruled(r *request, in ofProvider, byAdmin bool, action, detail string, err error) (empty, error) {
+	if err == nil && byAdmin {
+		err = s.as(r).Record(r.Context(), action, string(in.Miner), detail)
+	}
+	return empty{}, errorOf(in.Miner, err)
 }
 
 type suspendProviderInput struct {
-	minerName
+	ofProvider
 	Body struct {
 		Reason string `json:"reason"`
 	} `body:""`
 }
 
-// suspendProvider has a provider of the caller's get no more deals.
+// suspendProvider has a provider get no more deals, as its owner or an admin wants it.
 func (s *server) suspendProvider(r *request, in suspendProviderInput) (empty, error) {
-	if err := s.ownedProvider(r, in.minerName); err != nil {
+	byAdmin, err := s.mayRule(r, in.ofProvider)
+	if err != nil {
 		return empty{}, err
 	}
 	reason := strings.TrimSpace(in.Body.Reason)
-	if reason == "" {
-		reason = "its owner wants it to get no deals" // V1's clients need not say why
+	switch { // V1's clients need not say why
+	case reason == "" && byAdmin:
+		reason = "an admin wants it to get no deals"
+	case reason == "":
+		reason = "its owner wants it to get no deals"
 	}
-	return empty{}, providerError(s.deals.SuspendProvider(r.Context(), in.Miner, reason, false))
+	err = s.deals.SuspendProvider(r.Context(), string(in.Miner), reason, byAdmin)
+	return s.ruled(r, in.ofProvider, byAdmin, "provider.suspend", reason, err)
 }
 
-// unsuspendProvider lets a provider of the caller's get deals again.
-func (s *server) unsuspendProvider(r *request, in minerName) (empty, error) {
-	if err := s.ownedProvider(r, in); err != nil {
+// unsuspendProvider lets a provider get deals again.
+func (s *server) unsuspendProvider(r *request, in ofProvider) (empty, error) {
+	byAdmin, err := s.mayRule(r, in)
+	if err != nil {
 		return empty{}, err
 	}
-	return empty{}, providerError(s.deals.UnsuspendProvider(r.Context(), in.Miner, false))
+	err = s.deals.UnsuspendProvider(r.Context(), string(in.Miner), byAdmin)
+	return s.ruled(r, in, byAdmin, "provider.unsuspend", "", err)
 }
 
 type providerInfoInput struct {
-	minerName
+	ofProvider
 	Body struct {
-		Name string `json:"name"`
+		Name   *string `json:"name"`
+		Region *string `json:"region"` // this and what follows V1 did not have, and only an admin says
+		Owner  *string `json:"owner"`
+		Engine *string `json:"engine"`
+		HTTP   *string `json:"http"`
+		Most   *int    `json:"most"`
 	} `body:""`
 }
 
-// nameProvider names a provider of the caller's.
-func (s *server) nameProvider(r *request, in providerInfoInput) (empty, error) {
-	if err := s.ownedProvider(r, in.minerName); err != nil {
+// setProviderInfo names a provider, and takes what else an admin says of one to choose from.
+func (s *server) setProviderInfo(r *request, in providerInfoInput) (empty, error) {
+	byAdmin, err := s.mayRule(r, in.ofProvider)
+	if err != nil {
 		return empty{}, err
 	}
-	return empty{}, providerError(s.deals.SetProviderName(r.Context(), in.Miner, in.Body.Name))
+	b, addr := in.Body, string(in.Miner)
+	named := deals.ProviderChange{Name: b.Name}
+	change := deals.ProviderChange{Name: b.Name, Region: b.Region, Owner: b.Owner, Engine: b.Engine, HTTP: b.HTTP, Most: b.Most}
+	switch {
+	case change == named && b.Name == nil:
+		return empty{}, nil
+	case change == named: // also of one that is none to choose from
+		err = s.deals.SetProviderName(r.Context(), addr, *b.Name)
+	case !byAdmin:
+		return empty{}, errNotAdmins
+	default:
+		err = s.deals.SetProvider(r.Context(), addr, change)
+	}
+	return s.ruled(r, in.ofProvider, byAdmin, "provider.set", change.String(), err)
 }
