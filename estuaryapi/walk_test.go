@@ -15,18 +15,19 @@ import (
 // open are the routes that answer about what is another's, or take it, and why
 // they may. All others refuse it.
 var open = map[string]string{
-	"GET /content/by-cid/{cid}":           "what is published may be found by its CID",
-	"DELETE /user/api-keys/{key_or_hash}": "V1 says 200 of keys that are not there",
-	"GET /pinning/pins":                   "a filter: it lists the caller's own",
-	"POST /pinning/pins":                  "what is published may be pinned by its CID",
-	"POST /content/add-ipfs":              "what is published may be pinned by its CID",
-	"POST /v2/pinning/batched-pins":       "what is published may be pinned by its CID",
-	"GET /user/miner/claim/{miner}":       "it says what a provider's worker would sign, for whoever has its key",
-	"GET /miner/claim/{miner}":            "it says what a provider's worker would sign, for whoever has its key",
-	"GET /deals/query/{miner}":            "providers' prices are public",
-	"GET /deal/query/{miner}":             "providers' prices are public",
-	"GET /deals/info/{dealid}":            "the chain is public",
-	"GET /deal/info/{dealid}":             "the chain is public",
+	"GET /content/by-cid/{cid}":            "what is published may be found by its CID",
+	"DELETE /user/api-keys/{key_or_hash}":  "V1 says 200 of keys that are not there",
+	"GET /pinning/pins":                    "a filter: it lists the caller's own",
+	"POST /pinning/pins":                   "what is published may be pinned by its CID",
+	"POST /content/add-ipfs":               "what is published may be pinned by its CID",
+	"POST /v2/pinning/batched-pins":        "what is published may be pinned by its CID",
+	"GET /user/miner/claim/{miner}":        "it says what a provider's worker would sign, for whoever has its key",
+	"GET /miner/claim/{miner}":             "it says what a provider's worker would sign, for whoever has its key",
+	"GET /v2/storage-providers/claim/{sp}": "it says what a provider's worker would sign, for whoever has its key",
+	"GET /deals/query/{miner}":             "providers' prices are public",
+	"GET /deal/query/{miner}":              "providers' prices are public",
+	"GET /deals/info/{dealid}":             "the chain is public",
+	"GET /deal/info/{dealid}":              "the chain is public",
 }
 
 // about makes the request of a row that names what a user has wherever it can,
