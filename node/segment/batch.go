@@ -87,7 +87,7 @@ func (b *Batch) Hide(ctx context.Context, c cid.Cid) error {
 
 // judge writes a verdict, unless it stands already. f is where the block is.
 func (b *Batch) judge(ctx context.Context, k key, f found, private bool) error {
-	_, err := b.store.appendAll(ctx, b, func() []record {
+	_, err := b.store.appendAll(ctx, b, 0, func() []record {
 		v, ok := b.store.verdictOn(k, &f)
 		if ok && v.private == private || f.serves && !ok {
 			return nil
@@ -138,7 +138,7 @@ func (b *Batch) write(ctx context.Context, c cid.Cid, k key, f found, data []byt
 	}
 	taken := b.private && s.published(k)
 	result := "found"
-	written, err := s.appendAll(ctx, b, func() []record {
+	written, err := s.appendAll(ctx, b, len(data), func() []record {
 		if f, stale = s.storedSince(k, f, b.private); stale {
 			return nil
 		}
@@ -180,17 +180,36 @@ func (b *Batch) write(ctx context.Context, c cid.Cid, k key, f found, data []byt
 	return f, false, nil
 }
 
+// longBlock is from what size on a block waits for others of its kind.
+const longBlock = 256 << 10
+
+// lockAppend locks appendMu to append a block. Of the long ones only one at a
+// time waits for it, and the others for that one: a short one has not two
+// hundred uploads' leaves before it, but a leaf, and is itself soon done.
+func (s *Store) lockAppend(size int) (unlock func()) {
+	if size < longBlock {
+		s.appendMu.Lock()
+		return s.appendMu.Unlock
+	}
+	s.longMu.Lock()
+	s.appendMu.Lock()
+	return func() {
+		s.appendMu.Unlock()
+		s.longMu.Unlock()
+	}
+}
+
 // An appended is a record and where it went.
 type appended struct {
 	record
 	segment *segment
 }
 
-// appendAll appends the records that choose returns, which is called with
-// appendMu held, and makes b wait for them.
-func (s *Store) appendAll(ctx context.Context, b *Batch, choose func() []record) (done []appended, err error) {
+// appendAll appends the records that choose returns, a block of size bytes and
+// small ones, and makes b wait for them. choose is called with appendMu held.
+func (s *Store) appendAll(ctx context.Context, b *Batch, size int, choose func() []record) (done []appended, err error) {
 	var full []*segment
-	s.appendMu.Lock()
+	unlock := s.lockAppend(size)
 	for _, r := range choose() {
 		if err = s.checkSpace(r.size()); err != nil && !b.sweeps {
 			break
@@ -202,7 +221,7 @@ func (s *Store) appendAll(ctx context.Context, b *Batch, choose func() []record)
 		}
 		done = append(done, appended{r, g})
 	}
-	s.appendMu.Unlock()
+	unlock()
 	for _, f := range full {
 		// Whoever ends a segment seals it. A fault in it is for those to hear whose blocks it takes.
 		if err := s.seal(f); err != nil {

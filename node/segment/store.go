@@ -57,7 +57,8 @@ type Store struct {
 	// appendMu orders appends. It is taken before mu, and held over the write
 	// of a record, where mu is not, so that readers do not wait for it.
 	appendMu sync.Mutex
-	active   *segment // nil before the first block and after a seal
+	longMu   sync.Mutex // whose turn it is of the long blocks; taken before appendMu
+	active   *segment   // nil before the first block and after a seal
 	nextID   uint32
 	closed   bool
 	unasked  int64 // bytes that may be written before the disk is asked for its room

@@ -63,7 +63,7 @@ func (w *sweeper) binding(g *segment, o opinion) bool {
 func (w *sweeper) carry(ctx context.Context, p *plan) error {
 	s := w.store
 	for _, o := range p.carry {
-		done, err := s.appendAll(ctx, w.public, func() []record {
+		done, err := s.appendAll(ctx, w.public, 0, func() []record {
 			if last, _ := s.verdictOn(o.key, &found{}); last != o.verdict {
 				return nil
 			}
