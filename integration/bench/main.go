@@ -33,8 +33,11 @@ func run(ctx context.Context) error {
 		reads   = flag.Int("reads", 2, "times that each object is read")
 		ipfs    = flag.Bool("ipfs", false, "compare import and gateway with kubo instead")
 		deals   = flag.Bool("deals", false, "measure what deals cost instead: commitments, packing, proofs, pulling")
+		v1      = flag.Bool("v1", false, "measure uploads and pins over Estuary V1's API beside S3's traffic instead")
+		l       v1Load
 		zone    = flag.Int64("zone", 4, "GiB in the zone that -deals packs")
 	)
+	l.flags()
 	flag.Parse()
 	if *dir == "" {
 		temp, err := os.MkdirTemp("", "whypfs-bench")
@@ -50,6 +53,10 @@ func run(ctx context.Context) error {
 	}
 	if *deals {
 		return b.deals(ctx, *zone<<30)
+	}
+	if *v1 {
+		_, err := b.v1(ctx, l)
+		return err
 	}
 	loads, err := chosen(*work)
 	if err != nil {
