@@ -1,5 +1,5 @@
 // Package web is the browser's view of a node: dashboard, buckets and objects,
-// zones, deals, providers, jobs and accounts, behind a login.
+// zones, deals, pins, providers, jobs and accounts, behind a login.
 //
 // Pages are made on the server and work without scripts. Modules of our own add
 // live figures, uploads with progress and copying; nothing is loaded from

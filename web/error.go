@@ -55,6 +55,7 @@ var (
 	errRepeat      = pageError{status: 400, title: "The new passwords differ", advice: "Nothing was changed. Enter the same one twice."}
 	errAccount     = pageError{status: 400, title: "This cannot be"}
 	errSelf        = pageError{status: 409, title: "This is your own account", advice: "Nothing was changed: nobody takes away what he can only get back from others. Another admin can do it."}
+	errPin         = pageError{status: 400, title: "This cannot be pinned"}
 	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
 	errQuota       = pageError{status: 507, title: "The quota is used up"}
 	errSuspended   = pageError{status: 403, title: "This account is suspended", advice: "Ask an admin of this node."}
@@ -86,6 +87,7 @@ var known = []struct {
 	{buckets.ErrKey, pageError{status: 400, title: "This name cannot be stored", advice: "Names are 1 to 1024 bytes of UTF-8. Rename the file and upload it again."}},
 	{buckets.ErrNoZone, pageError{status: 404, title: "There is no such zone", advice: "Zones go when everything in them has been deleted. The current ones are listed under Zones."}},
 	{buckets.ErrNoRetrieval, pageError{status: 404, title: "There is no such retrieval", advice: "It may have ended meanwhile. What runs, waits and ended lately is listed under Retrievals."}},
+	{buckets.ErrNoPin, pageError{status: 404, title: "There is no such pin", advice: "It may have been removed, or replaced by another. Yours are listed under Pins."}},
 	{deals.ErrNoDeal, pageError{status: 404, title: "There is no such deal", advice: "The current deals are listed under Deals."}},
 	{node.ErrFull, pageFull},
 	{kv.ErrFull, pageFull},
@@ -133,6 +135,9 @@ func translate(err error) pageError {
 	}
 	if errors.Is(err, buckets.ErrQuota) {
 		return errQuota.because("Nothing of this upload was stored: %s. Delete what is not needed, or ask an admin for more.", buckets.QuotaReason(err))
+	}
+	if errors.Is(err, buckets.ErrInvalidPin) {
+		return errPin.because("%s.", reasonOf(err, buckets.ErrInvalidPin))
 	}
 	if errors.Is(err, accounts.ErrInvalid) {
 		return errAccount.because("Nothing was changed: %s.", reasonOf(err, accounts.ErrInvalid))

@@ -134,14 +134,14 @@ func percentText(share float64) string {
 // tone is the colour of a state's badge.
 func tone(state any) string {
 	switch fmt.Sprint(state) {
-	case "complete", string(buckets.RetrievalDone), string(deals.DealActive), string(deals.VerdictHolds):
+	case "complete", string(buckets.PinPinned), string(buckets.RetrievalDone), string(deals.DealActive), string(deals.VerdictHolds):
 		return "good"
-	case string(deals.DealFailed), string(deals.DealRejected), "failing":
+	case string(deals.DealFailed), string(deals.DealRejected), "failing": // failed is a pin's word, too
 		return "bad"
 	case string(buckets.RetrievalCancelled), string(deals.DealExpired), string(deals.VerdictRule), string(deals.VerdictSuspended), string(deals.VerdictOff), string(deals.VerdictRefused), string(deals.VerdictCoolDown),
 		string(deals.VerdictSize), string(deals.VerdictPrice), string(deals.VerdictFull):
 		return "dim"
-	case "open", "waiting", string(deals.VerdictSpare):
+	case "open", "waiting", string(buckets.PinQueued), string(deals.VerdictSpare):
 		return "calm"
 	}
 	return "busy"

@@ -13,8 +13,8 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-var userPages = []string{"/ui/", "/ui/buckets", "/ui/zones", "/ui/deals", "/ui/retrievals"}
-var adminPages = append([]string{"/ui/providers", "/ui/jobs"}, userPages...)
+var userPages = []string{"/ui/", "/ui/buckets", "/ui/zones", "/ui/deals", "/ui/retrievals", "/ui/pins", "/ui/account", "/ui/account/tokens", "/ui/account/keys"}
+var adminPages = append([]string{"/ui/providers", "/ui/jobs", "/ui/users", "/ui/invites", "/ui/audit"}, userPages...)
 
 // An empty node says on each page what to do next.
 func TestEmptyPages(t *testing.T) {

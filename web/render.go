@@ -66,6 +66,7 @@ func (s *server) funcs() template.FuncMap {
 		"bucketurl": bucketURL,
 		"tokenurl":  tokenURL,
 		"keyurl":    keyURL,
+		"pinurl":    pinURL,
 		"userurl":   userURL,
 		"pair":      func(a, b any) any { return struct{ A, B any }{a, b} },
 		"short":     shortText,

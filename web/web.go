@@ -123,6 +123,13 @@ func (s *server) routes() []route {
 		{"GET /ui/account/keys/{access}/delete", user, s.confirmDeleteKey},
 		{"POST /ui/account/keys/{access}/delete", user, s.deleteKey},
 
+		{"GET /ui/pins", user, s.listPins},
+		{"POST /ui/pins", user, s.addPin},
+		{"GET /ui/pins/{pin}", user, s.showPin},
+		{"POST /ui/pins/{pin}/retry", user, s.retryPin},
+		{"GET /ui/pins/{pin}/remove", user, s.confirmUnpin},
+		{"POST /ui/pins/{pin}/remove", user, s.unpin},
+
 		{"GET /ui/zones", user, s.listZones},
 		{"GET /ui/zones/{zone}", user, s.showZone},
 		{"POST /ui/zones/{zone}/seal", user, s.sealZone},
