@@ -53,6 +53,8 @@ type Row struct {
 	Level        accounts.Level
 	// Reasons are the documented errors, by status code.
 	Reasons map[int][]string
+	// Given are the parameters that are only there or not.
+	Given []string
 }
 
 // Rows is the table of routes.
@@ -60,7 +62,12 @@ func Rows() []Row {
 	var out []Row
 	for _, g := range routes() {
 		for _, rt := range g.routes {
-			row := Row{rt.method, rt.path, rt.level, map[int][]string{}}
+			row := Row{Method: rt.method, Path: rt.path, Level: rt.level, Reasons: map[int][]string{}}
+			for _, f := range rt.in.fields {
+				if f.kind == givenType {
+					row.Given = append(row.Given, f.names...)
+				}
+			}
 			for _, e := range rt.errors() {
 				row.Reasons[e.Code] = append(row.Reasons[e.Code], e.Reason)
 			}

@@ -37,9 +37,33 @@ type signalStore struct {
 	kv.Store
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced after each commit
+	broken  error         // what every transaction fails with; nil: none does
+}
+
+// fail has every transaction fail from now on; nil ends that.
+func (s *signalStore) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = err
+}
+
+func (s *signalStore) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+func (s *signalStore) View(ctx context.Context, fn func(kv.Tx) error) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.View(ctx, fn)
 }
 
 func (s *signalStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
 	err := s.Store.Update(ctx, fn)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -103,7 +103,7 @@ func (s *server) wrap(rt route) http.Handler {
 		switch {
 		case err == nil:
 		case w.begun:
-			s.log.ErrorContext(r.Context(), "answer cut", "method", r.Method, "path", r.URL.Path, "err", err)
+			s.log.ErrorContext(r.Context(), "answer cut", "method", r.Method, "path", loggedPath(r), "err", err)
 			panic(http.ErrAbortHandler)
 		default:
 			s.writeError(w, r, err)
@@ -167,6 +167,20 @@ func (s *server) unrouted(mux *http.ServeMux) http.Handler {
 	})
 }
 
+// secrets are wildcards of paths in which a key or an invite may stand.
+var secrets = []string{"{key_or_hash}", "{code}"}
+
+// loggedPath is a request's path for the log. Where it may have a secret in it,
+// the route's.
+func loggedPath(r *http.Request) string {
+	for _, s := range secrets {
+		if _, path, _ := strings.Cut(r.Pattern, " "); strings.Contains(path, s) {
+			return path
+		}
+	}
+	return r.URL.Path
+}
+
 func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		// Nobody reads an answer; a return without one would be a 200.
@@ -178,7 +192,7 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	e := asError(err)
 	if e.Code >= 500 {
-		s.log.ErrorContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "err", err)
+		s.log.ErrorContext(r.Context(), "request", "method", r.Method, "path", loggedPath(r), "err", err)
 	}
 	if e == errRate {
 		w.Header().Set("Retry-After", s.retryAfter())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,7 +119,7 @@ func TestOtherUser(t *testing.T) {
 	}
 }
 
-// Every parameter of every route that is no plain string refuses what it is not.
+// Every parameter of every route refuses what it is not; text, what is not UTF-8.
 func TestMalformedEverywhere(t *testing.T) {
 	f := newTest(t, publish, estuaryapi.Options{})
 	_, admin := f.user("root", accounts.LevelAdmin, 0)
@@ -131,14 +132,20 @@ func TestMalformedEverywhere(t *testing.T) {
 			if schema.Type.Is("array") {
 				schema = schema.Items.Value
 			}
-			if p.In == "header" || schema.Type.Is("string") && schema.Format == "" && schema.Enum == nil {
+			if p.In == "header" || row.Path == "/gw/{path...}" || row.Path == "/ipfs/{path...}" {
 				continue
+			}
+			nonsense := "!nonsense"
+			if schema.Type.Is("string") && schema.Format == "" && schema.Enum == nil {
+				if nonsense = "%FF"; slices.Contains(row.Given, p.Name) {
+					continue // it only has to be there
+				}
 			}
 			path, query := row.Path, ""
 			if p.In == "path" {
-				path = strings.ReplaceAll(path, "{"+p.Name+"}", "!nonsense")
+				path = strings.ReplaceAll(path, "{"+p.Name+"}", nonsense)
 			} else {
-				query = "?" + p.Name + "=!nonsense"
+				query = "?" + p.Name + "=" + nonsense
 			}
 			path = wildcard.ReplaceAllString(path, "7")
 			tried++
