@@ -22,6 +22,8 @@ type Options struct {
 	Jobs    int           // files at once; default 4
 	// NoVerify believes a host's CIDs of uploads, for one that imports in a way of its own.
 	NoVerify bool
+	// Copies is how many deals uploads are to get; 0: as many as the host makes.
+	Copies int
 	// Retry is told of each failure that another try follows.
 	Retry func(err error, wait time.Duration)
 	// Progress is told of bytes that were sent or received for the first time.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -47,7 +48,7 @@ type Upload struct {
 // with that CID. Into a collection it goes over what stands at its path.
 func (c *Client) Add(ctx context.Context, u Upload) (Added, node.Sum, error) {
 	var added Added
-	q := url.Values{}
+	q := c.asking()
 	if u.Collection != "" {
 		q.Set("coluuid", u.Collection)
 		q.Set("dir", path.Clean("/"+u.Dir))
@@ -89,6 +90,15 @@ func (c *Client) Add(ctx context.Context, u Upload) (Added, node.Sum, error) {
 		return added, sum, fmt.Errorf("upload %s: %w", u.Name, sumErr)
 	}
 	return added, sum, c.verify(u.Name, added, sum)
+}
+
+// asking is the beginning of an upload's query.
+func (c *Client) asking() url.Values {
+	q := url.Values{}
+	if c.opt.Copies > 0 {
+		q.Set("replication", strconv.Itoa(c.opt.Copies))
+	}
+	return q
 }
 
 // verify compares a host's CID with the file's.
@@ -296,7 +306,8 @@ var (
 // AddCAR uploads a DAG that is a CAR of a known size.
 func (c *Client) AddCAR(ctx context.Context, name string, root cid.Cid, size int64, perhaps bool, open func() io.ReadCloser) (Added, error) {
 	var added Added
-	q := url.Values{"filename": {name}}
+	q := c.asking()
+	q.Set("filename", name)
 	if perhaps {
 		q.Set("ignore-dupes", "true")
 	}

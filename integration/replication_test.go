@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/whypfs/whypfs/buckets"
+	remote "github.com/whypfs/whypfs/client"
 )
 
 // uploaded uploads a file by the V1 API, asking for n deals, and returns its id.
@@ -93,6 +95,22 @@ func TestUploadReplication(t *testing.T) {
 	for id, n := range want {
 		if at := s.active(t, zoneOf(id).AggregatedIn); len(at) != n {
 			t.Errorf("content %d has %d active deals after the repair, want %d", id, len(at), n)
+		}
+	}
+	u := &person{t, t.TempDir()}
+	u.run("login", s.addr["api"], token)
+	dir := filepath.Join(t.TempDir(), "dir")
+	fill(t, dir, map[string]int{"a": 10})
+	made := []uint64{
+		asks[remote.Result](u, "put", filepath.Join(dir, "a"), "--copies", "3").ID,
+		asks[remote.Result](u, "put", dir, "--copies", "3").ID,
+		asks[mirrored](u, "sync", dir, "--copies", "3").Changes[0].ID,
+	}
+	for _, id := range made {
+		var c content
+		s.v1(t, "GET", fmt.Sprintf("/content/%d", id), token, "", http.StatusOK, &c)
+		if c.Replication != 3 {
+			t.Errorf("content %d tells of %d deals, want 3", id, c.Replication)
 		}
 	}
 }

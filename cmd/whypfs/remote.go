@@ -23,6 +23,7 @@ type remote struct {
 	tries    int
 	jobs     int
 	noVerify bool
+	copies   int
 	progress string
 
 	out, errs io.Writer
@@ -86,6 +87,12 @@ func (r *remote) transferFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&r.noVerify, "no-verify", false, "believe the host where its bytes cannot be compared with their CID")
 }
 
+// uploadFlags are those of transfers, and of uploads alone.
+func (r *remote) uploadFlags(fs *pflag.FlagSet) {
+	r.transferFlags(fs)
+	fs.IntVar(&r.copies, "copies", 0, "how many deals each upload gets; 0: as many as the host makes")
+}
+
 // fault gives an error the exit code that docs/client.md has for it.
 func (r *remote) fault(err error) error {
 	if err == nil {
@@ -104,7 +111,7 @@ func (r *remote) fault(err error) error {
 
 func (r *remote) options() client.Options {
 	return client.Options{
-		Tries: r.tries, Jobs: r.jobs, NoVerify: r.noVerify, Version: version, Progress: r.bar.add,
+		Tries: r.tries, Jobs: r.jobs, NoVerify: r.noVerify, Version: version, Copies: r.copies, Progress: r.bar.add,
 		Retry: func(err error, wait time.Duration) {
 			r.bar.say(fmt.Sprintf("whypfs: %v; again in %v\n", err, wait.Round(time.Second/10)))
 		},

@@ -66,7 +66,7 @@ func (c *cli) putCommand() *cobra.Command {
 	to.flags(cmd)
 	cmd.Flags().StringVar(&name, "name", "", "what it is called at the host; default: its own name")
 	cmd.Flags().BoolVar(&commit, "commit", false, "make a directory with a CID of the collection afterwards")
-	r.transferFlags(cmd.Flags())
+	r.uploadFlags(cmd.Flags())
 	return cmd
 }
 
@@ -236,6 +236,6 @@ func (c *cli) syncCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only tell what would be done")
 	cmd.Flags().BoolVar(&commit, "commit", false, "make a directory with a CID of the collection afterwards")
 	cmd.Flags().Lookup("collection").Usage = "name or UUID of the collection; default: the directory's name; it is made if there is none"
-	r.transferFlags(cmd.Flags())
+	r.uploadFlags(cmd.Flags())
 	return cmd
 }
