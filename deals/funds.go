@@ -104,15 +104,16 @@ func (d *Deals) ChainStatus(ctx context.Context) ChainStatus {
 	}
 	var s ChainStatus
 	var err error
+	// What is known here comes first: a chain that hangs may use up the caller's time.
+	if s.Spending, err = d.Spending(ctx); err != nil {
+		return ChainStatus{Fault: short(err.Error())}
+	}
 	if s.Head, err = d.chain.Head(ctx); err == nil {
 		s.Version, err = d.chain.NetworkVersion(ctx)
 	}
 	if err != nil {
 		s.Fault = short(err.Error())
 	} else if s.Verified, err = d.verifiedStatus(ctx); err != nil {
-		s.Fault = short(err.Error())
-	}
-	if s.Spending, err = d.Spending(ctx); err != nil {
 		s.Fault = short(err.Error())
 	}
 	s.Endpoints = d.chain.Endpoints()

@@ -43,6 +43,7 @@ func (s *server) chainNow(ctx context.Context) (chainFigures, error) {
 type endpointRow struct {
 	chain.State
 	Behind  int64 // epochs behind the head
+	Known   bool  // Behind is
 	Verdict string
 	Tone    string
 }
@@ -52,7 +53,7 @@ func endpointRows(s deals.ChainStatus) []endpointRow {
 	for _, e := range s.Endpoints {
 		row := endpointRow{State: e, Verdict: "agrees", Tone: "good"}
 		if s.Head > 0 && e.Head > 0 {
-			row.Behind = s.Head - e.Head
+			row.Behind, row.Known = s.Head-e.Head, true
 		}
 		switch {
 		case e.Fault != "":

@@ -83,7 +83,7 @@ func TestChainAway(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			s := newSiteOn(t, deals.Options{RPC: []chain.Endpoint{chain.NewEndpoint(url, "")}})
 			addr := s.payer()
-			p := s.as("root", accounts.LevelAdmin).get("/ui/deals").want(200).has("0 of 1 endpoint", `notice bad`, addr, "There is no deal yet", "<td data-label=\"To spend\">?")
+			p := s.as("root", accounts.LevelAdmin).get("/ui/deals").want(200).has("0 of 1 endpoint", ">none<", `notice bad`, "the chain cannot be asked", "deals for 0 FIL", addr, "There is no deal yet", "<td data-label=\"To spend\">?")
 			if strings.Contains(p.body, "agrees") {
 				t.Error("an endpoint that does not answer agrees")
 			}

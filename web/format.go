@@ -134,7 +134,7 @@ func percentText(share float64) string {
 // tone is the colour of a state's badge.
 func tone(state any) string {
 	switch fmt.Sprint(state) {
-	case "complete", string(buckets.PinPinned), string(buckets.RetrievalDone), string(deals.DealActive), string(deals.VerdictHolds):
+	case "complete", string(buckets.PinPinned), string(buckets.RetrievalDone), string(deals.DealActive), string(deals.VerdictHolds), string(deals.VerdictTaken):
 		return "good"
 	case string(deals.DealFailed), string(deals.DealRejected), "failing": // failed is a pin's word, too
 		return "bad"

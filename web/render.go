@@ -58,7 +58,7 @@ func (s *server) funcs() template.FuncMap {
 		"policy":    policyText,
 		"rules":     rulesText,
 		"latency":   latencyText,
-		"millis":    func(d time.Duration) string { return d.Round(time.Millisecond).String() },
+		"millis":    func(d time.Duration) string { return countText(d.Milliseconds()) + " ms" },
 		"rate":      rateText,
 		"percent":   percentText,
 		"tone":      tone,
