@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/whypfs/whypfs/kv"
@@ -66,15 +65,8 @@ func (a *Accounts) Do(ctx context.Context, c Call) (Answer, error) {
 	return Answer{Out: raw, Fault: fault}, nil
 }
 
-// Calls are the names of all operations, for metrics.
-func Calls() []string {
-	var names []string
-	for name := range operations {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+// Known says whether there is an operation of that name.
+func Known(op string) bool { return operations[op] != nil }
 
 // sentinels are the errors that callers tell apart, by the names under which
 // they travel.

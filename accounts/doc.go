@@ -27,6 +27,11 @@
 // names a token, to revoke it: if it were a credential, hashing would protect
 // nothing.
 //
+// All that accounts can be asked is one table of operations with plain arguments
+// and results. They run on a store, or are taken to accounts elsewhere by a
+// Caller, as accounts/remote is: a node and an authorization service have the
+// same code. Where a node's accounts are is settled once, see Place.
+//
 // Who may do what with a bucket is not decided here, nor is a quota kept here:
 // buckets does that, where contents are committed.
 package accounts

@@ -62,19 +62,17 @@ func tell[In any](ctx context.Context, a *Accounts, o op[In, none], in In) error
 // operation is an op whatever its types.
 type operation interface {
 	title() string
-	isRead() bool
 	run(ctx context.Context, a *local, arg json.RawMessage) (any, error)
 }
 
 func (o op[In, Out]) title() string { return o.name }
-func (o op[In, Out]) isRead() bool  { return o.read }
 
 func (o op[In, Out]) run(ctx context.Context, a *local, arg json.RawMessage) (any, error) {
 	var in In
 	// A field that is not known is one that the caller relies on.
 	d := json.NewDecoder(bytes.NewReader(arg))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil || d.More() {
+	if err := d.Decode(&in); err != nil {
 		return nil, fmt.Errorf("%w: its argument cannot be read", ErrCall)
 	}
 	return o.do(a, ctx, in)

@@ -153,7 +153,11 @@ func (a *Accounts) Users(ctx context.Context) ([]User, error) {
 		if all = append(all, page...); err != nil || len(page) < usersPage {
 			return all, err
 		}
-		after = page[len(page)-1].ID
+		last := page[len(page)-1].ID
+		if last <= after {
+			return all, fmt.Errorf("list users: %w: its pages do not go on", ErrUnavailable)
+		}
+		after = last
 	}
 }
 

@@ -38,6 +38,7 @@ var (
 	errFormSize    = apiError{http.StatusRequestEntityTooLarge, "ERR_INVALID_INPUT", fmt.Sprintf("the form has more than %d bytes besides the file in `data`", maxBesides)}
 	errLevel       = apiError{http.StatusForbidden, "ERR_NOT_AUTHORIZED", "user not authorized"}
 	errRate        = apiError{http.StatusTooManyRequests, "Too Many Requests", "rate limit exceeded"}
+	errNoAccounts  = apiError{http.StatusServiceUnavailable, "ERR_INTERNAL_SERVER", "the service that knows users and tokens is not available; try again in a moment"}
 	errInternal    = apiError{http.StatusInternalServerError, "ERR_INTERNAL_SERVER", "internal error; the node's log has its cause"}
 )
 
@@ -109,6 +110,7 @@ var codes = []struct {
 	err    error
 	answer apiError
 }{
+	{accounts.ErrUnavailable, errNoAccounts},
 	{accounts.ErrNoToken, errNoToken},
 	{accounts.ErrNoUser, errNoSuchUser},
 	{accounts.ErrPassword, errPassword},

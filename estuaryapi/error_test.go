@@ -27,6 +27,7 @@ func TestErrorsMapped(t *testing.T) {
 		{node.ErrFull, 507, "ERR_CONTENT_ADDING_DISABLED"},
 		{kv.ErrFull, 507, "ERR_CONTENT_ADDING_DISABLED"},
 		{accounts.ErrNoToken, 401, "ERR_INVALID_TOKEN"},
+		{accounts.ErrUnavailable, 503, "ERR_INTERNAL_SERVER"},
 		{buckets.ErrKey, 400, "ERR_INVALID_INPUT"},
 		{buckets.ErrNoContent, 404, "ERR_CONTENT_NOT_FOUND"},
 		{buckets.ErrLocked, 403, "ERR_NOT_AUTHORIZED"},

@@ -190,7 +190,7 @@ func (d *document) bad(code int, errs []apiError, errorRef *openapi3.SchemaRef) 
 func (rt route) errors() []apiError {
 	errs := slices.Concat([]apiError{errRate, errInternal}, rt.failures)
 	if rt.level > anyone {
-		errs = append(errs, errAuthMissing, errNoBearer, errBadAuth, errNoToken, errExpired(0, "2030-01-02T15:04:05Z"),
+		errs = append(errs, errNoAccounts, errAuthMissing, errNoBearer, errBadAuth, errNoToken, errExpired(0, "2030-01-02T15:04:05Z"),
 			errSuspended(fmt.Errorf("%w: why", accounts.ErrSuspended)))
 	}
 	if rt.level > upload {

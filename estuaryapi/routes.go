@@ -230,9 +230,9 @@ func userRoutes() []route {
 func accountRoutes() []route {
 	return []route{
 		post("/register", anyone, "Makes an account for whoever has an invite, and a key for it.", (*server).register).
-			fails(errInvite, errInviteUsed, errNameTaken, errUserCreation),
+			fails(errInvite, errInviteUsed, errNameTaken, errUserCreation, errNoAccounts),
 		post("/login", anyone, "Makes a key for whoever knows a password.", (*server).login).
-			fails(errNoUser, errPassword, errSuspended(accounts.ErrSuspended)),
+			fails(errNoUser, errPassword, errSuspended(accounts.ErrSuspended), errNoAccounts),
 	}
 }
 

@@ -197,6 +197,9 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if e == errRate {
 		w.Header().Set("Retry-After", s.retryAfter())
 	}
+	if e == errNoAccounts {
+		w.Header().Set("Retry-After", "5")
+	}
 	var many *accounts.TooManyError
 	if errors.As(err, &many) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(many.Wait.Seconds())+1))

@@ -130,6 +130,7 @@ var known = []struct {
 	err error
 	as  *apiError
 }{
+	{accounts.ErrUnavailable, errUnavailable.because("The service that knows users and keys is not available. Please try again.")},
 	{accounts.ErrSuspended, errAccount},
 	{buckets.ErrNoBucket, errNoSuchBucket},
 	{buckets.ErrBucketExists, errBucketExists},

@@ -23,6 +23,7 @@ func TestTranslate(t *testing.T) {
 		{buckets.ErrPartSize, "EntityTooSmall", 400},
 		{buckets.ErrQuota, "QuotaExceeded", 403},
 		{accounts.ErrSuspended, "AccountProblem", 403},
+		{accounts.ErrUnavailable, "ServiceUnavailable", 503},
 		{node.ErrFull, "InsufficientStorage", 507},
 		{kv.ErrFull, "InsufficientStorage", 507},
 		{kv.ErrBroken, "InternalError", 500},

@@ -94,6 +94,7 @@ var known = []struct {
 	{node.ErrNotFound, pageError{status: 503, title: "The data is not on this node at the moment", advice: "It could not be brought back from a storage provider yet. Try again in a minute.", retry: "30"}},
 	{retrieve.ErrNoReplica, pageError{status: 503, title: "No storage provider returned the data", advice: "Try again in a minute; the deals of the object's zone say how its providers are.", retry: "30"}},
 	{node.ErrDamaged, pageError{status: 503, title: "The data is damaged on this node", advice: "It is brought back from a storage provider when one has it. Try again later, and tell an admin.", retry: "60"}},
+	{accounts.ErrUnavailable, pageError{status: 503, title: "The service that knows the users is not available", advice: "Nobody can be let in without it. What you sent may or may not have been done; try again in a moment, and look.", retry: "5"}},
 	{accounts.ErrPassword, errLogin},
 	{accounts.ErrNoToken, pageError{status: 404, title: "There is no such token", advice: "It may have been revoked meanwhile. Yours are listed under Account."}},
 	{accounts.ErrNoUser, pageError{status: 404, title: "There is no such user", advice: "All users are listed under Users."}},
