@@ -61,12 +61,20 @@ type server struct {
 	done chan struct{} // closed when the process has ended
 	addr map[string]string
 	ca   string // PEM file of the certificate, with HTTPS
+	// command are the arguments of a process that is no node; nil: of one.
+	command func(at func(name string) string) []string
+	ruled   bool // it has no root key of its own: a service keeps its accounts
 }
 
 // start runs `whypfs up` on data, which may hold an earlier node's, and waits until it is ready.
 func start(t *testing.T, data string, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, data: data, args: args}
+	return (&server{t: t, data: data, args: args}).start()
+}
+
+func (s *server) start() *server {
+	s.t.Helper()
+	t := s.t
 	s.up()
 	t.Cleanup(func() {
 		s.stop()
@@ -93,11 +101,18 @@ func (s *server) tryUp() error {
 		}
 		return s.host(name)
 	}
-	args := append([]string{"up", "--data", s.data, "--s3-addr", at("s3"), "--api-addr", at("api"),
-		"--gateway-addr", at("gateway"), "--libp2p-addr", "/ip4/127.0.0.1/tcp/0"}, s.args...)
+	args := []string{"up", "--data", s.data, "--s3-addr", at("s3"), "--api-addr", at("api"),
+		"--gateway-addr", at("gateway"), "--libp2p-addr", "/ip4/127.0.0.1/tcp/0"}
+	if s.command != nil {
+		args = s.command(at)
+	}
+	args = append(args, s.args...)
 	run := append(append(append([]string{}, s.wrap...), binary), args...)
 	s.cmd = exec.Command(run[0], run[1:]...)
-	s.cmd.Env = append(os.Environ(), "WHYPFS_ROOT_ACCESS_KEY="+accessKey, "WHYPFS_ROOT_SECRET_KEY="+secretKey)
+	s.cmd.Env = os.Environ()
+	if !s.ruled {
+		s.cmd.Env = append(s.cmd.Env, "WHYPFS_ROOT_ACCESS_KEY="+accessKey, "WHYPFS_ROOT_SECRET_KEY="+secretKey)
+	}
 	s.log = &syncBuffer{}
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()

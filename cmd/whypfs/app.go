@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/whypfs/whypfs/accounts"
+	remoteaccounts "github.com/whypfs/whypfs/accounts/remote"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/deals"
@@ -43,6 +44,8 @@ type app struct {
 	store       kv.Store
 	box         *seal.Box
 	accounts    *accounts.Accounts
+	far         *remoteaccounts.Client // nil: the accounts are here
+	service     bool                   // there is no more than accounts: of an authorization service
 	queue       *queue.Queue
 	node        *node.Node
 	deals       *deals.Deals
@@ -78,6 +81,9 @@ func openApp(ctx context.Context, cfg config, log *slog.Logger, lock *dirlock.Lo
 		return a, err
 	}
 	if a.box, err = seal.Open(filepath.Join(cfg.Data, "master.key")); err != nil {
+		return a, err
+	}
+	if err := a.openAccounts(ctx); err != nil || a.service {
 		return a, err
 	}
 	if cfg.Sandbox {
@@ -119,7 +125,6 @@ func errOrphaned(data string) error {
 // connect makes the packages and ties those of one layer together.
 func (a *app) connect(ctx context.Context) error {
 	var err error
-	a.accounts = accounts.New(a.store, a.box, a.cfg.users.options())
 	a.queue = queue.New(a.store, queue.Options{Log: a.log.With("pkg", "queue"), Metrics: a.metrics})
 	a.node, err = node.Open(ctx, node.Config{
 		Dir:         a.cfg.Data,
@@ -358,6 +363,9 @@ func (a *app) Close() error {
 	}
 	if a.node != nil {
 		errs = append(errs, a.node.Close())
+	}
+	if a.far != nil {
+		a.far.Close()
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())

@@ -38,6 +38,8 @@ type config struct {
 	network
 	pins
 	users
+	authSettings
+	serviceSettings
 	clients
 	storage
 	offload
@@ -94,6 +96,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	c.network.flags(fs)
 	c.pins.flags(fs)
 	c.users.flags(fs)
+	c.authSettings.flags(fs)
 	c.clients.flags(fs)
 	c.Gateway.flags(fs)
 	c.storage.flags(fs)
@@ -202,6 +205,7 @@ func settings() *pflag.FlagSet {
 	fs := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	c.common(fs)
 	c.flags(fs)
+	c.serviceSettings.flags(fs)
 	fs.SortFlags = false
 	return fs
 }
@@ -254,13 +258,12 @@ func (c *config) check() error {
 	if len(c.Roles) == 0 {
 		bad("--role: at least one of api, core")
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		bad("--tls-cert and --tls-key go together")
-	}
+	c.checkBasics(bad)
 	c.sandboxSettings.check(bad)
 	c.network.check(bad)
 	c.pins.check(bad)
 	c.users.check(bad)
+	c.checkAuth(bad)
 	c.clients.check(bad)
 	c.storage.check(bad)
 	c.Pulls.check(bad)
@@ -270,9 +273,6 @@ func (c *config) check() error {
 	c.escrow.check(bad)
 	if !s3.ValidOwnership(c.S3Ownership) {
 		bad("--s3-object-ownership: %q is not BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter", c.S3Ownership)
-	}
-	if (c.RootAccessKey == "") != c.RootSecretKey.empty() {
-		bad("--root-access-key and --root-secret-key go together")
 	}
 	if _, err := deals.ParseProviders(c.Providers); err != nil {
 		bad("--provider: %w", err)
@@ -292,12 +292,6 @@ func (c *config) check() error {
 	if c.UploadExpiry < 0 {
 		bad("--upload-expiry: %v is negative", c.UploadExpiry)
 	}
-	if _, err := logLevel(c.LogLevel); err != nil {
-		bad("--log-level: %q is not debug, info, warn or error", c.LogLevel)
-	}
-	if c.LogFormat != "text" && c.LogFormat != "json" {
-		bad("--log-format: %q is not text or json", c.LogFormat)
-	}
 	if c.LifecycleDay < 100*time.Millisecond || c.LifecycleDay > 24*time.Hour {
 		bad("--test-lifecycle-day is 100ms to 24h")
 	}
@@ -305,6 +299,22 @@ func (c *config) check() error {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
+}
+
+// checkBasics checks the settings that a node and whypfs auth share.
+func (c *config) checkBasics(bad func(format string, args ...any)) {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		bad("--tls-cert and --tls-key go together")
+	}
+	if (c.RootAccessKey == "") != c.RootSecretKey.empty() {
+		bad("--root-access-key and --root-secret-key go together")
+	}
+	if _, err := logLevel(c.LogLevel); err != nil {
+		bad("--log-level: %q is not debug, info, warn or error", c.LogLevel)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		bad("--log-format: %q is not text or json", c.LogFormat)
+	}
 }
 
 func (c *config) role(name string) bool {

@@ -94,6 +94,10 @@ func TestCheck(t *testing.T) {
 		{[]string{"--sandbox", "--sandbox-rpcs", "17"}, "--sandbox-rpcs"},
 		{[]string{"--sandbox", "--sandbox-escrow", "some"}, "--sandbox-escrow"},
 		{[]string{"--api-rate", "-1"}, "--api-rate"},
+		{[]string{"--auth-url", "http://127.0.0.1:3005"}, "--auth-secret-file"},
+		{[]string{"--auth-url", "http://auth.example:3005", "--auth-secret-file", "s"}, "https"},
+		{[]string{"--auth-url", "http://[::1]:3005", "--auth-secret-file", "s", "--registration", "open"}, "--registration"},
+		{[]string{"--auth-url", "https://auth.example", "--auth-secret-file", "s", "--root-access-key", "k", "--root-secret-key", "k"}, "belongs to whypfs auth"},
 		{[]string{"--trusted-proxy", "proxy.example"}, `"proxy.example"`},
 		{[]string{"--trusted-proxy", "10.0.0.0/33"}, `"10.0.0.0/33"`},
 	} {

@@ -93,7 +93,7 @@ func (c *cli) command() *cobra.Command {
 		return usageError{fmt.Errorf("%w; `%s --help` lists the flags", setError(err), cmd.CommandPath())}
 	})
 	c.cfg.common(root.PersistentFlags())
-	root.AddCommand(c.upCommand(), c.setupCommand(), c.userCommand(), c.tokenCommand(), c.inviteCommand(), c.auditCommand(), c.keyCommand(), c.bucketCommand(),
+	root.AddCommand(c.upCommand(), c.authCommand(), c.setupCommand(), c.userCommand(), c.tokenCommand(), c.inviteCommand(), c.auditCommand(), c.keyCommand(), c.bucketCommand(),
 		c.zoneCommand(), c.pinCommand(), c.importCommand(), c.dealCommand(), c.providerCommand(), c.retrieveCommand(), c.walletCommand(), c.chainCommand(), c.proofCommand(), c.jobCommand(), c.gcCommand(), c.fsckCommand(), c.scrubCommand(), c.cacheCommand(), c.nameCommand(), c.peerCommand(),
 		c.explainCommand(), c.offloadCommand(),
 		c.sandboxCommand(), settingsCommand())
@@ -148,6 +148,12 @@ type action func(ctx context.Context, a *app, out io.Writer, args []string) erro
 func (c *cli) on(act action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx, out := cmd.Context(), cmd.OutOrStdout()
+		act := func(ctx context.Context, a *app, out io.Writer, args []string) error {
+			if err := fits(cmd, a); err != nil {
+				return err
+			}
+			return act(ctx, a, out, args)
+		}
 		if c.live != nil {
 			return act(ctx, c.live, out, args)
 		}

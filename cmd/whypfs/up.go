@@ -86,8 +86,13 @@ func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	if err := a.rootKey(ctx, stdout); err != nil {
+	if err := a.isNode(); err != nil {
 		return err
+	}
+	if a.far == nil {
+		if err := a.rootKey(ctx, stdout); err != nil {
+			return err
+		}
 	}
 	if cfg.role("core") {
 		if err := errors.Join(a.buckets.Start(ctx), a.collections.Start(ctx), a.startScrub(ctx)); err != nil {
@@ -121,16 +126,24 @@ func (p ports) close() {
 	}
 }
 
+// certificates are what HTTPS is spoken with; nil: HTTP.
+func (c config) certificates() (*tls.Config, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--tls-cert: %w", err)}
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
 // listen takes the addresses before the stores are opened, so that a port in
 // use ends the start at once, and writes the real ports of ":0" back to cfg.
 func listen(cfg *config) (p ports, err error) {
-	var certs *tls.Config
-	if cfg.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
-		if err != nil {
-			return p, usageError{fmt.Errorf("--tls-cert: %w", err)}
-		}
-		certs = &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}
+	certs, err := cfg.certificates()
+	if err != nil {
+		return p, err
 	}
 	take := func(addr *string, into *net.Listener) {
 		if err != nil {
@@ -187,6 +200,7 @@ func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "ok\n")
 		a.writeIsolation(w)
+		a.writeAccounts(w)
 	})
 	mux.HandleFunc("/readyz", a.readyz)
 	if a.cfg.role("api") {
@@ -213,6 +227,7 @@ func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	io.WriteString(w, "ready\n")
 	a.writeIsolation(w)
+	a.writeAccounts(w)
 }
 
 // stallLimit is how long a client may send nothing of a body, or take nothing
