@@ -150,6 +150,10 @@ func (s *server) added(r *request, o buckets.Object) addResponse {
 		EstuaryID: o.Content, Providers: append([]string{}, s.node.Addrs()...)}
 }
 
+// askRoom is from which size on an upload is worth the question whether there is
+// room for it; smaller ones the store refuses soon enough.
+const askRoom = 64 << 20
+
 // mayUpload refuses what cannot be taken before any of it is read.
 func (s *server) mayUpload(r *request) error {
 	switch {
@@ -158,7 +162,7 @@ func (s *server) mayUpload(r *request) error {
 	case r.ContentLength > buckets.MaxObject+maxBesides:
 		return errTooLarge
 	// What is here already takes no room, but that is not known yet.
-	case r.ContentLength > 0 && r.ContentLength > s.node.Usage().DiskFree:
+	case r.ContentLength > askRoom && r.ContentLength > s.node.Usage().DiskFree:
 		return errFull
 	}
 	return nil
