@@ -114,7 +114,8 @@ func newTestWith(t testing.TB, policy buckets.Policy, opt estuaryapi.Options, of
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.node, err = node.Open(ctx, node.Config{Dir: f.nodeDir, ListenAddrs: []string{"/ip4/127.0.0.1/tcp/0"}}); err != nil {
+	if f.node, err = node.Open(ctx, node.Config{Dir: f.nodeDir, ListenAddrs: []string{"/ip4/127.0.0.1/tcp/0"},
+		Restore: func(ctx context.Context, root cid.Cid) error { return f.buckets.Restore(ctx, root) }}); err != nil {
 		t.Fatal(err)
 	}
 	q := queue.New(f.store, queue.Options{})

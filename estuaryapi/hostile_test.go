@@ -200,7 +200,7 @@ func (s *siege) judge(r *http.Request, a attack, b *besieger, got answer) {
 	if strings.HasPrefix(got.header.Get("Content-Type"), "application/json") && a.method != http.MethodHead && !json.Valid([]byte(got.body)) {
 		s.t.Errorf("%s is no JSON", what())
 	}
-	if b.level >= a.row.Level && (got.has(errMissing) || got.has(errUpload) || got.has(errLow)) && !slices.ContainsFunc(a.header, isAuthorization) && !s.lowers(a) {
+	if b.level >= a.row.Level && (got.has(errMissing) || got.has(errUpload) || got.has(errLow)) && !slices.ContainsFunc(a.header, isAuthorization) && !s.lowers(a) && !machines.MatchString(a.row.Path) {
 		s.t.Errorf("%s, want him let in", what())
 	}
 	all := got.body + fmt.Sprint(got.header)

@@ -18,6 +18,9 @@ const (
 
 var wildcard = regexp.MustCompile(`{[^}]+}`)
 
+// machines are the routes that ask for a machine's token, which is no key of anybody's.
+var machines = regexp.MustCompile(`^/(autoretrieve|shuttle)/`)
+
 // access is a way to ask, and what becomes of it where a key is needed.
 type access struct {
 	name, key string
@@ -59,6 +62,9 @@ func TestLevels(t *testing.T) {
 	f := newTest(t, publish, estuaryapi.Options{})
 	ways := f.accesses()
 	for _, row := range estuaryapi.Rows() {
+		if machines.MatchString(row.Path) {
+			continue
+		}
 		path := wildcard.ReplaceAllString(row.Path, "7")
 		op := description().doc.Paths.Value(estuaryapi.DocumentPath(row.Path)).GetOperation(row.Method)
 		if told, level := op.Description, (map[accounts.Level]string{1: "upload", 2: "user", 10: "admin"})[row.Level]; level != "" && !strings.Contains(told, "level "+level+".") {

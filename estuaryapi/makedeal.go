@@ -104,7 +104,7 @@ func (s *server) makeDeal(r *request, in dealOrder) (madeDeal, error) {
 		switch {
 		case errors.Is(err, deals.ErrHeld) && len(pieces) > 1:
 			continue // asked again after some were made
-		case errors.Is(err, deals.ErrHeld):
+		case errors.Is(err, deals.ErrHeld), errors.Is(err, deals.ErrSwitchedOff):
 			return out, errHeld(err)
 		case errors.Is(err, deals.ErrProviderSuspended):
 			return out, errHeld(err)

@@ -261,26 +261,6 @@ func adminProviderRoutes() []route {
 	}
 }
 
-func adminContentRoutes() []route {
-	return []route{
-		get("/admin/cm/refresh/{content}", admin, "Has a content brought back from storage providers.", (*server).refreshContent).
-			fails(errNoContent(7), errNotPacked(7)),
-	}
-}
-
-func adminPeeringRoutes() []route {
-	return []route{}
-}
-
-func adminSystemRoutes() []route {
-	return []route{}
-}
-
-// machineRoutes check the machines' own tokens themselves.
-func machineRoutes() []route {
-	return []route{}
-}
-
 func v2Routes() []route {
 	return append(v2ProviderRoutes(), []route{
 		adding(post("/v2/pinning/batched-pins", user, "Pins up to 1000 DAGs, all or none.", (*server).addPins)).upTo(8 << 20),
@@ -310,11 +290,8 @@ func v2ProviderRoutes() []route {
 }
 
 func oldRoutes() []route {
-	read := raw(http.MethodGet, "/content/read/{id}", user, "A content's bytes.", (*server).readContent).
-		fails(errNoContent(7), errForeign("content", 2, 7))
-	for _, code := range []int{http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable} {
-		read = read.streams(code, "*/*")
-	}
+	read := contentBytes(raw(http.MethodGet, "/content/read/{id}", user, "A content's bytes.", (*server).readContent)).
+		fails(errForeign("content", 2, 7))
 	return []route{
 		get("/collections/list", user, "As GET /collections.", (*server).listCollections).deprecated(),
 		post("/collections/create", user, "As POST /collections.", (*server).createCollection).deprecated(),
@@ -329,6 +306,14 @@ func oldRoutes() []route {
 		get("/net/addrs", anyone, "Where the node is reached by libp2p.", (*server).netAddrs).deprecated(),
 		read,
 	}
+}
+
+// contentBytes declares what a content's bytes are answered with.
+func contentBytes(rt route) route {
+	for _, code := range []int{http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable} {
+		rt = rt.streams(code, "*/*")
+	}
+	return rt.fails(errNoContent(7))
 }
 
 func swaggerAliasRoutes() []route {

@@ -28,7 +28,11 @@ type Options struct {
 	// Rate is how many requests a second one client address, and one user, may
 	// send, and at most at once; 0: as many as they like.
 	Rate float64
-	Log  *slog.Logger
+	// Settings are those of the node, by their names, without secrets.
+	Settings map[string]string
+	// LogLevel has a part of the node log from a level on; nil: it cannot be told to.
+	LogLevel func(part, level string) error
+	Log      *slog.Logger
 }
 
 // server holds what the handlers work on.

@@ -41,6 +41,10 @@ func (s *server) viewer(r *request, _ nothing) (viewerResponse, error) {
 	if err != nil {
 		return viewerResponse{}, err
 	}
+	making, err := s.deals.Switch(r.Context())
+	if err != nil {
+		return viewerResponse{}, err
+	}
 	var miners []string
 	for _, reg := range own {
 		miners = append(miners, reg.Address)
@@ -50,7 +54,7 @@ func (s *server) viewer(r *request, _ nothing) (viewerResponse, error) {
 		Username: r.who.user.Name, Perms: r.who.user.Level, ID: r.who.user.ID, Address: r.who.user.Address, AuthExpiry: r.who.token.Expires,
 		Settings: viewerSettings{
 			Replication: b.Policy.Replication, DealDuration: dealDuration, FileStagingThreshold: b.Policy.Threshold,
-			ContentAddingDisabled: s.opt.UploadOff, UploadEndpoints: s.uploadURLs(r),
+			DealMakingDisabled: !making.Off.IsZero(), ContentAddingDisabled: s.opt.UploadOff, UploadEndpoints: s.uploadURLs(r),
 		},
 	}, nil
 }
