@@ -169,7 +169,7 @@ func pinningRoutes() []route {
 		get("/pinning/pins", user, "The caller's pins, newest first.", (*server).listPins).fails(limit, state),
 		adding(post("/pinning/pins", user, "Pins a DAG that others have.", (*server).addPin)),
 		get("/pinning/pins/{pinid}", user, "One pin, or a content as a pin.", (*server).showPin).fails(errNoPin(7)),
-		post("/pinning/pins/{pinid}", user, "Pins another DAG in the place of a pin, or of a content, which goes when the new one is pinned.", (*server).replacePin).fails(errQuota("quota exceeded")).
+		post("/pinning/pins/{pinid}", user, "Pins another DAG in the place of a pin, or of a content, which goes when the new one is pinned.", (*server).replacePin).
 			fails(errNoPin(7)),
 		del("/pinning/pins/{pinid}", user, "Removes a pin with its content, or a content, or ends a fetch.", (*server).deletePin).
 			fails(errNoPin(7), asError(buckets.ErrLocked)),
