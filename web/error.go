@@ -10,6 +10,7 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/retrieve"
 	"github.com/whypfs/whypfs/kv"
@@ -53,9 +54,10 @@ var (
 	errLogin       = pageError{status: 401, title: "Name and password do not match", advice: "Check both and try again. An S3 access key with its secret key works too."}
 	errCurrent     = pageError{status: 401, title: "The current password is not right", advice: "Nothing was changed. An S3 secret key of yours works too."}
 	errRepeat      = pageError{status: 400, title: "The new passwords differ", advice: "Nothing was changed. Enter the same one twice."}
-	errAccount     = pageError{status: 400, title: "This cannot be"}
+	errRefused     = pageError{status: 400, title: "This cannot be"}
 	errSelf        = pageError{status: 409, title: "This is your own account", advice: "Nothing was changed: nobody takes away what he can only get back from others. Another admin can do it."}
 	errPin         = pageError{status: 400, title: "This cannot be pinned"}
+	errCollection  = pageError{status: 404, title: "There is no such collection", advice: "It may have been deleted, or it belongs to someone else. Yours are listed under Buckets, Collections."}
 	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
 	errQuota       = pageError{status: 507, title: "The quota is used up"}
 	errSuspended   = pageError{status: 403, title: "This account is suspended", advice: "Ask an admin of this node."}
@@ -87,6 +89,10 @@ var known = []struct {
 	{buckets.ErrKey, pageError{status: 400, title: "This name cannot be stored", advice: "Names are 1 to 1024 bytes of UTF-8. Rename the file and upload it again."}},
 	{buckets.ErrNoZone, pageError{status: 404, title: "There is no such zone", advice: "Zones go when everything in them has been deleted. The current ones are listed under Zones."}},
 	{buckets.ErrNoRetrieval, pageError{status: 404, title: "There is no such retrieval", advice: "It may have ended meanwhile. What runs, waits and ended lately is listed under Retrievals."}},
+	{collections.ErrNotFound, errCollection},
+	{collections.ErrNotOwner, errCollection},
+	{collections.ErrPath, errInput},
+	{collections.ErrExists, pageError{status: 409, title: "Something else is at that path", advice: "Nothing was changed. Remove it first, or choose another name."}},
 	{buckets.ErrNoPin, pageError{status: 404, title: "There is no such pin", advice: "It may have been removed, or replaced by another. Yours are listed under Pins."}},
 	{deals.ErrNoDeal, pageError{status: 404, title: "There is no such deal", advice: "The current deals are listed under Deals."}},
 	{node.ErrFull, pageFull},
@@ -140,8 +146,11 @@ func translate(err error) pageError {
 	if errors.Is(err, buckets.ErrInvalidPin) {
 		return errPin.because("%s.", reasonOf(err, buckets.ErrInvalidPin))
 	}
+	if errors.Is(err, collections.ErrInvalid) {
+		return errRefused.because("Nothing was changed: %s.", reasonOf(err, collections.ErrInvalid))
+	}
 	if errors.Is(err, accounts.ErrInvalid) {
-		return errAccount.because("Nothing was changed: %s.", reasonOf(err, accounts.ErrInvalid))
+		return errRefused.because("Nothing was changed: %s.", reasonOf(err, accounts.ErrInvalid))
 	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/internal/reqstat"
 	"github.com/whypfs/whypfs/internal/seal"
@@ -28,17 +29,18 @@ import (
 
 // site is a node with its pages, behind a server that counts requests.
 type site struct {
-	t        *testing.T
-	url      string
-	server   *httptest.Server
-	store    kv.Store
-	node     *node.Node
-	queue    *queue.Queue
-	buckets  *buckets.Buckets
-	deals    *deals.Deals
-	accounts *accounts.Accounts
-	dealer   *dealer
-	public   map[string]error // the buckets whose access is public, or cannot be read
+	t           *testing.T
+	url         string
+	server      *httptest.Server
+	store       kv.Store
+	node        *node.Node
+	queue       *queue.Queue
+	buckets     *buckets.Buckets
+	deals       *deals.Deals
+	collections *collections.Collections
+	accounts    *accounts.Accounts
+	dealer      *dealer
+	public      map[string]error // the buckets whose access is public, or cannot be read
 }
 
 // dealer packs with an error until it is told not to, and counts deals itself.
@@ -88,8 +90,9 @@ func newSiteOn(t *testing.T, opt deals.Options) *site {
 	s.deals = d
 	s.buckets = buckets.New(s.store, s.node, s.queue, buckets.Options{Dealer: s.dealer,
 		Policy: buckets.Policy{Threshold: 1 << 20, MaxAge: time.Hour, Publish: true}})
+	s.collections = collections.New(s.store, s.buckets, s.queue)
 	stats := reqstat.New(nil)
-	pages := web.New(s.buckets, d, s.accounts, s.node, s.queue, web.Options{Version: "v9.8.7", Requests: stats.Snapshot,
+	pages := web.New(s.buckets, s.collections, d, s.accounts, s.node, s.queue, web.Options{Version: "v9.8.7", Requests: stats.Snapshot,
 		Public: func(_ context.Context, b buckets.Bucket) (bool, error) { err, ok := s.public[b.Name]; return ok, err }})
 	mux := http.NewServeMux()
 	mux.Handle("/ui/", stats.Wrap("web", pages))

@@ -13,7 +13,7 @@ import (
 	"github.com/whypfs/whypfs/kv"
 )
 
-var userPages = []string{"/ui/", "/ui/buckets", "/ui/zones", "/ui/deals", "/ui/retrievals", "/ui/pins", "/ui/account", "/ui/account/tokens", "/ui/account/keys"}
+var userPages = []string{"/ui/", "/ui/buckets", "/ui/zones", "/ui/deals", "/ui/retrievals", "/ui/pins", "/ui/collections", "/ui/account", "/ui/account/tokens", "/ui/account/keys"}
 var adminPages = append([]string{"/ui/providers", "/ui/jobs", "/ui/users", "/ui/invites", "/ui/audit"}, userPages...)
 
 // An empty node says on each page what to do next.

@@ -186,11 +186,7 @@ func (s *server) objectOf(c *call, content uint64, in bucketView) (string, error
 	if err != nil || !ok {
 		return "", err
 	}
-	version := ""
-	if !o.Latest {
-		version = o.VersionID()
-	}
-	return objectURL(in.Ref, "object", o.Key, version), nil
+	return objectURL(in.Ref, "object", o.Key, olderVersion(o)), nil
 }
 
 // pinName is what a pin is called.

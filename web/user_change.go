@@ -60,14 +60,14 @@ func changeQuota(ctx context.Context, a *accounts.Accounts, u accounts.User, for
 	if text := strings.TrimSpace(form.Get("bytes")); text != "" {
 		n, err := humanize.ParseBytes(text)
 		if err != nil || n > 1<<62 {
-			return errAccount.because("Nothing was changed: %q is not a size such as 16 GiB.", text)
+			return errRefused.because("Nothing was changed: %q is not a size such as 16 GiB.", text)
 		}
 		q.Bytes = int64(n)
 	}
 	if text := strings.TrimSpace(form.Get("objects")); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
-			return errAccount.because("Nothing was changed: %q is not a number of contents.", text)
+			return errRefused.because("Nothing was changed: %q is not a number of contents.", text)
 		}
 		q.Objects = n
 	}

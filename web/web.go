@@ -9,6 +9,7 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/buckets"
+	"github.com/whypfs/whypfs/collections"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/explain"
 	"github.com/whypfs/whypfs/internal/aged"
@@ -31,14 +32,15 @@ type Options struct {
 
 // server holds what the handlers work on.
 type server struct {
-	buckets   *buckets.Buckets
-	deals     *deals.Deals
-	accounts  *accounts.Accounts
-	node      *node.Node
-	queue     *queue.Queue
-	explainer *explain.Explainer
-	opt       Options
-	log       *slog.Logger
+	buckets     *buckets.Buckets
+	collections *collections.Collections
+	deals       *deals.Deals
+	accounts    *accounts.Accounts
+	node        *node.Node
+	queue       *queue.Queue
+	explainer   *explain.Explainer
+	opt         Options
+	log         *slog.Logger
 
 	started time.Time
 	pages   map[string]*template.Template
@@ -52,8 +54,8 @@ type server struct {
 }
 
 // New returns the pages, to be mounted at /ui/ with a redirect from /.
-func New(b *buckets.Buckets, d *deals.Deals, a *accounts.Accounts, n *node.Node, q *queue.Queue, opt Options) http.Handler {
-	s := &server{buckets: b, deals: d, accounts: a, node: n, queue: q, explainer: explain.New(b, d), opt: opt, log: opt.Log,
+func New(b *buckets.Buckets, col *collections.Collections, d *deals.Deals, a *accounts.Accounts, n *node.Node, q *queue.Queue, opt Options) http.Handler {
+	s := &server{buckets: b, collections: col, deals: d, accounts: a, node: n, queue: q, explainer: explain.New(b, d), opt: opt, log: opt.Log,
 		started: time.Now(), logins: newLimiter(), hashing: make(chan struct{}, 2)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -109,6 +111,15 @@ func (s *server) routes() []route {
 		{"GET /ui/buckets/{bucket}/proof", user, s.proof},
 		{"GET /ui/buckets/{bucket}/remove", user, s.confirmDeleteObject},
 		{"POST /ui/buckets/{bucket}/remove", user, s.deleteObject},
+
+		{"GET /ui/collections", user, s.listCollections},
+		{"POST /ui/collections", user, s.createCollection},
+		{"GET /ui/collections/{collection}", user, s.showCollection},
+		{"POST /ui/collections/{collection}/commit", user, s.commitCollection},
+		{"GET /ui/collections/{collection}/delete", user, s.confirmDeleteCollection},
+		{"POST /ui/collections/{collection}/delete", user, s.deleteCollection},
+		{"GET /ui/collections/{collection}/remove", user, s.confirmRemovePath},
+		{"POST /ui/collections/{collection}/remove", user, s.removePath},
 
 		{"GET /ui/account", user, s.showAccount},
 		{"POST /ui/account/password", user, s.setPassword},

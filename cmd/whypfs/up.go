@@ -204,7 +204,7 @@ func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
 	})
 	mux.HandleFunc("/readyz", a.readyz)
 	if a.cfg.role("api") {
-		ui := web.New(a.buckets, a.deals, a.accounts, a.node, a.queue, web.Options{
+		ui := web.New(a.buckets, a.collections, a.deals, a.accounts, a.node, a.queue, web.Options{
 			Version: version, Requests: stats.Snapshot, Public: s3.PublicAccess(a.buckets), S3URL: a.cfg.scheme() + "://" + a.cfg.S3Addr,
 			GatewayURL: a.cfg.scheme() + "://" + a.cfg.GatewayAddr, Log: a.log.With("pkg", "web")})
 		v1 := estuaryapi.New(a.buckets, a.collections, a.deals, a.accounts, a.node, estuaryapi.Options{
