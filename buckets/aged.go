@@ -117,7 +117,11 @@ func (z zoneRow) waitingFor(now time.Time) string {
 	}
 	missing := max(z.Policy.Threshold-z.Distinct(), 0)
 	left := max(z.Oldest.Add(z.Policy.MaxAge).Sub(now), 0)
-	return fmt.Sprintf("waiting for %s more or %s", humanize.IBytes(uint64(missing)), span.Text(left))
+	whose := ""
+	if z.Replication != 0 {
+		whose = fmt.Sprintf(" of contents that ask for %d deals", z.Replication)
+	}
+	return fmt.Sprintf("waiting for %s more%s or %s", humanize.IBytes(uint64(missing)), whose, span.Text(left))
 }
 
 // openWithPolicy returns a zone with the policy that it has in its bucket, and whether it is open.

@@ -43,6 +43,9 @@ func TestReplication(t *testing.T) {
 			}
 		}
 	}
+	if got, want := zoneOf("1/2").Reason, "waiting for 15 GiB more of contents that ask for 2 deals or 48 h"; got != want {
+		t.Errorf("reason is %q, want %q", got, want)
+	}
 	// A later policy is that of contents that did not ask.
 	f.policy(b, func(p *buckets.Policy) { p.Replication = 4 })
 	want := map[string][2]int{"0/0": {4, 3}, "1/2": {2, 2}, "3/5": {5, 3}}
