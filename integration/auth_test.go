@@ -262,3 +262,41 @@ func wrongPlaces(t *testing.T, auth, b *server, reach []string) {
 		t.Errorf("user ls at other accounts: %v, %s", err, out)
 	}
 }
+
+// A node that has users brings them into a service, and goes on with them.
+func TestAuthTake(t *testing.T) {
+	node := start(t, t.TempDir(), "--dht", "off")
+	token := authToken.FindString(node.run("user", "add", "ann"))
+	access, secret := "annskey", "the secret of ann's key"
+	node.run("key", "add", "--user", "ann", "--access-key", access, "--secret-key", secret)
+	cid := publicObject(t, node, access, secret)
+	data := t.TempDir()
+	take := func() (string, error) {
+		out, err := exec.Command(binary, "auth", "take", node.data, "--data", data).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := take(); err == nil || !strings.Contains(out, "in use") {
+		t.Errorf("take from a node that runs: %v, %s", err, out)
+	}
+	node.stop()
+	if out, err := take(); err != nil || !strings.Contains(out, "moved 2 users") {
+		t.Fatalf("take: %v, %s", err, out)
+	}
+	auth, reach := startAuth(t, data)
+	node.args, node.ruled = reach, true
+	node.up()
+	if status, answer := node.ask("GET", "/viewer", token, ""); status != 200 || !strings.Contains(answer, `"ann"`) {
+		t.Errorf("viewer: %d %s", status, answer)
+	}
+	c := node.as(access, secret)
+	info, err := c.StatObject(t.Context(), "open", "key", minio.StatObjectOptions{})
+	if err != nil || info.UserMetadata["Cid"] != cid {
+		t.Errorf("StatObject = %+v, %v", info, err)
+	}
+	if _, err := c.PutObject(t.Context(), "open", "more", strings.NewReader("more"), 4, minio.PutObjectOptions{}); err != nil {
+		t.Errorf("PutObject = %v", err)
+	}
+	if users := list[struct{ Name string }](auth, "user", "ls"); len(users) != 2 {
+		t.Errorf("users of the service: %+v", users)
+	}
+}

@@ -32,7 +32,7 @@ func (a *app) openAccounts(ctx context.Context) error {
 		a.accounts = accounts.At(away{})
 		return nil
 	case users:
-		return usageError{fmt.Errorf("--auth-url: %s has users of its own, to whom its contents belong: a node starts with --auth-url before it has any (docs/auth.md)", a.cfg.Data)}
+		return usageError{fmt.Errorf("--auth-url: %s has users of its own, to whom its contents belong: `whypfs auth take` moves them to a new service (docs/auth.md)", a.cfg.Data)}
 	}
 	return a.dialAccounts(place)
 }

@@ -47,7 +47,67 @@ func (c *cli) authCommand() *cobra.Command {
 	}
 	c.cfg.serviceFlags(cmd.Flags())
 	cmd.Flags().SortFlags = false
+	cmd.AddCommand(c.authTakeCommand())
 	return cmd
+}
+
+func (c *cli) authTakeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "take DIR",
+		Short: "move the accounts of the stopped node with the data directory DIR to a new service, whose is --data",
+		Args:  nArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.cfg.load(cmd.Flags(), os.LookupEnv); err != nil {
+				return usageError{err}
+			}
+			users, err := takeAccounts(cmd.Context(), args[0], c.cfg)
+			if errors.Is(err, accounts.ErrPlace) {
+				err = usageError{fmt.Errorf("%s has no accounts of its own, or %s has others: %w", args[0], c.cfg.Data, err)}
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "moved %d users: start `whypfs auth --data %s`, and the node with --auth-url\n", users, c.cfg.Data)
+			return nil
+		},
+	}
+}
+
+// takeAccounts moves a node's accounts to a service. Neither runs.
+func takeAccounts(ctx context.Context, node string, cfg config) (users int, err error) {
+	if have, err := (metadata{data: node}).have(""); err != nil || have == "" {
+		return 0, usageError{errors.Join(fmt.Errorf("%s is no data directory of a node", node), err)}
+	}
+	from, closeFrom, err := openVault(ctx, node)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, closeFrom()) }()
+	to, closeTo, err := openVault(ctx, cfg.Data)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, closeTo()) }()
+	return accounts.Move(ctx, from, to)
+}
+
+// openVault opens what there is of accounts in a data directory.
+func openVault(ctx context.Context, data string) (v accounts.Vault, closed func() error, err error) {
+	lock, err := lockData(config{Data: data})
+	if err != nil {
+		return v, nil, err
+	}
+	if err := orphaned(data); err != nil {
+		return v, nil, errors.Join(err, lock.Release())
+	}
+	if v.Store, err = (metadata{data: data, log: slog.New(slog.DiscardHandler)}).open(ctx, ""); err != nil {
+		return v, nil, errors.Join(err, lock.Release())
+	}
+	closed = func() error { return errors.Join(v.Store.Close(), lock.Release()) }
+	if v.Box, err = seal.Open(filepath.Join(data, "master.key")); err != nil {
+		return v, nil, errors.Join(err, closed())
+	}
+	return v, closed, nil
 }
 
 // serveAuth runs an authorization service until ctx ends.
@@ -117,7 +177,7 @@ func openService(ctx context.Context, cfg config, log *slog.Logger, lock *dirloc
 	a.accounts = accounts.New(a.store, a.box, cfg.users.options())
 	id, err = accounts.Serve(ctx, a.store)
 	if errors.Is(err, accounts.ErrPlace) {
-		err = usageError{fmt.Errorf("%s is the data directory of a node: give an authorization service one of its own", cfg.Data)}
+		err = usageError{fmt.Errorf("%s is the data directory of a node: give an authorization service one of its own; `whypfs auth take` moves the node's accounts to it", cfg.Data)}
 	}
 	return a, id, err
 }
