@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -118,8 +119,18 @@ func spoilt(c chooser, v any) any {
 		text(c, []string{"a"}), text(c, []string{"/"}), text(c, []string{"f01000"}), strings.Repeat("a", 1<<20), "\u0000", " "})
 }
 
+// hostileFields are fields of a form, some of them more than once.
+func hostileFields(c chooser, fields []string, own things) []byte {
+	var b bytes.Buffer
+	for range 1 + c.n(4) {
+		name := one(c, fields)
+		fmt.Fprintf(&b, "%s=%s&", name, url.QueryEscape(text(c, []string{cmp.Or(own.named(name), "x")})))
+	}
+	return b.Bytes()
+}
+
 // hostileForm is a form, or what is nearly one, and its type.
-func hostileForm(c chooser) (kind string, body []byte) {
+func hostileForm(c chooser, fields []string, own things) (kind string, body []byte) {
 	b := &bytes.Buffer{}
 	part := func(header, data string) { fmt.Fprintf(b, "--x\r\n%s\r\n\r\n%s\r\n", header, data) }
 	file := func(name string) string {
@@ -150,8 +161,13 @@ func hostileForm(c chooser) (kind string, body []byte) {
 	case 7:
 		part(file("a.txt")+"\r\nContent-Type: "+one(c, wrongTexts)+"\r\nX: "+strings.Repeat("a", c.n(1000)*1000), "odd headers")
 	case 8:
-		part(`Content-Disposition: form-data; name="replication"`, one(c, wrongNumbers))
-		part(file("a.txt"), "often")
+		for range c.n(4) {
+			name := one(c, fields)
+			part(`Content-Disposition: form-data; name="`+name+`"`, text(c, []string{cmp.Or(own.named(name), "true"), "/dir"}))
+		}
+		part(file("a.txt"), "somewhere")
+		name := one(c, fields)
+		part(`Content-Disposition: form-data; name="`+name+`"`, text(c, []string{"1"}))
 	case 9:
 		part(file("big"), strings.Repeat("0123456789abcdef", 1<<16+c.n(1<<14)))
 	case 10:

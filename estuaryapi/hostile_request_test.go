@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -196,10 +198,13 @@ func (a *attack) fill(c chooser, body *openapi3.RequestBody, own things, wrong b
 	if !wrong {
 		c = &byBytes{} // which makes good ones
 	}
-	for kind := range body.Content {
-		if strings.HasPrefix(kind, "multipart/") {
-			kind, a.body = hostileForm(c)
-		} else {
+	for kind, m := range body.Content {
+		switch {
+		case strings.HasPrefix(kind, "multipart/"):
+			kind, a.body = hostileForm(c, slices.Sorted(maps.Keys(m.Schema.Value.Properties)), own)
+		case kind == "application/x-www-form-urlencoded":
+			a.body = hostileFields(c, slices.Sorted(maps.Keys(m.Schema.Value.Properties)), own)
+		default:
 			a.body = hostileCAR(c)
 		}
 		a.header = append(a.header, [2]string{"Content-Type", kind})
