@@ -156,7 +156,7 @@ func TestNarrowPages(t *testing.T) {
 	pages := []string{"/ui/", "/ui/buckets", "/ui/buckets/narrow", "/ui/buckets/narrow/object?key=" + long, "/ui/buckets/narrow/remove?key=" + long,
 		"/ui/buckets/held?versions=all", "/ui/buckets/held/object?key=" + version, "/ui/buckets/held/remove?key=" + version,
 		"/ui/zones", "/ui/deals", "/ui/retrievals", "/ui/providers", "/ui/jobs", "/ui/nothing", "/ui/pins", "/ui/pins?find=" + long,
-		"/ui/collections", "/ui/account", "/ui/account/tokens", "/ui/account/keys", "/ui/users", "/ui/users/root", "/ui/invites", "/ui/audit"}
+		"/ui/collections", "/ui/register", "/ui/account", "/ui/account/tokens", "/ui/account/keys", "/ui/users", "/ui/users/root", "/ui/invites", "/ui/audit"}
 	for _, path := range pages {
 		b.open(base + path)
 		b.do(`document.querySelector("details")?.setAttribute("open", "")`)

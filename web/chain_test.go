@@ -94,5 +94,5 @@ func TestChainAway(t *testing.T) {
 // Without a chain the page says so.
 func TestNoChain(t *testing.T) {
 	s := newSite(t)
-	s.as("root", accounts.LevelAdmin).get("/ui/deals").want(200).has("notice bad", s.payer()).hasNot("Endpoints", "Agreement")
+	s.as("root", accounts.LevelAdmin).get("/ui/deals").want(200).has("notice calm", s.payer()).hasNot("Endpoints", "Agreement")
 }

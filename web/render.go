@@ -68,6 +68,7 @@ func (s *server) funcs() template.FuncMap {
 		"tokenurl":      tokenURL,
 		"keyurl":        keyURL,
 		"pinurl":        pinURL,
+		"registerurl":   registerURL,
 		"userurl":       userURL,
 		"pair":          func(a, b any) any { return struct{ A, B any }{a, b} },
 		"short":         shortText,

@@ -93,6 +93,8 @@ func (s *server) routes() []route {
 		{"GET /ui/live", user, s.live},
 		{"GET /ui/login", anybody, s.showLogin},
 		{"POST /ui/login", anybody, s.login},
+		{"GET /ui/register", anybody, s.showRegister},
+		{"POST /ui/register", anybody, s.register},
 		{"POST /ui/logout", user, s.logout},
 		{"GET /ui/assets/{name}", anybody, s.serveAsset},
 
