@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/big"
@@ -50,6 +51,8 @@ func (d *Deals) AddEscrow(ctx context.Context, amount big.Int) (message string, 
 	case err != nil:
 		return "", fmt.Errorf("add to the escrow of %s: %w", addr, err)
 	case why != "":
+		// Nothing waits: whoever asked may ask again.
+		why = strings.TrimPrefix(strings.TrimPrefix(why, "top-up of "+fil(amount)+" "), "waits: ")
 		return "", fmt.Errorf("%w: %s", ErrNotPaid, why)
 	}
 	return p.Messages[0].CID, nil

@@ -65,7 +65,7 @@ func TestAddEscrowRefused(t *testing.T) {
 
 func TestAddEscrowPoor(t *testing.T) {
 	m := newLender(t, "1", deals.Options{Escrow: deals.EscrowOptions{Daily: amount(t, "10")}})
-	if _, err := m.deals.AddEscrow(t.Context(), amount(t, "1")); !errors.Is(err, deals.ErrNotPaid) || !strings.Contains(err.Error(), "has 1 FIL") {
+	if _, err := m.deals.AddEscrow(t.Context(), amount(t, "1")); !errors.Is(err, deals.ErrNotPaid) || !strings.HasPrefix(err.Error(), "nothing is moved into escrow: f1") || !strings.HasSuffix(err.Error(), " has 1 FIL") {
 		t.Errorf("all that the wallet has, without gas: %v", err)
 	}
 }
