@@ -25,6 +25,7 @@ import (
 	"github.com/whypfs/whypfs/deals/chain"
 	"github.com/whypfs/whypfs/deals/sandbox"
 	"github.com/whypfs/whypfs/internal/dirlock"
+	"github.com/whypfs/whypfs/internal/loglevel"
 	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/node"
@@ -38,6 +39,7 @@ const gather = 100 * time.Millisecond
 type app struct {
 	cfg     config
 	log     *slog.Logger
+	levels  *loglevel.Levels // of the log of a node that is up
 	metrics *prometheus.Registry
 
 	lock        *dirlock.Lock

@@ -112,7 +112,7 @@ func openVault(ctx context.Context, data string) (v accounts.Vault, closed func(
 
 // serveAuth runs an authorization service until ctx ends.
 func serveAuth(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
-	log, err := newLogger(cfg, stderr)
+	log, _, err := newLogger(cfg, stderr)
 	if err != nil {
 		return usageError{err}
 	}

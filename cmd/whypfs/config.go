@@ -81,6 +81,8 @@ type config struct {
 
 	LogLevel  string
 	LogFormat string
+
+	told map[string]string // all of them, as admins may see them
 }
 
 // flags declares the settings of a node on fs.

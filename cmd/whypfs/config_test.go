@@ -149,7 +149,7 @@ func TestSettingsDocumented(t *testing.T) {
 func TestSecretsDoNotPrint(t *testing.T) {
 	c := parse(t, map[string]string{"WHYPFS_ROOT_SECRET_KEY": "hush-hush"}, "--root-access-key", "root")
 	var out bytes.Buffer
-	log, err := newLogger(config{LogLevel: "debug", LogFormat: "json"}, &out)
+	log, _, err := newLogger(config{LogLevel: "debug", LogFormat: "json"}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (c *cli) dealCommand() *cobra.Command {
 			return printJSON(out, d)
 		}),
 	}
-	return group("deal", "deals with storage providers", ls, show, c.candidatesCommand(), c.dealExportCommand(), c.providerListCommand("providers"), c.walletDefaultCommand())
+	return group("deal", "deals with storage providers", ls, show, c.dealMakingCommand(), c.candidatesCommand(), c.dealExportCommand(), c.providerListCommand("providers"), c.walletDefaultCommand())
 }
 
 func (c *cli) dealExportCommand() *cobra.Command {

@@ -21,6 +21,7 @@ import (
 	"github.com/whypfs/whypfs/estuaryapi"
 	"github.com/whypfs/whypfs/internal/clientaddr"
 	"github.com/whypfs/whypfs/internal/cork"
+	"github.com/whypfs/whypfs/internal/loglevel"
 	"github.com/whypfs/whypfs/internal/reqstat"
 	"github.com/whypfs/whypfs/internal/stall"
 	"github.com/whypfs/whypfs/kv"
@@ -41,6 +42,7 @@ func (c *cli) upCommand() *cobra.Command {
 			if err = errors.Join(err, c.cfg.check()); err != nil {
 				return usageError{err}
 			}
+			c.cfg.told = told(cmd.Flags())
 			return up(cmd.Context(), c.cfg, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -51,23 +53,24 @@ func (c *cli) upCommand() *cobra.Command {
 
 func logLevel(s string) (l slog.Level, err error) { return l, l.UnmarshalText([]byte(s)) }
 
-func newLogger(cfg config, w io.Writer) (*slog.Logger, error) {
+// newLogger returns the node's log, and the levels of its parts, by their pkg.
+func newLogger(cfg config, w io.Writer) (*slog.Logger, *loglevel.Levels, error) {
 	level, err := logLevel(cfg.LogLevel)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	opt := &slog.HandlerOptions{Level: level}
+	levels := loglevel.New("pkg", level)
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opt)), nil
+		return slog.New(levels.Handler(slog.NewJSONHandler(w, nil))), levels, nil
 	}
-	return slog.New(slog.NewTextHandler(w, opt)), nil
+	return slog.New(levels.Handler(slog.NewTextHandler(w, nil))), levels, nil
 }
 
 // up runs the node until ctx ends, then stops in order: no new requests, the
 // running ones end, the jobs end, the stores close.
 func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
 	defer holdMemory()()
-	log, err := newLogger(cfg, stderr)
+	log, levels, err := newLogger(cfg, stderr)
 	if err != nil {
 		return usageError{err}
 	}
@@ -86,6 +89,7 @@ func up(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	a.levels = levels
 	if err := a.isNode(); err != nil {
 		return err
 	}
@@ -209,7 +213,7 @@ func (a *app) apiHandler(stats *reqstat.Recorder) http.Handler {
 			GatewayURL: a.cfg.scheme() + "://" + a.cfg.GatewayAddr, Log: a.log.With("pkg", "web")})
 		v1 := estuaryapi.New(a.buckets, a.collections, a.deals, a.accounts, a.node, estuaryapi.Options{
 			PublicURL: a.cfg.PublicURL, GatewayURL: strings.TrimRight(a.cfg.network.GatewayURL, "/"), UploadOff: !a.cfg.Uploads, UploadURLs: a.cfg.UploadURLs,
-			Version: version, Rate: a.cfg.APIRate, Log: a.log.With("pkg", "estuaryapi")})
+			Version: version, Rate: a.cfg.APIRate, Settings: a.cfg.told, LogLevel: a.levels.Set, Log: a.log.With("pkg", "estuaryapi")})
 		mux.Handle("/ui/", stats.Wrap("web", ui))
 		mux.Handle("/ui/live", ui) // a stream is no request: it would spoil the figures it shows
 		mux.Handle("GET /{$}", http.RedirectHandler("/ui/", http.StatusFound))
