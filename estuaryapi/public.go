@@ -2,11 +2,14 @@ package estuaryapi
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/ipfs/go-cid"
+
+	"github.com/whypfs/whypfs/accounts"
 )
 
 // healthJSON is the answer of a node that answers.
@@ -44,7 +47,7 @@ func (s *server) countStats(ctx context.Context) (out publicStats, err error) {
 	if err != nil {
 		return out, err
 	}
-	users, err := s.accounts.Users(ctx)
+	users, err := s.userCount(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -55,8 +58,21 @@ func (s *server) countStats(ctx context.Context) (out publicStats, err error) {
 	usage := s.node.Usage()
 	return publicStats{
 		TotalStorage: totals.Live, TotalFilesStored: totals.Objects, DealsOnChain: figures.OnChain,
-		TotalObjectsRef: usage.Blocks, TotalBytesUploaded: usage.Bytes, TotalUsers: len(users), TotalStorageMiner: len(providers),
+		TotalObjectsRef: usage.Blocks, TotalBytesUploaded: usage.Bytes, TotalUsers: users, TotalStorageMiner: len(providers),
 	}, nil
+}
+
+// userCount is how many users there are, or were when an authorization service
+// could be asked last: figures for everybody do not end with it.
+func (s *server) userCount(ctx context.Context) (int, error) {
+	all, err := s.accounts.Users(ctx)
+	if last := s.lastUsers.Load(); errors.Is(err, accounts.ErrUnavailable) && last > 0 {
+		return int(last), nil
+	}
+	if err == nil {
+		s.lastUsers.Store(int64(len(all)))
+	}
+	return len(all), err
 }
 
 // dealMetrics are V1's figures of a day.

@@ -45,7 +45,7 @@ func publicRoutes() []route {
 		get("/health", anyone, "Says that the API answers.", (*server).health),
 		get("/get/{cid}", anyone, "Leads to the gateway.", (*server).getContent),
 		get("/retrieval-candidates/{cid}", anyone, "Providers that have a published content.", (*server).candidates).orNull(),
-		get("/public/stats", anyone, "Figures of the node, some seconds old.", (*server).publicStats),
+		get("/public/stats", anyone, "Figures of the node, some seconds old.", (*server).publicStats).fails(errNoAccounts),
 		get("/public/by-cid/{cid}", anyone, "Published contents with a root, and their deals on chain.", (*server).byCID),
 		get("/public/deals/failures", anyone, "What failed with deals, newest first.", (*server).publicFailures),
 		get("/public/info", anyone, "The node's wallet.", (*server).nodeInfo),

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/whypfs/whypfs/accounts"
@@ -49,7 +50,8 @@ type server struct {
 	mux         *http.ServeMux
 	groups      []group
 	description
-	stats remembered[publicStats]
+	stats     remembered[publicStats]
+	lastUsers atomic.Int64 // how many there were last; see userCount
 	limits
 }
 

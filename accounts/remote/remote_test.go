@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/accounts/accountstest"
@@ -122,6 +123,23 @@ func TestCanceled(t *testing.T) {
 	if err := c.Last(); err != nil {
 		t.Errorf("Last = %v", err)
 	}
+}
+
+// A service that is there and never answers is given up, once.
+func TestTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dialed := 0
+		opt := remote.Options{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			dialed++
+			here, there := net.Pipe()
+			go io.Copy(io.Discard, there) // it takes the question
+			return here, nil
+		}}
+		a := newClient(t, "http://accounts.test", newSecrets(t), opt)
+		if u, err := a.User(t.Context(), 1); !errors.Is(err, accounts.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || dialed != 1 {
+			t.Errorf("User = %+v, %v, dialed %d times", u, err, dialed)
+		}
+	})
 }
 
 // A question that changes nothing is asked again when its connection broke, a

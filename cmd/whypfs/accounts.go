@@ -86,12 +86,12 @@ func (a *app) isNode() error {
 	return nil
 }
 
-// writeAccounts says why the authorization service did not answer, if it did
-// not. The node goes on with what needs no account, so it is no reason to be
+// writeAccounts says that the authorization service did not answer, if it did
+// not; why is the log's, for whom it concerns. The node goes on with what needs no account, so it is no reason to be
 // taken out of service.
 func (a *app) writeAccounts(w io.Writer) {
 	if a.far != nil && a.far.Last() != nil {
-		fmt.Fprintln(w, "accounts:", a.far.Last())
+		fmt.Fprintln(w, "accounts: the authorization service is not available")
 	}
 }
 
