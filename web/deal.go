@@ -134,11 +134,3 @@ func steps(d deals.Deal) []step {
 	})
 	return out
 }
-
-func (s *server) listProviders(c *call) error {
-	list, err := s.deals.Providers(c.r.Context())
-	if err != nil {
-		return err
-	}
-	return s.ok(c, "providers", view{Title: "Providers", Nav: "providers", Refresh: true, Scripts: []string{"refresh.js"}, Data: list})
-}

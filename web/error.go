@@ -58,6 +58,7 @@ var (
 	errSelf        = pageError{status: 409, title: "This is your own account", advice: "Nothing was changed: nobody takes away what he can only get back from others. Another admin can do it."}
 	errPin         = pageError{status: 400, title: "This cannot be pinned"}
 	errCollection  = pageError{status: 404, title: "There is no such collection", advice: "It may have been deleted, or it belongs to someone else. Yours are listed under Buckets, Collections."}
+	errNoProvider  = pageError{status: 404, title: "There is no such provider", advice: "It may have left the operator's list. Those to choose from are listed under Providers."}
 	errUploadOnly  = pageError{status: 403, title: "This account may only upload", advice: "Use it with an S3 client, or ask an admin for more rights."}
 	errQuota       = pageError{status: 507, title: "The quota is used up"}
 	errSuspended   = pageError{status: 403, title: "This account is suspended", advice: "Ask an admin of this node."}

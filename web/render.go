@@ -69,6 +69,7 @@ func (s *server) funcs() template.FuncMap {
 		"keyurl":        keyURL,
 		"pinurl":        pinURL,
 		"registerurl":   registerURL,
+		"providerurl":   providerURL,
 		"userurl":       userURL,
 		"pair":          func(a, b any) any { return struct{ A, B any }{a, b} },
 		"short":         shortText,

@@ -151,6 +151,7 @@ func (s *server) routes() []route {
 		{"GET /ui/retrievals", user, s.listRetrievals},
 		{"POST /ui/retrievals/{retrieval}/cancel", user, s.cancelRetrieval},
 		{"GET /ui/providers", admin, s.listProviders},
+		{"GET /ui/providers/{provider}", admin, s.showProvider},
 		{"GET /ui/jobs", admin, s.listJobs},
 
 		{"GET /ui/users", admin, s.listUsers},
