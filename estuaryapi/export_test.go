@@ -27,7 +27,7 @@ func DealStatus(c buckets.Content, d deals.Deal) any { return newDealStatus(c, d
 func ReadForm(contentType string, body io.Reader) (name, kind string, data []byte, err error) {
 	r := httptest.NewRequest(http.MethodPost, "/content/add", body)
 	r.Header.Set("Content-Type", contentType)
-	f, err := formReader(httptest.NewRecorder(), r, time.Minute)
+	f, err := formReader(httptest.NewRecorder(), r, time.Minute, new(addParams).take)
 	if err != nil {
 		return "", "", nil, err
 	}

@@ -32,18 +32,19 @@ type form struct {
 	data  *multipart.Part
 	name  string
 	named bool                            // by more than the file part
-	take  func(field, value string) error // gets takenFields; nil: nobody does
+	take  func(field, value string) error // gets takenFields
 }
 
-// formReader begins to read a request's form; the client may be silent for idle.
-func formReader(w http.ResponseWriter, r *http.Request, idle time.Duration) (*form, error) {
+// formReader begins to read a request's form; the client may be silent for idle,
+// and take gets the values of takenFields.
+func formReader(w http.ResponseWriter, r *http.Request, idle time.Duration, take func(field, value string) error) (*form, error) {
 	header := r.Header.Get("Content-Type")
 	kind, params, err := mime.ParseMediaType(header)
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
 		return nil, errMediaType(header)
 	}
 	body := &meter{body: formbody.Whole(r.Body), left: maxBesides, conn: http.NewResponseController(w), idle: idle}
-	return &form{body: body, parts: multipart.NewReader(body, params["boundary"])}, nil
+	return &form{body: body, parts: multipart.NewReader(body, params["boundary"]), take: take}, nil
 }
 
 func errMediaType(found string) apiError {
@@ -112,7 +113,7 @@ func (f *form) next() (*multipart.Part, error) {
 	}
 	field := p.FormName()
 	late, taken := takenFields[field]
-	if field != "filename" && (!taken || f.take == nil) {
+	if field != "filename" && !taken {
 		return p, nil
 	}
 	v, err := io.ReadAll(io.LimitReader(p, maxFilename+1))

@@ -111,12 +111,11 @@ func (s *server) addContent(w http.ResponseWriter, r *request, in addParams) err
 	if err := s.mayUpload(r); err != nil {
 		return err
 	}
-	form, err := formReader(w, r.Request, s.opt.Idle)
+	form, err := formReader(w, r.Request, s.opt.Idle, in.take)
 	if err != nil {
 		return err
 	}
 	form.setName(in.Filename)
-	form.take = in.take
 	if err := form.toData(); err != nil {
 		return err
 	}

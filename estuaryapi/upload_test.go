@@ -316,6 +316,8 @@ func FuzzForm(f *testing.F) {
 		"--b\r\nContent-Disposition: form-data; name=\"filename\"\r\n\r\nb.txt\r\n--b--\r\n"
 	f.Add("multipart/form-data; boundary=b", whole)
 	f.Add("multipart/form-data; boundary=b", whole[:90])
+	f.Add("multipart/form-data; boundary=b", strings.Replace(whole, "--b\r\n", "--b\r\nContent-Disposition: form-data; name=\"overwrite\"\r\n\r\ntrue\r\n--b\r\n", 1))
+	f.Add("multipart/form-data; boundary=b", strings.Replace(whole, "name=\"filename\"\r\n\r\nb.txt", "name=\"replication\"\r\n\r\n20", 1))
 	f.Add("multipart/form-data; boundary=b", "--b--")
 	f.Add("multipart/form-data; boundary=\"\"", "--b\r\n\r\n--b--")
 	f.Add("multipart/form-data; boundary=b", strings.Replace(whole, "Content-Type: text/plain", "Content-Transfer-Encoding: quoted-printable", 1))
