@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/estuaryapi"
+	"github.com/whypfs/whypfs/node"
 )
 
 // order posts JSON.
@@ -306,5 +308,32 @@ func TestOnlyMachine(t *testing.T) {
 		f.do(method, path, "SECRET1SECRET", nil).wantError(t, path, 401, "ERR_NOT_AUTHORIZED", "token was not found")
 		f.do(method, path, admin, nil).wantError(t, path+" with a user's key", 401, "ERR_NOT_AUTHORIZED", "token was not found")
 		f.do(method, path, "", nil).wantError(t, path+" without a token", 401, "ERR_AUTH_MISSING", "no api key was specified")
+	}
+}
+
+// What is missing of what is here is counted and named, and asked for.
+func TestHealthOfPart(t *testing.T) {
+	f, other := newTest(t, publish, estuaryapi.Options{}), newTest(t, publish, estuaryapi.Options{})
+	_, admin := f.user("root", 10, 0)
+	_, there := other.user("root", 10, 0)
+	whole := other.add(there, "a.bin", strings.Repeat("0123456789abcdef", 3<<16)+"the fourth leaf")
+	root, err := cid.Decode(whole.CID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := other.node.Block(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.node.PutBlocks(t.Context(), []node.Block{{Cid: root, Data: data}}, false); err != nil {
+		t.Fatal(err)
+	}
+	const missing = "2 blocks are missing or damaged, the first is bafk"
+	for query, more := range map[string]string{"": "", "?fetch=1": "; what is missing is being brought back"} {
+		answer := f.get("/admin/cm/health-by-cid/"+whole.CID+query, admin)
+		got := decode[healthAnswer](t, answer)
+		if got.FoundBlocks != 1 || got.MissingBlocks != 2 || len(got.Missing) != 2 || !strings.HasPrefix(got.TraverseError, missing) || !strings.HasSuffix(got.TraverseError, more) {
+			t.Errorf("health%s %s", query, answer.body)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/filecoin-project/go-state-types/big"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	libp2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	"github.com/whypfs/whypfs/accounts"
@@ -67,8 +68,8 @@ func TestAdminWithoutChain(t *testing.T) {
 	}
 }
 
-// money looks at what deals cost, of a zone with two active deals. Nothing may
-// be moved into escrow, as no daily limit is set.
+// money looks at what deals cost, of a zone with two active deals, and moves some
+// into escrow, of which there may be 1 FIL in a day.
 func (f *fixture) money(t *testing.T, admin string, z buckets.Zone) {
 	answer := f.get("/admin/balance", admin)
 	wantShape(t, "balance", answer.body, "{account:string balance:string marketAvailable:string marketEscrow:string marketLocked:string verifiedClientBalance:string}")
@@ -88,16 +89,38 @@ func (f *fixture) money(t *testing.T, admin string, z buckets.Zone) {
 	if got := decode[map[uint64]stats](t, answer)[z.ID]; got.NumDeals != 2 || got.NumConfirmed != 2 || got.TotalSpending != b.Locked.String() || got.ConfirmedSpending != got.TotalSpending {
 		t.Errorf("deal stats %s, want what is locked: %s", answer.body, b.Locked)
 	}
-	refused := "nothing is moved into escrow: 1.5 FIL more than 0 FIL of today is over the daily limit of 0 FIL"
+	refused := "nothing is moved into escrow: 1.5 FIL more than 0 FIL of today is over the daily limit of 1 FIL"
 	f.order("/admin/add-escrow/1.5", admin, "").wantError(t, "escrow", 409, "ERR_BAD_REQUEST", refused)
 	f.order("/admin/add-escrow/1.5FIL", admin, "").wantError(t, "escrow, with its unit", 409, "ERR_BAD_REQUEST", refused)
 	f.audit("escrow.add", b.Address, "1.5 FIL")
 	f.order("/admin/add-escrow/1500000000000000000attoFIL", admin, "").wantError(t, "escrow in attoFIL", 409, "ERR_BAD_REQUEST", refused)
+	f.addEscrow(t, admin)
 	f.order("/admin/add-escrow/0", admin, "").wantError(t, "nothing", 409, "ERR_BAD_REQUEST", "nothing is moved into escrow: 0 is no amount to move")
 	for amount, why := range map[string]string{"much": `"much" is not an amount of FIL`, "-1": `"-1" is not an amount of FIL`, "1.5attofil": `"1.5attofil" is not an amount of FIL`,
 		"0.0000000000000000001": `"0.0000000000000000001" is finer than an attoFIL`, "1e3": `"1e3" is not an amount of FIL`} {
 		f.order("/admin/add-escrow/"+amount, admin, "").wantError(t, amount, 400, "ERR_INVALID_INPUT", why)
 	}
+}
+
+// addEscrow moves half of what may be moved, and is refused more of it meanwhile.
+func (f *fixture) addEscrow(t *testing.T, admin string) {
+	before, err := f.deals.Balance(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := f.order("/admin/add-escrow/0.500000000000000001", admin, "")
+	wantShape(t, "escrow", answer.body, "{MsgCid:{/:string}}")
+	// It is a second one beside the first, or, if that is done, more than the day's rest.
+	if a := f.order("/admin/add-escrow/0.6", admin, ""); a.code != 409 || !a.has("nothing is moved into escrow: ") {
+		t.Errorf("more than the day's rest = %d %s", a.code, a.body)
+	}
+	f.await("the escrow has it", func() bool {
+		b, err := f.deals.Balance(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Escrow.Equals(big.Add(before.Escrow, big.NewInt(500000000000000001)))
+	})
 }
 
 // The level of the log is set by whoever has it.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/filecoin-project/go-state-types/big"
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/deals/chain"
@@ -86,6 +87,7 @@ func newMarket(t testing.TB, policy buckets.Policy, n, bad int) *fixture {
 	}
 	var f *fixture
 	of := deals.Options{RPC: []chain.Endpoint{chain.NewEndpoint(net.RPC(), "")}, Providers: providers, PieceURL: srv.URL, Poll: 100 * time.Millisecond,
+		Escrow: deals.EscrowOptions{Daily: big.NewInt(1e18)},
 		Changed: func(zone uint64) {
 			if err := f.buckets.DealsChanged(context.Background(), zone); err != nil {
 				t.Error(err)
