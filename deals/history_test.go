@@ -77,7 +77,7 @@ type event func(h *history) string
 
 // events are as likely as they are many.
 var events = []event{fail, fail, fail, heal, heal, wait, wait, (*history).die, (*history).die, (*history).restarts, (*history).jump, (*history).jump,
-	(*history).govern, (*history).enlist, (*history).failRPC, (*history).fork}
+	(*history).govern, (*history).enlist, (*history).relist, (*history).relist, (*history).failRPC, (*history).fork}
 
 func fail(h *history) string {
 	p, mode := h.anyOne(), h.mode(sandbox.Modes())
@@ -160,7 +160,7 @@ func (h *history) govern() string {
 	return fmt.Sprintf("rules are %+v", r)
 }
 
-// enlist changes the operator's list, which takes a restart.
+// enlist changes the settings, which takes a restart.
 func (h *history) enlist() string {
 	h.opt.Providers = slices.DeleteFunc(slices.Clone(h.all), func(ProviderConfig) bool { return h.rng.IntN(5) == 0 })
 	h.restart()
@@ -242,6 +242,9 @@ func (h *history) settle() {
 	}
 	h.opt.Providers, h.rules[freeBucket] = h.all, Rules{}
 	h.restart()
+	for _, p := range h.all {
+		h.must(h.deals.UnsuspendProvider(h.t.Context(), p.Address, true))
+	}
 	last := h.now().Add(60 * 24 * time.Hour)
 	for !h.satisfied() && !h.t.Failed() {
 		if h.now().After(last) {

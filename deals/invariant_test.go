@@ -36,6 +36,9 @@ func (h *history) checkRules(r dealRow) {
 	if why := rules.excludes(r.Provider, "", h.all[i].Region); why != "" {
 		h.t.Errorf("deal %s is with %s, which is excluded: %s", r.UUID, r.Provider, why)
 	}
+	if source, suspended := h.listing(r.Provider); source == "" || suspended != "" {
+		h.t.Errorf("deal %s is new with %s, which is listed as %q and suspended as %q", r.UUID, r.Provider, source, suspended)
+	}
 }
 
 var liveSteps = map[string]bool{"accepted": true, "transferred": true, "publishing": true, "published": true, "active": true}
@@ -65,10 +68,10 @@ func (h *history) surplus(bucket string, providers map[string]string) int {
 	for _, p := range providers {
 		i := slices.IndexFunc(h.all, func(c ProviderConfig) bool { return c.Address == p })
 		owners[i%historyOwners] = true
-		if slices.ContainsFunc(h.opt.Providers, func(c ProviderConfig) bool { return c.Address == p }) {
-			regions[h.all[i].Region] = true
+		if region := h.region(p); region != "" {
+			regions[region] = true
 		} else {
-			unknown++ // the list says no more where it is
+			unknown++ // nobody says where it is
 		}
 	}
 	n := len(providers)
