@@ -1,6 +1,7 @@
 package estuaryapi_test
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/multiformats/go-multihash"
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/estuaryapi"
+	"github.com/whypfs/whypfs/internal/car"
 )
 
 func TestGateway(t *testing.T) {
@@ -77,5 +79,35 @@ func TestPagesAreSandboxed(t *testing.T) {
 				t.Errorf("GET %s%s = %d %s with policy %q", base, c, a.code, a.body, policy)
 			}
 		}
+	}
+}
+
+// What is stored and is not what its CID says is its sender's fault, not the node's.
+func TestGatewayMalformed(t *testing.T) {
+	f := newTest(t, publish, estuaryapi.Options{})
+	_, token := f.user("ann", accounts.LevelUser, 0)
+	stored, refused := 0, 0
+	for _, b := range badNodes {
+		root, block := section(b.codec, b.data)
+		a := f.do("POST", "/content/add-car", token, bytes.NewReader(append(car.Header(root), block...)))
+		if a.code != 200 {
+			continue // nothing of it is there
+		}
+		stored++
+		for _, path := range []string{"/gw/ipfs/" + root.String(), "/ipfs/" + root.String() + "/below"} {
+			a := f.get(path, "")
+			if a.code >= 500 {
+				t.Errorf("GET %s of %q = %d %s", path, b.data, a.code, a.body)
+			}
+			if a.code == 422 {
+				refused++
+			}
+		}
+	}
+	if stored == 0 || refused == 0 {
+		t.Errorf("%d were stored, %d answers were 422", stored, refused)
+	}
+	if f.log.Len() > 0 {
+		t.Errorf("the log has %s", f.log)
 	}
 }

@@ -63,7 +63,8 @@ func publicRoutes() []route {
 func gatewayRoutes() []route {
 	content := func(rt route) route {
 		for _, code := range []int{http.StatusOK, http.StatusPartialContent, http.StatusMovedPermanently, http.StatusNotModified,
-			http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable} {
+			http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable,
+			http.StatusUnprocessableEntity} {
 			rt = rt.streams(code, "*/*")
 		}
 		return rt.fails(errNoRoute)

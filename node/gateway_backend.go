@@ -27,14 +27,15 @@ func (b gatewayBackend) Get(ctx context.Context, p path.ImmutablePath, ranges ..
 	visitOf(ctx).enter(p.RootCid())
 	md, res, err := b.getFile(ctx, p, ranges)
 	if errors.Is(err, ErrNotFile) {
-		return b.BlocksBackend.Get(ctx, p, ranges...)
+		md, res, err = b.BlocksBackend.Get(ctx, p, ranges...)
 	}
-	return md, res, err
+	return md, res, malformed(ctx, err)
 }
 
 func (b gatewayBackend) GetAll(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, files.Node, error) {
 	visitOf(ctx).enter(p.RootCid())
-	return b.BlocksBackend.GetAll(ctx, p)
+	md, f, err := b.BlocksBackend.GetAll(ctx, p)
+	return md, f, malformed(ctx, err)
 }
 
 func (b gatewayBackend) GetBlock(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, files.File, error) {
@@ -47,16 +48,18 @@ func (b gatewayBackend) Head(ctx context.Context, p path.ImmutablePath) (gateway
 	md, f, err := b.file(ctx, p)
 	switch {
 	case errors.Is(err, ErrNotFile):
-		return b.BlocksBackend.Head(ctx, p)
+		md, res, err := b.BlocksBackend.Head(ctx, p)
+		return md, res, malformed(ctx, err)
 	case err != nil:
-		return md, nil, err
+		return md, nil, malformed(ctx, err)
 	}
 	return md, gateway.NewHeadResponseForFile(f, f.size), nil
 }
 
 func (b gatewayBackend) ResolvePath(ctx context.Context, p path.ImmutablePath) (gateway.ContentPathMetadata, error) {
 	visitOf(ctx).enter(p.RootCid())
-	return b.BlocksBackend.ResolvePath(ctx, p)
+	md, err := b.BlocksBackend.ResolvePath(ctx, p)
+	return md, malformed(ctx, err)
 }
 
 // GetCAR answers for absent content with an error, where boxo would send an
