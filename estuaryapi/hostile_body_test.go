@@ -184,20 +184,36 @@ func hostileForm(c chooser, fields []string, own things) (kind string, body []by
 	return kind, b.Bytes()
 }
 
+// section is a block of a CAR file.
+func section(codec uint64, data string) (cid.Cid, []byte) {
+	id, err := cid.V1Builder{Codec: codec, MhType: 0x12}.Sum([]byte(data))
+	if err != nil {
+		panic(err)
+	}
+	return id, append(car.SectionHead(id, len(data)), data...)
+}
+
+// badNodes are blocks that are not what their CIDs say: dag-pb and dag-cbor that
+// are none, UnixFS that is none, a file that says it has more than it has, and
+// links to nothing.
+var badNodes = []struct {
+	codec uint64
+	data  string
+}{
+	{cid.DagProtobuf, "no node"}, {cid.DagCBOR, "\xff"}, {cid.DagProtobuf, "\x0a\x02\x08\x63"}, {cid.DagProtobuf, "\x0a\x08\x08\x02\x18\xff\xff\xff\xff\x0f"},
+	{cid.DagProtobuf, "\x12\x02\x0a\x00"}, {cid.DagProtobuf, "\x0a\x04\x08\x05\x18\x00"}, {cid.DagProtobuf, ""}, {cid.DagCBOR, "\xa1aa\xd8*D\x00\x01\x02\x03"},
+}
+
 // hostileCAR is a CAR file, or what is nearly one.
 func hostileCAR(c chooser) []byte {
-	leaf := func(data string) (cid.Cid, []byte) {
-		id, err := cid.V1Builder{Codec: cid.Raw, MhType: 0x12}.Sum([]byte(data))
-		if err != nil {
-			panic(err)
-		}
-		return id, append(car.SectionHead(id, len(data)), data...)
-	}
+	leaf := func(data string) (cid.Cid, []byte) { return section(cid.Raw, data) }
 	root, section := leaf("a leaf in a CAR")
 	other, second := leaf("another leaf")
 	file := append(car.Header(root), section...)
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
-	switch c.n(12) {
+	switch c.n(16) {
+	case 12, 13, 14, 15:
+		return badCAR(c)
 	case 1:
 		return append(car.Header(other), section...)
 	case 2:
@@ -223,4 +239,11 @@ func hostileCAR(c chooser) []byte {
 		return []byte(one(c, wrongTexts))
 	}
 	return file
+}
+
+// badCAR has one of the bad nodes as its root.
+func badCAR(c chooser) []byte {
+	b := one(c, badNodes)
+	root, block := section(b.codec, b.data)
+	return append(car.Header(root), block...)
 }

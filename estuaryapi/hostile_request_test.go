@@ -61,7 +61,11 @@ func newAttack(c chooser, row estuaryapi.Row, owners []things) attack {
 
 // variant is the same with something else in a name's place that is of another kind.
 func (own things) variant(c chooser) things {
-	switch c.n(6) {
+	switch c.n(7) {
+	case 6: // which somebody may have sent in a CAR
+		b := one(c, badNodes)
+		bad, _ := section(b.codec, b.data)
+		own.file.CID = bad.String()
 	case 1:
 		own.file.CID = own.hidden.CID.String()
 	case 2:
