@@ -63,3 +63,26 @@ func TestLyingEndpointsApart(t *testing.T) {
 		})
 	}
 }
+
+// TestLiarAlone: two of three endpoints are down, and the third says that the
+// chain is two years ahead. No deal is given up for it, then or afterwards.
+func TestLiarAlone(t *testing.T) {
+	m := newMarketOf(t, sandbox.Options{Providers: 2, Endpoints: 3}, deals.Options{})
+	m.stop()
+	m.opt.RPC = endpoints(m.net.RPCAddrs()...)
+	m.world.restart()
+	m.zone(1, 1, 1<<20)
+	m.until("an active deal", 60*time.Second, m.active(1))
+	for _, modes := range [][]string{{"down", "down", "lie-ahead"}, {"none", "none", "none"}} {
+		for i, mode := range modes {
+			if err := m.net.FailRPC(i, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		from := m.net.Snapshot().Height
+		m.until("30 epochs of looking", 30*time.Second, func() bool { return m.net.Snapshot().Height > from+30 })
+	}
+	if all := m.list(1); len(all) != 1 || all[0].State != deals.DealActive {
+		t.Error(fmt.Sprint("the deal was given up\n", m.dump()))
+	}
+}

@@ -15,11 +15,18 @@ const (
 	// tryTimeout is how long one of several endpoints gets before the next is asked.
 	tryTimeout = 10 * time.Second
 	// headLag is how many epochs the heads of endpoints may be apart.
-	headLag = 20
+	headLag   = 20
+	epochTime = 30 * time.Second
 )
 
 // A pool is the endpoints of one chain.
-type pool struct{ endpoints []*endpoint }
+type pool struct {
+	endpoints []*endpoint
+
+	mu     sync.Mutex
+	agreed int64 // the last head that two endpoints agreed on; 0: none yet
+	at     time.Time
+}
 
 func newPool(opt Options) *pool {
 	p := &pool{}
@@ -106,7 +113,8 @@ func (p *pool) limited(ctx context.Context, e *endpoint, try func(context.Contex
 // head asks all endpoints at once. The heads of most, which are close together,
 // count; an endpoint that is not among them is left aside. Where there is no
 // such majority the lowest head counts: too low a head makes things late, too
-// high a one would end deals.
+// high a one would end deals. For the same reason one endpoint alone, of
+// several, takes the head no further than time has.
 func (p *pool) head(ctx context.Context) (int64, error) {
 	heights := make([]int64, len(p.endpoints))
 	faults := make([]error, len(p.endpoints))
@@ -130,12 +138,33 @@ func (p *pool) head(ctx context.Context) (int64, error) {
 		return 0, errors.Join(faults...)
 	}
 	best, most := judge(known)
+	best, err := p.bound(best, most && len(known) > 1, len(known))
+	if err != nil {
+		return 0, err
+	}
 	for i, e := range p.endpoints {
 		if faults[i] == nil {
 			e.sawHead(heights[i], most && (heights[i] > best || heights[i] < best-headLag))
 		}
 	}
 	return best, nil
+}
+
+// bound returns how much of a head counts that one of several endpoints says, or
+// as the lowest of answers that differ: it is late at worst. confirmed says that two agree.
+func (p *pool) bound(head int64, confirmed bool, answers int) (int64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	switch {
+	case confirmed || len(p.endpoints) == 1:
+		p.agreed, p.at = head, now
+	case p.agreed > 0:
+		head = min(head, p.agreed+int64(now.Sub(p.at)/epochTime)+headLag)
+	case answers < 2:
+		return 0, fmt.Errorf("%w: only one of %d endpoints answers, and none has confirmed a head since the start", ErrUnavailable, len(p.endpoints))
+	}
+	return head, nil
 }
 
 func headOf(ctx context.Context, e *endpoint) (int64, error) {

@@ -90,6 +90,44 @@ func TestHeadOfMany(t *testing.T) {
 	}
 }
 
+// TestHeadOfOneAlone: the only endpoint of three that answers ends no deal,
+// however far it says that the chain is.
+func TestHeadOfOneAlone(t *testing.T) {
+	var dead atomic.Bool
+	dies := func(w http.ResponseWriter, m string) string {
+		if dead.Load() {
+			return status(502)(w, m)
+		}
+		return head(100)(w, m)
+	}
+	says := int64(100)
+	liar := fakeNode(t, func(w http.ResponseWriter, m string) string { return head(atomic.LoadInt64(&says))(w, m) })
+	c := New(Options{Endpoints: []Endpoint{fakeNode(t, dies), liar, fakeNode(t, dies)}})
+	look := func(want int64, aside bool) {
+		t.Helper()
+		// A try may take an epoch on a machine that is busy.
+		if got, err := c.Head(t.Context()); err != nil || got < want || got > want+2 {
+			t.Errorf("Head = %d, %v, want %d", got, err, want)
+		}
+		if s := c.Endpoints()[1]; s.Aside != aside {
+			t.Errorf("the endpoint is aside: %v, want %v", s.Aside, aside)
+		}
+	}
+	look(100, false)
+	dead.Store(true)
+	atomic.StoreInt64(&says, 2000000)
+	look(100+headLag, true)
+	atomic.StoreInt64(&says, 103)
+	look(103, false)
+	dead.Store(false)
+	atomic.StoreInt64(&says, 2000000)
+	look(100, true)
+	late := New(Options{Endpoints: []Endpoint{fakeNode(t, status(502)), liar}})
+	if n, err := late.Head(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("Head of one of two from the start: %d, %v", n, err)
+	}
+}
+
 // TestNextIsAsked: an endpoint that gives no answer costs nothing but a try,
 // and is then asked last.
 func TestNextIsAsked(t *testing.T) {
