@@ -276,7 +276,9 @@ func TestRetrieveEnds(t *testing.T) {
 	f.run()
 	r.fault = errors.New("nobody\nanswers")
 	fails := f.retrieve(list[0], buckets.CauseRestore).ID
-	f.await("a failure", func() bool { return f.retrieval(fails).Tries == 1 })
+	f.await("a failure", func() bool {
+		return f.retrieval(fails).Tries == 1 && f.retrieval(fails).State != buckets.RetrievalRunning
+	})
 	if now := f.retrieval(fails); now.State != buckets.RetrievalWaiting || !now.Next.After(time.Now()) || now.Reason != "nobody; answers" {
 		t.Errorf("after a failure: %+v", now)
 	}
@@ -311,7 +313,9 @@ func TestRetrieveEnds(t *testing.T) {
 	r.fault = errors.New("not now")
 	r.mu.Unlock()
 	gone := f.retrieve(list[2], buckets.CauseRestore).ID
-	f.await("a failure", func() bool { return f.retrieval(gone).Tries == 1 })
+	f.await("a failure", func() bool {
+		return f.retrieval(gone).Tries == 1 && f.retrieval(gone).State != buckets.RetrievalRunning
+	})
 	f.delete(b, "deleted")
 	if now := f.retrieval(gone); now.State != buckets.RetrievalCancelled {
 		t.Errorf("of a deleted object: %+v", now)
