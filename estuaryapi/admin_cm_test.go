@@ -65,6 +65,11 @@ type progressJSON struct {
 	TotalTopLevel, TotalPinning       int64
 }
 
+type openZoneJSON struct {
+	ID, User uint64
+	Status   string
+}
+
 // The content manager's routes over a zone that has all its deals.
 func TestContentManager(t *testing.T) {
 	f := newMarket(t, buckets.Policy{Publish: true, Replication: 2, MaxPiece: 64 << 20}, 2, 0)
@@ -74,6 +79,12 @@ func TestContentManager(t *testing.T) {
 	zone := f.zoned(b.ID).ID
 	if got := decode[progressJSON](t, f.get("/admin/cm/progress", admin)); len(got.NoDeals) != 1 || got.NoDeals[0] != zone || got.TotalTopLevel != 1 {
 		t.Errorf("progress of an open zone %+v", got)
+	}
+	for _, path := range []string{"/admin/cm/staging/all", "/admin/cm/buckets"} {
+		open := decode[map[string][]openZoneJSON](t, f.get(path, admin))
+		if z := open[itoa(ann.ID)]; len(open) != 1 || len(z) != 1 || z[0].ID != zone || z[0].User != ann.ID || z[0].Status != "open" {
+			t.Errorf("%s: %+v", path, open)
+		}
 	}
 	f.get("/admin/cm/offload/candidates", admin)
 	f.order("/admin/cm/offload/"+itoa(a.ID), admin, "").wantError(t, "offload too early", 409, "ERR_BAD_REQUEST",

@@ -13,6 +13,8 @@ func adminContentRoutes() []route {
 		get("/admin/cm/refresh/{content}", admin, "Has a content brought back from storage providers.", (*server).refreshContent).
 			fails(errNoContent(7), errNotPacked(7)),
 		get("/admin/cm/progress", admin, "How far the deals of all zones are.", (*server).cmProgress),
+		get("/admin/cm/staging/all", admin, "Everybody's open zones, by their owners' ids.", (*server).openZones),
+		get("/admin/cm/buckets", admin, "Everybody's open zones, by their owners' ids.", (*server).openZones),
 		raw(http.MethodGet, "/admin/cm/all-deals", admin, "Everybody's deals on chain, newest first.", (*server).cmAllDeals).
 			answers(http.StatusOK, []dealOnChain{}),
 		contentBytes(raw(http.MethodGet, "/admin/cm/read/{content}", admin, "A content's bytes.", (*server).cmRead)),

@@ -53,6 +53,22 @@ func (s *server) listZones(r *request, in page) ([]stagingZone, error) {
 	return out, nil
 }
 
+// openZones are everybody's zones that take contents, by their owners.
+func (s *server) openZones(r *request, _ nothing) (map[uint64][]stagingZone, error) {
+	out := map[uint64][]stagingZone{}
+	for offset := 0; ; offset += batch {
+		zones, err := s.buckets.Zones(r.Context(), 0, "", batch, offset)
+		if err != nil || len(zones) == 0 {
+			return out, err
+		}
+		for _, z := range zones {
+			if z.State == buckets.ZoneOpen {
+				out[z.Owner] = append(out[z.Owner], newStagingZone(z))
+			}
+		}
+	}
+}
+
 // zoneID names a zone in a path.
 type zoneID struct {
 	Zone uint64 `path:"zone" doc:"id of a zone"`
