@@ -259,8 +259,8 @@ func (c change) again(tx kv.Tx, bucket Bucket, old, made Object) (bool, error) {
 	if c.replication == 0 {
 		return true, nil // who does not ask, a copy with other metadata say, leaves what is dealt
 	}
-	kept, err := contentRow(tx, old.Content)
-	return kept.Replication == c.own(bucket), err
+	n, err := replicationOf(tx, bucket, old.Content)
+	return n == c.replication, err
 }
 
 // commitIn is commit in its transaction, and completes the object.

@@ -120,3 +120,41 @@ func TestReplicationAgain(t *testing.T) {
 		t.Errorf("the copy is %+v, %v", f.content(o.Content), err)
 	}
 }
+
+// What counts is the number that the content has, which a sealed zone keeps,
+// and not the one that its bucket's policy says by now.
+func TestReplicationAgainUnderAnotherPolicy(t *testing.T) {
+	for _, test := range []struct {
+		name               string
+		first, policy, now int // the policy is of 4 deals at first
+		same               bool
+	}{
+		{"the policy asks for more by now", 0, 6, 6, false},
+		{"the policy asks for what the content did", 2, 2, 2, true},
+		{"the policy asked for what is asked now", 0, 6, 4, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newTest(t, buckets.Options{})
+			b := f.policied("one", func(p *buckets.Policy) { p.Replication = 4 })
+			put := func(n int) buckets.Content {
+				t.Helper()
+				o, err := f.Put(t.Context(), b, "key", 7, asking(n, "the same"), buckets.Attributes{}, buckets.Conditions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return f.content(o.Content)
+			}
+			first := put(test.first)
+			f.sealed(b)
+			f.policy(b, func(p *buckets.Policy) { p.Replication = test.policy })
+			again := put(test.now)
+			f.assigned(b)
+			if again.ID == first.ID != test.same {
+				t.Errorf("again it is %+v, was %+v", again, first)
+			}
+			if z := f.zone(f.content(again.ID).Zone); z.Policy.Replication != test.now {
+				t.Errorf("it is in %+v, want %d deals", z, test.now)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -215,6 +216,16 @@ func leaveZone(tx kv.Tx, z zoneRow, c Content) error {
 	}
 	z.Oldest = oldest
 	return putZone(tx, z)
+}
+
+// replicationOf is how many deals a bucket's content has, or waits for.
+func replicationOf(tx kv.Tx, bucket Bucket, content uint64) (int, error) {
+	c, err := contentRow(tx, content)
+	if err != nil || c.Zone == 0 {
+		return cmp.Or(c.Replication, bucket.Policy.Replication), err
+	}
+	z, _, err := openWithPolicy(tx, c.Zone)
+	return z.Policy.Replication, err
 }
 
 // oldestMember is when the first member of a zone was made.
