@@ -205,6 +205,9 @@ func (c Content) releasable() bool {
 	return !c.Offloaded && c.Restoring == 0 && (c.Cold || !c.Until.IsZero())
 }
 
+// wanted says that someone has asked for the copy, which stays for that time.
+func (c Content) wanted(now time.Time) bool { return c.Restoring > 0 || now.Before(c.Until) }
+
 // chill moves a version to a cold storage class. A copy that is still here is
 // given up in the same transaction; ErrNotComplete unless active, by zone, says
 // that its deals are.

@@ -14,7 +14,7 @@ import (
 // CollectRequest asks for local copies to be given up.
 type CollectRequest struct {
 	Bytes  int64    // as many at least, if so many may go; 0: none
-	Owners []uint64 // whose; none: anybody's
+	Owners []uint64 // whose; none: anybody's. What others have too stays
 	DryRun bool     // nothing is given up
 }
 
@@ -69,18 +69,21 @@ func (b *Buckets) Collect(ctx context.Context, r CollectRequest) (Collected, err
 
 // collectable returns the contents of roots that may go, with their bytes.
 func (p *roomPass) collectable(ctx context.Context, some []old) (list []Collectable, bytes int64, err error) {
+	if err := p.askZones(ctx, some); err != nil {
+		return nil, 0, err
+	}
 	err = p.b.view(ctx, func(tx kv.Tx) error {
 		list, bytes = nil, 0
 		for _, o := range some {
-			all, err := contentsWithRoot(tx, o.root)
+			all, err := p.spare(tx, o.root)
 			if err != nil {
 				return err
 			}
-			bytes += o.size
+			if len(all) > 0 {
+				bytes += o.size
+			}
 			for _, c := range all {
-				if !c.Deleted && !c.Offloaded {
-					list = append(list, Collectable{c, startOf(o.hour)})
-				}
+				list = append(list, Collectable{c, startOf(o.hour)})
 			}
 		}
 		return nil
@@ -119,6 +122,9 @@ func (b *Buckets) Local(ctx context.Context, spare bool, limit int) ([]Content, 
 		if spare {
 			if b.dealer == nil {
 				return false, nil
+			}
+			if c.wanted(time.Now()) {
+				return true, nil
 			}
 			if why, err := p.stays(ctx, c.Zone); err != nil || why != "" {
 				return true, err

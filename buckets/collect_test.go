@@ -95,3 +95,58 @@ func TestSweepSoon(t *testing.T) {
 		t.Errorf("job %+v, %v", j, err)
 	}
 }
+
+// A root that another owner has too, or a copy that waits for its deals, stays,
+// and a dry run says so.
+func TestCollectShared(t *testing.T) {
+	f := newTest(t, buckets.Options{Dealer: &dealer{}})
+	ctx := t.Context()
+	b := f.bucket("one")
+	theirs, err := f.CreateBucket(ctx, 8, "theirs", buckets.BucketOptions{})
+	wantErr(t, "CreateBucket", err, nil)
+	shared := fresh(1000)
+	f.put(b, "shared", shared)
+	f.completed(b)
+	f.put(theirs, "shared", shared)
+	f.completed(theirs)
+	copied := f.put(b, "copied", fresh(1000))
+	f.completed(b)
+	_, err = f.Copy(ctx, copied, f.bucket("two"), "copy", 7, buckets.Attributes{}, buckets.Conditions{})
+	wantErr(t, "Copy", err, nil)
+	collect := func(want int, owners ...uint64) {
+		t.Helper()
+		for _, dry := range []bool{true, false} {
+			got, err := f.Collect(ctx, buckets.CollectRequest{Bytes: 5000, Owners: owners, DryRun: dry})
+			if err != nil || len(got.Contents) != want || got.Bytes != int64(min(want, 1)*1000) {
+				t.Errorf("Collect of %d, dry %v, gave %+v, %v, want %d contents", owners, dry, got, err, want)
+			}
+		}
+	}
+	collect(0, 7)
+	if gone := f.offloaded(theirs, "shared"); gone != "" {
+		t.Error("what another owner has was given up")
+	}
+	collect(2, 7, 8)
+	if gone := f.offloaded(b, "shared", "copied"); gone != "shared" {
+		t.Errorf("given up are %q", gone)
+	}
+}
+
+// A copy that was asked for is none of those that may go.
+func TestLocalRestored(t *testing.T) {
+	f, _, _ := archiving(t)
+	b := f.bucket("one")
+	cold := f.putClass(b, "cold", fresh(9), "GLACIER")
+	f.completed(b)
+	wantErr(t, "release", f.ReleaseCopy(t.Context(), cold.Content), nil)
+	_, err := f.RestoreObject(t.Context(), b, "cold", "", 2)
+	wantErr(t, "RestoreObject", err, nil)
+	wantErr(t, "restore", f.RestoreCold(t.Context(), cold.Content), nil)
+	all, err := f.Local(t.Context(), false, 10)
+	wantErr(t, "Local", err, nil)
+	spare, err := f.Local(t.Context(), true, 10)
+	wantErr(t, "Local", err, nil)
+	if len(all) != 1 || len(spare) != 0 {
+		t.Errorf("local are %+v, of which may go %+v", all, spare)
+	}
+}

@@ -202,10 +202,7 @@ func localBefore(tx kv.Tx, before uint64, limit int) (page []Content, last []int
 
 // consider keeps a content in mind if it may go, and is among the oldest that are needed.
 func (p *roomPass) consider(ctx context.Context, c Content, hour int64) error {
-	if len(p.owners) > 0 && !slices.Contains(p.owners, c.Owner) {
-		return nil
-	}
-	if c.Deleted || c.Offloaded || c.Size == 0 || c.Restoring > 0 || time.Now().Before(c.Until) {
+	if !p.asked(c) || c.Deleted || c.Offloaded || c.Size == 0 || c.wanted(time.Now()) {
 		return nil
 	}
 	why, err := p.stays(ctx, c.Zone)
@@ -229,6 +226,11 @@ func (p *roomPass) consider(ctx context.Context, c Content, hour int64) error {
 		p.size -= o.size
 	}
 	return nil
+}
+
+// asked says whether a content is among those that the pass is for.
+func (p *roomPass) asked(c Content) bool {
+	return len(p.owners) == 0 || slices.Contains(p.owners, c.Owner)
 }
 
 // stays says why the contents of a zone stay, or "" if they may go.
@@ -272,9 +274,8 @@ func (b *Buckets) undealt(ctx context.Context, zone uint64) (string, error) {
 	return "", nil
 }
 
-// giveUp lets go of some roots, but for those that somebody needs here.
-func (p *roomPass) giveUp(ctx context.Context, some []old) error {
-	// What the deals of zones are is asked before the transaction.
+// askZones asks why the contents with some roots stay, which no transaction can.
+func (p *roomPass) askZones(ctx context.Context, some []old) error {
 	var zones []uint64
 	err := p.b.view(ctx, func(tx kv.Tx) error {
 		zones = nil
@@ -294,12 +295,17 @@ func (p *roomPass) giveUp(ctx context.Context, some []old) error {
 			_, err = p.stays(ctx, z)
 		}
 	}
-	if err != nil {
+	return err
+}
+
+// giveUp lets go of some roots, but for those that somebody needs here.
+func (p *roomPass) giveUp(ctx context.Context, some []old) error {
+	if err := p.askZones(ctx, some); err != nil {
 		return err
 	}
 	var objects, kept int
 	var bytes int64
-	err = p.b.update(ctx, func(tx kv.Tx) error {
+	err := p.b.update(ctx, func(tx kv.Tx) error {
 		objects, kept, bytes = 0, 0, 0
 		for _, o := range some {
 			n, err := p.giveUpRoot(tx, o.root)
@@ -326,32 +332,44 @@ func (p *roomPass) giveUp(ctx context.Context, some []old) error {
 	return nil
 }
 
-// giveUpRoot says how many contents have given up a root; none if one of them, or anybody else, needs it here.
+// giveUpRoot says how many contents have given up a root.
 func (p *roomPass) giveUpRoot(tx kv.Tx, root cid.Cid) (given int, err error) {
-	if free, err := onlyContents(tx, root); err != nil || !free {
-		return 0, err
-	}
-	all, err := contentsWithRoot(tx, root)
+	list, err := p.spare(tx, root)
 	if err != nil {
 		return 0, err
 	}
-	now := time.Now()
-	for _, c := range all {
-		why, known := p.zones[c.Zone]
-		if !c.Offloaded && (!known || why != "" || c.Restoring > 0 || now.Before(c.Until)) {
-			return 0, nil
-		}
-	}
-	for _, c := range all {
-		if c.Offloaded || c.Deleted {
-			continue
-		}
-		if err := p.b.giveUp(tx, c, now.Add(day)); err != nil {
+	at := time.Now().Add(day)
+	for _, c := range list {
+		if err := p.b.giveUp(tx, c, at); err != nil {
 			return 0, err
 		}
-		given++
 	}
-	return given, nil
+	return len(list), nil
+}
+
+// spare returns the contents that give up a root together; none if one of them,
+// or anybody else, needs it here. What its zones' deals are has been asked.
+func (p *roomPass) spare(tx kv.Tx, root cid.Cid) (list []Content, err error) {
+	if free, err := onlyContents(tx, root); err != nil || !free {
+		return nil, err
+	}
+	all, err := contentsWithRoot(tx, root)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	for _, c := range all {
+		if c.Offloaded {
+			continue
+		}
+		if why, known := p.zones[c.Zone]; !known || why != "" || c.wanted(now) || !p.asked(c) {
+			return nil, nil
+		}
+		if !c.Deleted {
+			list = append(list, c)
+		}
+	}
+	return list, nil
 }
 
 // onlyContents says whether a root is held by contents alone: not by a part of
