@@ -3,6 +3,8 @@ package node
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -125,6 +127,12 @@ func (p KeptPeer) info() (peer.AddrInfo, error) {
 		transport, of := peer.SplitAddr(a)
 		if of != "" && of != id || transport == nil {
 			return info, fmt.Errorf("%w: the addr is not one of %s: %q", ErrBadPeer, id, s)
+		}
+		// It is written down, one a line, and has to be read at the next start.
+		line := transport.String() + "/p2p/" + id.String()
+		again, err := peer.AddrInfoFromString(line)
+		if err != nil || again.ID != id || strings.ContainsFunc(line, unicode.IsSpace) {
+			return info, fmt.Errorf("%w: the addr cannot be kept: %q", ErrBadPeer, s)
 		}
 		info.Addrs = append(info.Addrs, transport)
 	}

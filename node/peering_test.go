@@ -113,7 +113,9 @@ func TestPeeringRefused(t *testing.T) {
 	a, b := newTestNode(t, Config{ListenAddrs: []string{loopback}}), newTestNode(t, Config{ListenAddrs: []string{loopback}})
 	good := asKept(t, b)
 	for _, bad := range []KeptPeer{{ID: "nobody"}, {}, {ID: good.ID, Addrs: []string{"localhost:4001"}}, {ID: good.ID, Addrs: []string{a.Addrs()[0]}},
-		{ID: good.ID, Addrs: []string{"/p2p/" + good.ID}}} {
+		{ID: good.ID, Addrs: []string{"/p2p/" + good.ID}},
+		// The next start could not read these.
+		{ID: good.ID, Addrs: []string{"/dns4/a name/tcp/4001"}}, {ID: good.ID, Addrs: []string{"/dns4/name\n/tcp/4001"}}, {ID: good.ID, Addrs: []string{"/unix/run/socket"}}} {
 		if err := a.AddPeering(good, bad); !errors.Is(err, ErrBadPeer) {
 			t.Errorf("AddPeering(%v) = %v, want ErrBadPeer", bad, err)
 		}
