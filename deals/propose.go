@@ -34,8 +34,8 @@ const offlineLead = 7 * 2880
 // send takes a stored deal to its provider.
 func (d *Deals) send(ctx context.Context, row dealRow) error {
 	if !row.Sent {
-		if err := d.switchedOff(ctx, row); err != nil {
-			return err
+		if err := d.store.View(ctx, d.mayMake); err != nil {
+			return d.notPrepared(ctx, row, err)
 		}
 	}
 	p, err := d.pieces.Piece(ctx, row.Piece)
@@ -53,7 +53,7 @@ func (d *Deals) send(ctx context.Context, row dealRow) error {
 			return err
 		}
 	} else if row, err = d.markSent(ctx, row); err != nil {
-		return notGone(err)
+		return d.notPrepared(ctx, row, err)
 	}
 	params, err := d.dealParams(ctx, row, p)
 	if err != nil {
@@ -84,8 +84,12 @@ func (d *Deals) send(ctx context.Context, row dealRow) error {
 
 // markSent stores that the provider may hear of a deal, before the first byte
 // leaves: after a crash it is asked what it knows before anything is sent again.
+// The switch may have been turned since the step began, while providers were asked.
 func (d *Deals) markSent(ctx context.Context, row dealRow) (dealRow, error) {
 	err := d.store.Update(ctx, func(tx kv.Tx) error {
+		if err := d.mayMake(tx); err != nil {
+			return err
+		}
 		fresh, err := getDeal(tx, row.UUID)
 		if err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/whypfs/whypfs/kv"
-	"github.com/whypfs/whypfs/queue"
 )
 
 // ErrSwitchedOff says that no new deals are made, as somebody wants it.
@@ -78,14 +77,11 @@ func (d *Deals) SetSwitch(ctx context.Context, on bool, by string) error {
 	return nil
 }
 
-// switchedOff ends the step of a deal that is not to be made now.
-func (d *Deals) switchedOff(ctx context.Context, row dealRow) error {
-	s, err := d.Switch(ctx)
+// mayMake says until when, and why, a deal is not to be made now.
+func (d *Deals) mayMake(tx kv.Tx) error {
+	s, err := getSwitch(tx)
 	if err != nil || s.Off.IsZero() {
 		return err
 	}
-	if err := d.explain(ctx, row, s.reason()); err != nil {
-		return notGone(err)
-	}
-	return queue.Later(d.queue.Now().Add(switchedLook), s.reason())
+	return &errNotNow{reason: s.reason(), until: d.queue.Now().Add(switchedLook)}
 }

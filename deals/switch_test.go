@@ -1,8 +1,17 @@
 package deals_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,6 +96,50 @@ func TestSwitchStopsProposals(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.until("both zones have their deals", 30*time.Second+100*raceDelay, func() bool { return m.active(1)() && m.count(2, deals.DealActive) == 1 })
+}
+
+// The switch is turned while a deal is being prepared: its provider does not
+// hear of it until it is turned back.
+func TestSwitchDuringProposal(t *testing.T) {
+	m := newMarket(t, 1, deals.Options{})
+	m.stop()
+	target, err := url.Parse(m.net.RPC())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: target.Scheme, Host: target.Host})
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	var once sync.Once
+	rpc := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the client has left
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if bytes.Contains(body, []byte("StateDealProviderCollateralBounds")) {
+			once.Do(func() {
+				if err := m.deals.SetSwitch(context.Background(), false, "root"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(rpc.Close)
+	m.opt.RPC = endpoints(rpc.URL + target.Path)
+	m.world.restart()
+	m.zone(1, 1, 1<<20)
+	m.until("the deal waits, or goes on", 20*time.Second, func() bool {
+		list := m.list(1)
+		return len(list) == 1 && (strings.HasPrefix(list[0].Reason, switchedOff) || list[0].State != deals.DealProposed)
+	})
+	if d := m.list(1)[0]; d.State != deals.DealProposed || m.provider(d.Provider).Proposed != 0 {
+		t.Errorf("a deal was made after the switch was turned: %+v", d)
+	}
+	if err := m.deals.SetSwitch(t.Context(), true, "root"); err != nil {
+		t.Fatal(err)
+	}
+	m.until("an active deal", 30*time.Second+100*raceDelay, m.active(1))
 }
 
 // What an operator looks after: deals that there are.
