@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/whypfs/whypfs/deals/piece"
 	"github.com/whypfs/whypfs/kv"
 )
@@ -24,10 +23,11 @@ var (
 // too dear, or too large for the provider, fails as usual; one that is suspended
 // gets no deal from him either.
 func (d *Deals) Make(ctx context.Context, pieceCID, provider string) (Deal, error) {
-	a, err := address.NewFromString(provider)
-	if err != nil || a.Protocol() != address.ID {
+	addr, err := providerAddress(provider) // however it is written: rows have one spelling
+	if err != nil {
 		return Deal{}, fmt.Errorf("make a deal with %q: %w", provider, ErrProvider)
 	}
+	provider = addr
 	if d.chain == nil {
 		return Deal{}, ErrNoChain
 	}

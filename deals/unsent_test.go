@@ -72,7 +72,8 @@ func TestEngineOfAdded(t *testing.T) {
 	uses(true)
 }
 
-// Whoever suspended a provider, no admin has a deal made with it by the way.
+// Whoever suspended a provider, no admin has a deal made with it by the way, nor
+// a second one of a piece, however he writes its address.
 func TestMakeSuspended(t *testing.T) {
 	s := newScripted(t)
 	s.deal(DealActive, 1, func(r *dealRow) { r.Provider = "f01004" })
@@ -82,13 +83,20 @@ func TestMakeSuspended(t *testing.T) {
 	if err := s.SuspendProvider(t.Context(), "f01003", "slow", false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Make(t.Context(), somePiece, "f01003"); !errors.Is(err, ErrProviderSuspended) {
-		t.Errorf("Make = %v, want %v", err, ErrProviderSuspended)
+	for _, spelling := range []string{"f01003", "t01003", "f0001003"} {
+		if _, err := s.Make(t.Context(), somePiece, spelling); !errors.Is(err, ErrProviderSuspended) {
+			t.Errorf("Make with %s = %v, want %v", spelling, err, ErrProviderSuspended)
+		}
 	}
 	if err := s.UnsuspendProvider(t.Context(), "f01003", false); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := s.Make(t.Context(), somePiece, "f01003"); err != nil || d.Provider != "f01003" {
+	if d, err := s.Make(t.Context(), somePiece, "f0001003"); err != nil || d.Provider != "f01003" {
 		t.Errorf("Make = %+v, %v", d, err)
+	}
+	for _, spelling := range []string{"f01003", "f0001003"} {
+		if _, err := s.Make(t.Context(), somePiece, spelling); !errors.Is(err, ErrHeld) {
+			t.Errorf("a second deal with %s: %v, want %v", spelling, err, ErrHeld)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func TestAdminProviders(t *testing.T) {
 				Engine: "offline", HTTP: "https://u:xxxxx@sp.example", Most: 4}); got != want {
 				t.Errorf("added is %+v, want %+v", got, want)
 			}
-			f.postText(at+"/add/f01234?region=asia", token, "").done(t, "add again")
+			f.postText(at+"/add/f0001234?region=asia", token, "").done(t, "add again, otherwise written")
 			f.putText(at+"/set-info/f01234", token, `{"name":"Acme","engine":"","most":0}`).done(t, "set-info")
 			f.putText(at+"/set-info/f01000", token, `{"name":"first"}`).done(t, "set-info of a setting")
 			f.putText(at+"/set-info/f01000", token, `{}`).done(t, "nothing said")

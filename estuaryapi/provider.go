@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/deals"
@@ -19,15 +18,17 @@ type provider string
 
 var providerForm = regexp.MustCompile(`^[ft]0\d{1,19}$`)
 
-// UnmarshalText takes addresses of test networks, too, which begin with t.
+// UnmarshalText takes addresses of test networks, too, which begin with t, and
+// zeros before the number: a provider is the same however it is written.
 func (p *provider) UnmarshalText(text []byte) error {
 	if !providerForm.Match(text) {
 		return errors.New("a provider's address like f01234")
 	}
-	if _, err := strconv.ParseUint(string(text[2:]), 10, 63); err != nil { // more no actor has
+	id, err := strconv.ParseUint(string(text[2:]), 10, 63) // more no actor has
+	if err != nil {
 		return errors.New("a provider's address like f01234")
 	}
-	*p = provider("f" + strings.TrimLeft(string(text), "ft"))
+	*p = provider("f0" + strconv.FormatUint(id, 10))
 	return nil
 }
 
