@@ -34,6 +34,7 @@ type scripted struct {
 	*Deals
 	t      *testing.T
 	script map[string]string
+	asked  func(method string) // nil: nothing happens when the chain is asked
 }
 
 func newScripted(t *testing.T) *scripted {
@@ -48,7 +49,11 @@ func newScripted(t *testing.T) *scripted {
 		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
 			t.Error(err)
 		}
-		answer, ok := s.script[strings.TrimPrefix(req.Method, "Filecoin.")]
+		method := strings.TrimPrefix(req.Method, "Filecoin.")
+		if s.asked != nil {
+			s.asked(method)
+		}
+		answer, ok := s.script[method]
 		if refusal, no := strings.CutPrefix(answer, "!"); no || !ok {
 			answer = fmt.Sprintf(`"error":{"code":1,"message":%q}`, refusal)
 		} else {

@@ -61,10 +61,11 @@ func (d *Deals) pay(ctx context.Context, addr address.Address, amount big.Int) e
 }
 
 // decide stores a payment, and in its transaction what also does, or says why
-// not and when to try again. errPaid says that there is one already.
+// not and when to try again. errPaid says that there is one already, or was
+// since it began.
 func (d *Deals) decide(ctx context.Context, addr address.Address, amount big.Int, also func(kv.Tx) error) (p *payment, wait time.Duration, why string, err error) {
 	soon := 10 * d.opt.Poll
-	_, err = d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error {
+	before, err := d.editEscrow(ctx, addr.String(), func(_ kv.Tx, row *escrowRow) error {
 		wait, why = row.dailyLimit(d.queue.Now(), amount, d.opt.Escrow.Daily)
 		return nil
 	})
@@ -91,7 +92,8 @@ func (d *Deals) decide(ctx context.Context, addr address.Address, amount big.Int
 	}
 	row, err := d.editEscrow(ctx, addr.String(), func(tx kv.Tx, row *escrowRow) error {
 		_, why := row.dailyLimit(d.queue.Now(), amount, d.opt.Escrow.Daily)
-		if row.Payment != nil || why != "" {
+		// One that came and went meanwhile has used the nonce: it is seen by the sum.
+		if row.Payment != nil || why != "" || !row.Spent.Equals(before.Spent) {
 			return errPaid
 		}
 		row.Spent = big.Add(row.Spent, amount)
