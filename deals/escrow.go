@@ -22,8 +22,8 @@ const quietEscrow = time.Hour
 // EscrowOptions say what may be moved from the wallet into the market's escrow,
 // in attoFIL. The zero value moves nothing.
 type EscrowOptions struct {
-	TopUp big.Int // moved at once; 0: nothing is ever moved
-	Daily big.Int // moved in a day (UTC) at most
+	TopUp big.Int // moved at once when a deal lacks it; 0: only AddEscrow moves anything
+	Daily big.Int // moved in a day (UTC) at most, AddEscrow's too; 0: nothing is ever moved
 	Low   big.Int // filled up below this, as for a deal that cannot be paid
 	Gas   big.Int // most that the gas of one payment may cost; default 0.1 FIL
 }

@@ -196,7 +196,7 @@ func (p *payment) has(id cid.Cid) bool {
 }
 
 // paid ends a payment that the chain has executed. One that it refused has
-// moved nothing, and does not count for the day.
+// moved nothing, but counts for the day.
 func (d *Deals) paid(ctx context.Context, addr address.Address, p *payment, r chain.Receipt) error {
 	result := "paid"
 	if r.Exit != 0 {

@@ -8,7 +8,8 @@ import (
 )
 
 // escrow are the settings of what is moved from the wallet into the market's
-// escrow, and of what deals may cost. Without --escrow-topup nothing is moved.
+// escrow, and of what deals may cost. Without --escrow-topup only what an admin
+// asks for is moved, without --escrow-daily-limit nothing at all.
 type escrow struct {
 	EscrowTopUp string
 	EscrowDaily string
@@ -18,8 +19,8 @@ type escrow struct {
 }
 
 func (e *escrow) flags(fs *pflag.FlagSet) {
-	fs.StringVar(&e.EscrowTopUp, "escrow-topup", "0", "FIL moved at once from the wallet into the market's escrow when a deal lacks it; 0: nothing is ever moved")
-	fs.StringVar(&e.EscrowDaily, "escrow-daily-limit", "0", "FIL moved into escrow in a day (UTC) at most; it is at least --escrow-topup")
+	fs.StringVar(&e.EscrowTopUp, "escrow-topup", "0", "FIL moved at once from the wallet into the market's escrow when a deal lacks it; 0: only what an admin asks for is moved")
+	fs.StringVar(&e.EscrowDaily, "escrow-daily-limit", "0", "FIL moved into escrow in a day (UTC) at most, as topped up and as an admin asks (POST /admin/add-escrow); it is at least --escrow-topup")
 	fs.StringVar(&e.EscrowLow, "escrow-low", "0", "FIL below which the escrow is filled up before a deal lacks it")
 	fs.StringVar(&e.EscrowGas, "escrow-max-gas", "0.1", "FIL that the gas of one such payment may cost at most")
 	fs.StringVar(&e.DealDaily, "deal-daily-limit", "0", "FIL that all deals signed in a day (UTC) may cost, for their whole time; others wait for the next day; 0: no limit")
