@@ -12,8 +12,9 @@ const peerTTL = 10 * time.Minute
 // routes keeps how providers are reached, because the directory, which is
 // the chain, is slower than they are.
 type routes struct {
-	mu  sync.Mutex
-	all map[string]keptRoute // guarded by mu; by provider
+	mu     sync.Mutex
+	all    map[string]keptRoute // guarded by mu; by provider
+	forgot uint64               // guarded by mu; how often one was forgotten
 }
 
 type keptRoute struct {
@@ -22,14 +23,15 @@ type keptRoute struct {
 }
 
 func (c *Client) route(ctx context.Context, provider string) (Route, error) {
-	if hit, ok := c.known.get(provider); ok {
+	hit, ok, forgot := c.known.get(provider)
+	if ok {
 		return hit, nil
 	}
 	fresh, err := c.find(ctx, provider)
 	if err != nil {
 		return Route{}, err
 	}
-	c.known.put(provider, fresh)
+	c.known.put(provider, fresh, forgot)
 	return fresh, nil
 }
 
@@ -37,16 +39,21 @@ func (c *Client) route(ctx context.Context, provider string) (Route, error) {
 // says something else of it.
 func (c *Client) Forget(provider string) { c.known.forget(provider) }
 
-func (k *routes) get(provider string) (Route, bool) {
+func (k *routes) get(provider string) (to Route, ok bool, forgot uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	hit, ok := k.all[provider]
-	return hit.Route, ok && time.Now().Before(hit.until)
+	return hit.Route, ok && time.Now().Before(hit.until), k.forgot
 }
 
-func (k *routes) put(provider string, to Route) {
+// put keeps a route, unless one was forgotten since it was asked for: it may be
+// the one that was.
+func (k *routes) put(provider string, to Route, forgot uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.forgot != forgot {
+		return
+	}
 	if k.all == nil {
 		k.all = make(map[string]keptRoute)
 	}
@@ -56,5 +63,6 @@ func (k *routes) put(provider string, to Route) {
 func (k *routes) forget(provider string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.forgot++
 	delete(k.all, provider)
 }
