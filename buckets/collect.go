@@ -113,27 +113,28 @@ func (p *roomPass) gone(ctx context.Context, list []Collectable) (left []Collect
 // Local returns the newest contents with a local copy, at most limit, or of them
 // only those that may do without it, by the rules of Collect.
 func (b *Buckets) Local(ctx context.Context, spare bool, limit int) ([]Content, error) {
+	if spare && b.dealer == nil {
+		return nil, nil
+	}
 	p := newRoomPass(b, math.MaxInt64)
 	var out []Content
-	err := p.contents(ctx, func(c Content, _ int64) (bool, error) {
-		if c.Deleted || c.Offloaded {
-			return true, nil
-		}
-		if spare {
-			if b.dealer == nil {
+	err := p.contents(ctx, func(page []Content, _ []int64) (bool, error) {
+		for _, c := range page {
+			if c.Deleted || c.Offloaded || spare && c.wanted(time.Now()) {
+				continue
+			}
+			if spare {
+				if why, err := p.stays(ctx, c.Zone); err != nil {
+					return false, err
+				} else if why != "" {
+					continue
+				}
+			}
+			if len(out) == limit {
 				return false, nil
 			}
-			if c.wanted(time.Now()) {
-				return true, nil
-			}
-			if why, err := p.stays(ctx, c.Zone); err != nil || why != "" {
-				return true, err
-			}
+			out = append(out, c)
 		}
-		if len(out) == limit {
-			return false, nil
-		}
-		out = append(out, c)
 		return true, nil
 	})
 	if err != nil {

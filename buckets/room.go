@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/ipfs/go-cid"
 	"github.com/whypfs/whypfs/kv"
 	"github.com/whypfs/whypfs/queue"
 )
@@ -148,12 +147,12 @@ func newRoomPass(b *Buckets, need int64) *roomPass {
 
 // look finds the contents that are to go.
 func (p *roomPass) look(ctx context.Context) error {
-	return p.contents(ctx, func(c Content, hour int64) (bool, error) { return true, p.consider(ctx, c, hour) })
+	return p.contents(ctx, func(page []Content, hours []int64) (bool, error) { return true, p.consider(ctx, page, hours) })
 }
 
-// contents calls fn with every content, the newest first, and the hour in which
-// it was read last, or made, until fn says that it has enough.
-func (p *roomPass) contents(ctx context.Context, fn func(Content, int64) (more bool, err error)) error {
+// contents calls fn with pages of all contents, the newest first, and the hours
+// in which they were read last, or made, until fn says that it has enough.
+func (p *roomPass) contents(ctx context.Context, fn func([]Content, []int64) (more bool, err error)) error {
 	for before, more := uint64(math.MaxUint64), true; more; {
 		var page []Content
 		var last []int64
@@ -167,10 +166,8 @@ func (p *roomPass) contents(ctx context.Context, fn func(Content, int64) (more b
 		if more = len(page) == roomPage; more {
 			before = page[len(page)-1].ID
 		}
-		for i, c := range page {
-			if goOn, err := fn(c, last[i]); err != nil || !goOn {
-				return err
-			}
+		if goOn, err := fn(page, last); err != nil || !goOn {
+			return err
 		}
 	}
 	return nil
@@ -200,32 +197,67 @@ func localBefore(tx kv.Tx, before uint64, limit int) (page []Content, last []int
 	return page, last, nil
 }
 
-// consider keeps a content in mind if it may go, and is among the oldest that are needed.
-func (p *roomPass) consider(ctx context.Context, c Content, hour int64) error {
-	if !p.asked(c) || c.Deleted || c.Offloaded || c.Size == 0 || c.wanted(time.Now()) {
-		return nil
+// consider keeps in mind those contents that may go, and are among the oldest that
+// are needed. One that somebody needs here is none of them, so that others go.
+func (p *roomPass) consider(ctx context.Context, page []Content, hours []int64) error {
+	var dealt []old
+	for i, c := range page {
+		if !p.asked(c) || c.Deleted || c.Offloaded || c.Size == 0 || c.wanted(time.Now()) {
+			continue
+		}
+		why, err := p.stays(ctx, c.Zone)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			p.kept[why]++
+			continue
+		}
+		dealt = append(dealt, old{root: c.CID, size: c.Size, hour: hours[i]})
 	}
-	why, err := p.stays(ctx, c.Zone)
+	if err := p.askZones(ctx, dealt); err != nil {
+		return err
+	}
+	var spare []old
+	err := p.b.view(ctx, func(tx kv.Tx) error {
+		spare = nil
+		for _, o := range dealt {
+			list, err := p.spare(tx, o.root)
+			if err != nil {
+				return err
+			}
+			if len(list) > 0 {
+				spare = append(spare, o)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if why != "" {
-		p.kept[why]++
-		return nil
+	if kept := len(dealt) - len(spare); kept > 0 {
+		p.kept[alsoElsewhere] += kept
 	}
-	p.considered++
-	if p.in[c.CID.KeyString()] {
-		return nil
+	p.considered += len(spare)
+	for _, o := range spare {
+		p.push(o)
 	}
-	p.in[c.CID.KeyString()] = true
-	heap.Push(&p.found, old{root: c.CID, size: c.Size, hour: hour})
-	p.size += c.Size
+	return nil
+}
+
+// push keeps a root in mind if it is among the oldest that are needed.
+func (p *roomPass) push(o old) {
+	if p.in[o.root.KeyString()] {
+		return
+	}
+	p.in[o.root.KeyString()] = true
+	heap.Push(&p.found, o)
+	p.size += o.size
 	for len(p.found) > 0 && (len(p.found) > roomMost || p.size-p.found[0].size >= p.need) {
 		o := heap.Pop(&p.found).(old)
 		delete(p.in, o.root.KeyString())
 		p.size -= o.size
 	}
-	return nil
 }
 
 // asked says whether a content is among those that the pass is for.
@@ -272,120 +304,4 @@ func (b *Buckets) undealt(ctx context.Context, zone uint64) (string, error) {
 		return notSampled, nil
 	}
 	return "", nil
-}
-
-// askZones asks why the contents with some roots stay, which no transaction can.
-func (p *roomPass) askZones(ctx context.Context, some []old) error {
-	var zones []uint64
-	err := p.b.view(ctx, func(tx kv.Tx) error {
-		zones = nil
-		for _, o := range some {
-			all, err := contentsWithRoot(tx, o.root)
-			if err != nil {
-				return err
-			}
-			for _, c := range all {
-				zones = append(zones, c.Zone)
-			}
-		}
-		return nil
-	})
-	for _, z := range zones {
-		if err == nil {
-			_, err = p.stays(ctx, z)
-		}
-	}
-	return err
-}
-
-// giveUp lets go of some roots, but for those that somebody needs here.
-func (p *roomPass) giveUp(ctx context.Context, some []old) error {
-	if err := p.askZones(ctx, some); err != nil {
-		return err
-	}
-	var objects, kept int
-	var bytes int64
-	err := p.b.update(ctx, func(tx kv.Tx) error {
-		objects, kept, bytes = 0, 0, 0
-		for _, o := range some {
-			n, err := p.giveUpRoot(tx, o.root)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				kept++
-				continue
-			}
-			objects += n
-			bytes += o.size
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	p.objects += objects
-	p.bytes += bytes
-	if kept > 0 {
-		p.kept[alsoElsewhere] += kept
-	}
-	return nil
-}
-
-// giveUpRoot says how many contents have given up a root.
-func (p *roomPass) giveUpRoot(tx kv.Tx, root cid.Cid) (given int, err error) {
-	list, err := p.spare(tx, root)
-	if err != nil {
-		return 0, err
-	}
-	at := time.Now().Add(day)
-	for _, c := range list {
-		if err := p.b.giveUp(tx, c, at); err != nil {
-			return 0, err
-		}
-	}
-	return len(list), nil
-}
-
-// spare returns the contents that give up a root together; none if one of them,
-// or anybody else, needs it here. What its zones' deals are has been asked.
-func (p *roomPass) spare(tx kv.Tx, root cid.Cid) (list []Content, err error) {
-	if free, err := onlyContents(tx, root); err != nil || !free {
-		return nil, err
-	}
-	all, err := contentsWithRoot(tx, root)
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	for _, c := range all {
-		if c.Offloaded {
-			continue
-		}
-		if why, known := p.zones[c.Zone]; !known || why != "" || c.wanted(now) || !p.asked(c) {
-			return nil, nil
-		}
-		if !c.Deleted {
-			list = append(list, c)
-		}
-	}
-	return list, nil
-}
-
-// onlyContents says whether a root is held by contents alone: not by a part of
-// an upload, and not by a pin under way.
-func onlyContents(tx kv.Tx, root cid.Cid) (bool, error) {
-	for row, err := range tx.Scan(kv.Range(tabRef, rootKey(root))) {
-		if err != nil {
-			return false, err
-		}
-		var kind string
-		if err := kv.Unkey(row.Key, nil, nil, &kind, nil); err != nil {
-			return false, err
-		}
-		if kind != "c" {
-			return false, nil
-		}
-	}
-	return true, nil
 }

@@ -41,7 +41,7 @@ func TestMakeRoom(t *testing.T) {
 	const kib = 1 << 10
 	disk := &full{}
 	d := &dealer{}
-	f := newTest(t, buckets.Options{Dealer: d, Offload: disk.options(1000*kib, 700*kib)})
+	f := newTest(t, buckets.Options{Dealer: d, Offload: disk.options(1000*kib, 701*kib)})
 	f.metrics = prometheus.NewRegistry()
 	f.reopen()
 	ctx := t.Context()
@@ -83,7 +83,7 @@ func TestMakeRoom(t *testing.T) {
 	d.sampled = func(buckets.Zone) (int, bool, error) { return 5, true, nil }
 	pass(1001*kib, "of the others 1 wait for their deals, 5 wait for a sample from each provider", "")
 	d.progress, d.sampled = nil, func(buckets.Zone) (int, bool, error) { return 6, true, nil }
-	// 300 KiB are needed: d, copied, b in this order, but a copy of one has no deals.
+	// 300 KiB are needed: d, b, c in this order; a copy of copied has no deals.
 	pass(1001*kib, "gave up 3 objects of 300 KiB", "b c d")
 	if n := f.counter("whypfs_buckets_offloaded_objects_total"); n != 3 {
 		t.Errorf("%v objects are counted, want 3", n)
@@ -164,5 +164,35 @@ func TestReadsAreNoted(t *testing.T) {
 	wantErr(t, "GC", f.GC(ctx), nil)
 	if got := f.lastRead(o); got != 0 {
 		t.Errorf("read in hour %d, of which nothing is left", got)
+	}
+}
+
+// What is needed here, and was read longest ago, keeps nothing else from going.
+func TestMakeRoomPastNeeded(t *testing.T) {
+	const kib = 1 << 10
+	disk := &full{used: 1000 * kib}
+	f := newTest(t, buckets.Options{Dealer: &dealer{}, Offload: disk.options(900*kib, 800*kib)})
+	b, other := f.bucket("one"), f.bucket("two")
+	keys := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	for i, key := range keys {
+		o := f.put(b, key, fresh(100*kib))
+		wantErr(t, "SetRead", f.SetRead(t.Context(), o.CID, time.Now().Add(time.Duration(i+1)*time.Hour)), nil)
+	}
+	f.completed(b)
+	for _, key := range keys[:5] {
+		o, err := f.Head(t.Context(), b, key, "")
+		wantErr(t, "Head", err, nil)
+		_, err = f.Copy(t.Context(), o, other, key, 7, buckets.Attributes{}, buckets.Conditions{})
+		wantErr(t, "Copy", err, nil)
+	}
+	if err := f.MakeRoom(t.Context()); err == nil || !strings.Contains(err.Error(), "gave up 2 objects of 200 KiB; of the others 5 wait for their deals, 5 are needed by") {
+		t.Errorf("MakeRoom = %v", err)
+	}
+	if gone := f.offloaded(b, keys...); gone != "f g" {
+		t.Errorf("given up are %q, want the oldest that may go", gone)
+	}
+	got, err := f.Collect(t.Context(), buckets.CollectRequest{Bytes: 50 * kib})
+	if err != nil || got.Bytes != 100*kib || len(got.Contents) != 1 || got.Contents[0].Name != "h" || got.Considered != 1 {
+		t.Errorf("Collect gave %+v, %v", got, err)
 	}
 }
