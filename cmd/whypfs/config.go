@@ -115,7 +115,7 @@ func (c *config) flags(fs *pflag.FlagSet) {
 	fs.Var(&c.MaxPiece, "max-piece", "largest piece of a new bucket, padded; a power of two")
 	fs.StringVar(&c.Aged, "aged", "pad", "what a new bucket does with an aged zone whose piece is too small for providers: pad it with zeros, wait for more, or choose the providers that take it")
 	fs.DurationVar(&c.UploadExpiry, "upload-expiry", 7*24*time.Hour, "how long an unfinished multipart upload stays after its last part; 0: for ever")
-	fs.StringSliceVar(&c.RPC, "rpc", nil, "JSON-RPC URL of a Filecoin node; empty: no deals are made; repeatable: the first that answers is asked, and what ends a deal or makes one active is believed when two agree")
+	fs.StringSliceVar(&c.RPC, "rpc", nil, "JSON-RPC URL of a Filecoin node; empty: no deals are made; repeatable: the first that answers is asked; how far the chain is, and what ends a deal or makes one active, is believed when two agree")
 	fs.Float64Var(&c.RPCRate, "rpc-rate", 0, "calls per second to each --rpc; 0: no limit of ours")
 	fs.Var(&c.RPCToken, "rpc-token", "bearer token for --rpc, or several with commas between them, in the same order; better given as WHYPFS_RPC_TOKEN")
 	fs.DurationVar(&c.SampleEvery, "sample-every", 24*time.Hour, "how often a random range of each active deal's piece is fetched and checked; 0: never")
