@@ -164,7 +164,7 @@ func (t *pinTry) result(err error) string {
 		return sliceResult
 	case errors.As(err, &bad), errors.Is(err, ErrNoBucket), errors.Is(err, ErrQuota):
 		return failedResult
-	case t.came():
+	case t.came(), errors.Is(err, errNoLimit): // which says nothing of the peers that were not even asked
 		return brokenResult
 	}
 	return vainResult
@@ -260,6 +260,8 @@ func pinReason(err error) string {
 		s = bad.Reason
 	case errors.Is(err, ErrQuota):
 		s = QuotaReason(err)
+	case errors.Is(err, errNoLimit):
+		s = errNoLimit.Error()
 	case errors.Is(err, ErrNoBucket):
 		s = "its bucket is gone"
 	case errors.Is(err, node.ErrNoHost):

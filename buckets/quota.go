@@ -16,6 +16,10 @@ import (
 // it says how much that is.
 var ErrQuota = errors.New("quota exceeded")
 
+// errNoLimit says that nobody can tell an owner's quota at the moment. Why is
+// not for the owner: it may tell where the accounts are.
+var errNoLimit = errors.New("the owner's quota cannot be asked for at the moment")
+
 // quotaError is an ErrQuota as its owner is told of it.
 type quotaError string
 
@@ -53,7 +57,7 @@ func (b *Buckets) limitOf(ctx context.Context, owner uint64) (Usage, error) {
 	}
 	bytes, objects, err := b.quota(ctx, owner)
 	if err != nil {
-		return Usage{}, fmt.Errorf("quota of user %d: %w", owner, err)
+		return Usage{}, fmt.Errorf("quota of user %d: %w: %w", owner, errNoLimit, err)
 	}
 	return Usage{Bytes: bytes, Objects: objects}, nil
 }

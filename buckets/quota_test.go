@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/kv"
@@ -226,6 +227,33 @@ func TestQuotaOfPins(t *testing.T) {
 	q.bytes.Store(6000)
 	_, err = pin(1)
 	wantErr(t, "Pin by who is at his limit", err, buckets.ErrQuota)
+}
+
+// A quota that cannot be asked for delays a pin, however long it has waited, and
+// its owner is not told how it is asked for.
+func TestPinWithoutQuota(t *testing.T) {
+	var away atomic.Bool
+	f := newPinTest(t, buckets.Options{Pins: buckets.PinOptions{Timeout: time.Nanosecond}, Quota: func(context.Context, uint64) (int64, int64, error) {
+		if away.Load() {
+			return 0, 0, errors.New("dial tcp 10.1.2.3:3005: connection refused")
+		}
+		return 0, 0, nil
+	}})
+	o := newOrigin(t)
+	lease := o.Lease()
+	defer lease.Release()
+	file, err := o.Import(t.Context(), strings.NewReader(fresh(6000)), node.ImportOptions{})
+	wantErr(t, "Import", err, nil)
+	p, err := f.Pin(t.Context(), 7, buckets.PinRequest{CID: file.Root, Origins: []string{o.addr()}})
+	wantErr(t, "Pin", err, nil)
+	away.Store(true)
+	defer f.start()()
+	f.await("a try", func() bool { return strings.Contains(f.pinNow(p).Reason, "quota") })
+	if got := f.pinNow(p); got.State == buckets.PinFailed || strings.Contains(got.Reason, "10.1.2.3") {
+		t.Errorf("without a quota the pin is %+v", got)
+	}
+	away.Store(false)
+	f.awaitPin(p, buckets.PinPinned)
 }
 
 // A store from before usage was kept is counted once.
