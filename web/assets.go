@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -78,8 +79,8 @@ func mediaType(name string) string {
 
 func (s *server) serveAsset(c *call) error {
 	a, ok := s.assets[c.r.PathValue("name")]
-	if !ok {
-		return errNoPage
+	if !ok { // a page says so, as of any other path
+		return errors.Join(s.admit(c, anybody), errNoPage)
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", a.kind)

@@ -37,7 +37,7 @@ type Route struct {
 // Routes are all of them.
 func Routes() (list []Route) {
 	for _, rt := range new(server).routes() {
-		list = append(list, Route{rt.pattern, rt.access == admin, rt.access == anybody})
+		list = append(list, Route{rt.pattern, rt.access == admin, rt.access == anybody || rt.access == file})
 	}
 	return list
 }

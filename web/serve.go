@@ -103,12 +103,12 @@ func (s *server) broken(c *call, p any) {
 
 // admit finds out who calls and whether the route is for him.
 func (s *server) admit(c *call, need access) error {
-	err := s.resume(c)
-	if err != nil && !errors.Is(err, errNoSession) {
-		return err
+	if need == file {
+		return nil
 	}
+	err := s.resume(c)
 	switch {
-	case need == anybody:
+	case need == anybody: // also who is suspended, and who cannot be told at the moment
 		return nil
 	case err != nil:
 		return err

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -231,4 +232,25 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s: Cache-Control %q", path, got)
 		}
 	}
+}
+
+// Whoever is suspended, and whose session cannot be looked up, has the page on
+// which others log in, with its style.
+func TestLoginPageWithoutSession(t *testing.T) {
+	s := newSite(t)
+	ann := s.as("ann", accounts.LevelUser)
+	_, err := s.accounts.CreateUser(t.Context(), "bob", password, accounts.LevelUser)
+	must(t, err)
+	style := regexp.MustCompile(`/ui/assets/style[^"]+`).FindString(ann.get("/ui/").want(200).body)
+	must(t, s.accounts.Suspend(t.Context(), s.user("ann").ID, "spam"))
+	ann.get("/ui/").want(403).has("This account is suspended")
+	ann.get(style).want(200)
+	ann.get("/ui/login").want(200).has("Log in").hasNot("Log out")
+	ann.login("bob", password).want(303)
+	ann.get("/ui/").want(200).has("bob")
+	must(t, s.store.Close())
+	ann.get("/ui/").want(500)
+	ann.get(style).want(200)
+	ann.get("/ui/login").want(200)
+	ann.login("bob", password).want(500)
 }

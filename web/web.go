@@ -76,6 +76,7 @@ const (
 	user    access = iota // whoever is logged in
 	admin                 // admins only
 	anybody               // no session needed
+	file                  // a part of pages, also of those that say why there is no session: nobody asks whose
 )
 
 // route is a line of the table of routes.
@@ -96,7 +97,7 @@ func (s *server) routes() []route {
 		{"GET /ui/register", anybody, s.showRegister},
 		{"POST /ui/register", anybody, s.register},
 		{"POST /ui/logout", user, s.logout},
-		{"GET /ui/assets/{name}", anybody, s.serveAsset},
+		{"GET /ui/assets/{name}", file, s.serveAsset},
 
 		{"GET /ui/buckets", user, s.listBuckets},
 		{"POST /ui/buckets", user, s.createBucket},
