@@ -32,6 +32,11 @@ func move(ctx context.Context, node, service Vault) (users int, err error) {
 	if err := arrives(ctx, node.Store, service.Store); err != nil {
 		return 0, err
 	}
+	// A row that cannot be read, or a secret that cannot be opened, is found
+	// before the node is settled: after that it would run neither way.
+	if _, err := moved(ctx, node, service.Box); err != nil {
+		return 0, err
+	}
 	id, err := depart(ctx, node.Store)
 	if err != nil {
 		return 0, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/whypfs/whypfs/accounts"
 	"github.com/whypfs/whypfs/accounts/accountstest"
+	"github.com/whypfs/whypfs/internal/seal"
 	"github.com/whypfs/whypfs/kv"
 )
 
@@ -145,5 +146,25 @@ func TestMoveRefuses(t *testing.T) {
 		if after := placeOf(test.from); before != after {
 			t.Errorf("%s: the node's accounts were at %+v, and are at %+v", test.name, before, after)
 		}
+	}
+}
+
+// A node with a secret that cannot be opened stays as it is.
+func TestMoveOfWhatCannotBeOpened(t *testing.T) {
+	ctx := t.Context()
+	node, service := newVault(t), newVault(t)
+	a := accounts.New(node.Store, newVault(t).Box, accounts.Options{})
+	u, err := a.CreateUser(ctx, "ann", "", accounts.LevelUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.CreateKey(ctx, u.ID, "annskey", "the secret of ann"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := accounts.Move(ctx, node, service); !errors.Is(err, seal.ErrOpen) || n != 0 {
+		t.Errorf("Move = %d, %v, want %v", n, err, seal.ErrOpen)
+	}
+	if p, users, err := accounts.PlaceOf(ctx, node.Store); err != nil || p != (accounts.Place{}) || !users {
+		t.Errorf("place of the node's accounts: %+v, users %v, %v", p, users, err)
 	}
 }
