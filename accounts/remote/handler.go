@@ -109,11 +109,11 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, op string) ([]b
 		return nil, refusal{http.StatusUnauthorized, "the secret is not this service's"}
 	}
 	w.Header().Set(accountsHeader, h.id)
-	if follows := r.Header.Get(accountsHeader); follows != "" && follows != h.id {
-		return nil, refusal{http.StatusConflict, "this service has other accounts than those that the node follows"}
-	}
 	if !accounts.Known(op) {
 		return nil, refusal{http.StatusNotFound, "no such operation"}
+	}
+	if follows := r.Header.Get(accountsHeader); follows != "" && follows != h.id {
+		return nil, refusal{http.StatusConflict, "this service has other accounts than those that the node follows"}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCall))
 	var large *http.MaxBytesError

@@ -269,6 +269,39 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
+// What is no operation is none for a node that follows other accounts either: it
+// gets into no figure.
+func TestNoOperationOfOthers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	secrets, _, err := remote.MakeSecrets(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, box := accountstest.Store(t)
+	srv := httptest.NewServer(remote.Handler(accounts.New(st, box, accounts.Options{}), "one", secrets, remote.HandlerOptions{}))
+	t.Cleanup(srv.Close)
+	for _, op := range []string{"user.all", "%ff"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/accounts/v1/"+op, strings.NewReader(`{"in":1}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		req.Header.Set("Whypfs-Accounts", "two")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Errorf("%s: %v", op, err)
+			continue
+		}
+		if res.Body.Close(); res.StatusCode != 404 {
+			t.Errorf("%s: %d, want 404", op, res.StatusCode)
+		}
+	}
+}
+
 // A fault of the service is told apart from one of a caller, and its text stays
 // in the service's log, where no secret is.
 func TestInternalError(t *testing.T) {
