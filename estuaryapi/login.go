@@ -57,7 +57,8 @@ func (s *server) register(r *request, in registerInput) (session, error) {
 			return made, nil
 		}
 	}
-	if asError(err).Code >= http.StatusInternalServerError {
+	// That nobody can be asked is no fault of the node: it is told as everywhere.
+	if asError(err).Code >= http.StatusInternalServerError && !errors.Is(err, accounts.ErrUnavailable) {
 		err = fmt.Errorf("%w: %w", errUserCreation, err)
 	}
 	return session{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/whypfs/whypfs/accounts"
@@ -37,5 +38,18 @@ func TestUserCount(t *testing.T) {
 		if n, err := s.userCount(t.Context()); n != step.users || !errors.Is(err, step.want) {
 			t.Errorf("step %d: userCount = %d, %v, want %d, %v", i, n, err, step.users, step.want)
 		}
+	}
+}
+
+// Whoever registers or logs in while the authorization service is away is told
+// so, as everybody is.
+func TestAccountsAway(t *testing.T) {
+	s := &server{accounts: accounts.At(elsewhere(func() (accounts.Answer, error) { return accounts.Answer{}, accounts.ErrUnavailable }))}
+	r := &request{Request: httptest.NewRequest("POST", "/", nil)}
+	if _, err := s.register(r, registerInput{}); asError(err) != errNoAccounts {
+		t.Errorf("register = %v, want %v", asError(err), errNoAccounts)
+	}
+	if _, err := s.login(r, loginInput{}); asError(err) != errNoAccounts {
+		t.Errorf("login = %v, want %v", asError(err), errNoAccounts)
 	}
 }
