@@ -112,8 +112,10 @@ func (s *server) changePassword(c *call) error {
 }
 
 // prove checks that the caller knows his password, or the secret of an S3 key of
-// his, which opens a session too. Who only has the session, left open somewhere,
-// must not be able to make the account his own.
+// his, which opens a session too. It keeps the form of a session left open from
+// changing the password at once. It does not keep out who works at it: a session
+// makes keys, whose secrets are taken here, and tokens, with which V1's API
+// changes the password unasked.
 func (s *server) prove(c *call, secret string) error {
 	ctx, addr := c.r.Context(), clientaddr.Of(c.r)
 	if wait, ok := s.logins.take(addr); !ok {
