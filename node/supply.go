@@ -71,9 +71,19 @@ func (s *supply) get(ctx context.Context, want []cid.Cid, take func([]blocks.Blo
 			return err
 		}
 		want = slices.DeleteFunc(want, func(c cid.Cid) bool { return !left.Has(c) })
-		s.end()
-		s.open(ctx)
+		s.reopen(ctx)
 	}
+}
+
+// reopen begins another session. The end of the old one is told to peers in the
+// background: a want that went out meanwhile would cross with that, and be lost again.
+func (s *supply) reopen(ctx context.Context) {
+	s.end()
+	select {
+	case <-time.After(min(time.Second, s.idle/8)):
+	case <-ctx.Done():
+	}
+	s.open(ctx)
 }
 
 func (s *supply) ask(ctx context.Context, want []cid.Cid, take func([]blocks.Block) error) error {
