@@ -12,6 +12,10 @@ type holeFinder interface {
 // has several writes under way, and a process may die between a later one and an
 // earlier: but Sync waits for all that came before, so nothing behind such a gap was
 // ever durable. A gap that was written is damage, and what follows it stays.
+//
+// BUG: a file system that makes holes of written zeros (ZFS that compresses, a
+// sparse copy) makes a damaged block of zeros look like that, in a segment that
+// a crash left and nobody has opened since.
 func cutUnwritten(f data, size, known int64, c contents) contents {
 	h, ok := f.(holeFinder)
 	// A segment that was cut ends with its last record: what is in it has been
