@@ -221,9 +221,9 @@ func userRoutes() []route {
 		get("/user/stats", user, "How much the caller keeps, and how much he may.", (*server).userStats),
 		get("/user/miner/claim/{miner}", user, "What a provider's worker signs to say that it is the caller's.", (*server).claimMessage),
 		post("/user/miner/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...),
-		post("/user/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ownFailures()...),
-		put("/user/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ownFailures()...),
-		put("/user/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).setProviderInfo).fails(ownFailures()...),
+		post("/user/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ruleFailures()...),
+		put("/user/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ruleFailures()...),
+		put("/user/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).setProviderInfo).fails(infoFailures()...),
 	}
 }
 
@@ -275,9 +275,9 @@ func v2ProviderRoutes() []route {
 	return []route{
 		post(at+"/add/{sp}", admin, "Adds a provider to those to choose from, or says more of one.", (*server).addProvider).fails(errListSetting),
 		post(at+"/rm/{sp}", admin, "Takes a provider from those to choose from; its deals go on.", (*server).removeProvider).fails(errListSetting, errNoProvider("f01234")),
-		post(at+"/suspend/{sp}", user, "Has a provider, the caller's or for an admin any, get no more deals.", (*server).suspendProvider).fails(ownFailures()...),
-		put(at+"/unsuspend/{sp}", user, "Lets a provider, the caller's or for an admin any, get deals again.", (*server).unsuspendProvider).fails(ownFailures()...),
-		put(at+"/set-info/{sp}", user, "Names a provider, the caller's or for an admin any.", (*server).setProviderInfo).fails(ownFailures()...),
+		post(at+"/suspend/{sp}", user, "Has a provider, the caller's or for an admin any, get no more deals.", (*server).suspendProvider).fails(ruleFailures()...),
+		put(at+"/unsuspend/{sp}", user, "Lets a provider, the caller's or for an admin any, get deals again.", (*server).unsuspendProvider).fails(ruleFailures()...),
+		put(at+"/set-info/{sp}", user, "Names a provider, the caller's or for an admin any.", (*server).setProviderInfo).fails(infoFailures()...),
 		post(at+"/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...),
 		get(at+"/claim/{sp}", user, "What a provider's worker signs to say that it is the caller's.", (*server).claimMessage),
 		get(at, anyone, "Providers that the node asks, or has asked.", (*server).miners),
@@ -326,9 +326,9 @@ func swaggerAliasRoutes() []route {
 		post("/admin/invites/{code}", admin, "Makes an invite, with which one person can register.", (*server).createInvite).fails(errInviteTaken).deprecated(),
 		get("/miner/claim/{miner}", user, "What a provider's worker signs to say that it is the caller's.", (*server).claimMessage).deprecated(),
 		post("/miner/claim", user, "Registers a provider as the caller's, who has its worker's signature.", (*server).claimProvider).fails(claimFailures()...).deprecated(),
-		post("/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ownFailures()...).deprecated(),
-		put("/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ownFailures()...).deprecated(),
-		put("/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).setProviderInfo).fails(ownFailures()...).deprecated(),
+		post("/miner/suspend/{miner}", user, "Has a provider of the caller's get no more deals.", (*server).suspendProvider).fails(ruleFailures()...).deprecated(),
+		put("/miner/unsuspend/{miner}", user, "Lets a provider of the caller's get deals again.", (*server).unsuspendProvider).fails(ruleFailures()...).deprecated(),
+		put("/miner/set-info/{miner}", user, "Names a provider of the caller's.", (*server).setProviderInfo).fails(infoFailures()...).deprecated(),
 	}...)
 }
 

@@ -63,8 +63,14 @@ func claimFailures() []apiError {
 	return []apiError{errClaimSignature, errClaimSetup, errClaimPeer, errClaimAddrs, errClaimNoPower, errClaimLowPower, errClaimNoAsk, errClaimPrice, errChainAway}
 }
 
-func ownFailures() []apiError {
-	return []apiError{errNotOwned, errNoProvider("f01234"), errAdminSuspended, errNotAdmins, errListSetting}
+// ruleFailures are what goes wrong where somebody suspends a provider of his or lets it in again.
+func ruleFailures() []apiError {
+	return []apiError{errNotOwned, errNoProvider("f01234"), errAdminSuspended}
+}
+
+// infoFailures are what goes wrong where somebody says something of a provider of his.
+func infoFailures() []apiError {
+	return []apiError{errNotOwned, errNoProvider("f01234"), errNotAdmins, errListSetting}
 }
 
 func errNoProvider(addr string) apiError {
