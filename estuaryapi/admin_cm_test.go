@@ -319,6 +319,8 @@ func TestOnlyMachine(t *testing.T) {
 		f.do(method, path, "SECRET1SECRET", nil).wantError(t, path, 401, "ERR_NOT_AUTHORIZED", "token was not found")
 		f.do(method, path, admin, nil).wantError(t, path+" with a user's key", 401, "ERR_NOT_AUTHORIZED", "token was not found")
 		f.do(method, path, "", nil).wantError(t, path+" without a token", 401, "ERR_AUTH_MISSING", "no api key was specified")
+		f.do(method, path, "", nil, "Authorization", "Basic YTpi").wantError(t, path+" by another scheme", 401, "ERR_AUTH_MISSING_BEARER", noBearer)
+		f.do(method, path, "", nil, "Authorization", "Bearer").wantError(t, path+" with an empty token", 401, "ERR_INVALID_AUTH", badAuth)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/whypfs/whypfs/buckets"
 	"github.com/whypfs/whypfs/deals"
 	"github.com/whypfs/whypfs/estuaryapi"
+	"github.com/whypfs/whypfs/node"
 )
 
 func auditOf(action string) accounts.AuditQuery { return accounts.AuditQuery{Action: action, Limit: 1} }
@@ -121,6 +122,47 @@ func (f *fixture) addEscrow(t *testing.T, admin string) {
 		}
 		return b.Escrow.Equals(big.Add(before.Escrow, big.NewInt(500000000000000001)))
 	})
+}
+
+// A node without a host stays connected to nobody.
+func TestPeeringWithoutHost(t *testing.T) {
+	f := newTest(t, publish, estuaryapi.Options{})
+	_, admin := f.user("root", 10, 0)
+	alone, err := node.Open(t.Context(), node.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.serveFrom(estuaryapi.New(f.buckets, f.collections, f.deals, f.accounts, alone, estuaryapi.Options{}))
+	t.Cleanup(func() {
+		if err := alone.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	peer := f.node.ID()
+	for _, tt := range []struct{ method, what, body, reason string }{
+		{http.MethodPost, "peers", `[{"ID":"` + peer + `","Addrs":["/ip4/127.0.0.1/tcp/1"]}]`, "ADD"},
+		{http.MethodDelete, "peers", `["` + peer + `"]`, "REMOVE"},
+		{http.MethodPost, "start", "", "START"},
+		{http.MethodPost, "stop", "", "STOP"},
+	} {
+		f.do(tt.method, "/admin/peering/"+tt.what, admin, strings.NewReader(tt.body)).
+			wantError(t, tt.reason, 400, "ERR_PEERING_PEERS_"+tt.reason+"_ERROR", "node has no libp2p host")
+	}
+}
+
+// A packed zone has no deals made without a chain, nor by hand.
+func TestMakeWithoutChain(t *testing.T) {
+	policy := buckets.Policy{Publish: true, Replication: 1, MaxPiece: 64 << 20}
+	f := newTestWith(t, policy, estuaryapi.Options{}, deals.Options{}, func(d *deals.Deals) buckets.Dealer { return dealer{d} })
+	_, admin := f.user("root", 10, 0)
+	id := f.add(admin, "a.txt", "a file").ID
+	zone := f.zoned(id).ID
+	if err := f.buckets.SealZone(t.Context(), zone); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitZone(zone, "packed", func(z buckets.Zone) bool { return len(z.Pieces) > 0 })
+	f.postJSON("/deals/make/f01000", admin, object{"content_id": id}).wantError(t, "make", 404, "ERR_RECORD_NOT_FOUND",
+		"provider cannot be looked for: this node makes no deals, as no chain is configured (--rpc)")
 }
 
 // The level of the log is set by whoever has it.
@@ -251,6 +293,9 @@ func TestAutoretrieve(t *testing.T) {
 	}
 	f.order("/autoretrieve/heartbeat", admin, "").wantError(t, "a user's key", 401, "ERR_NOT_AUTHORIZED", "token was not found")
 	f.order("/autoretrieve/heartbeat", "", "").wantError(t, "no token", 401, "ERR_AUTH_MISSING", "no api key was specified")
+	for header, want := range map[string][2]string{"Basic YTpi": {"ERR_AUTH_MISSING_BEARER", noBearer}, "Bearer": {"ERR_INVALID_AUTH", badAuth}} {
+		f.do(http.MethodPost, "/autoretrieve/heartbeat", "", nil, "Authorization", header).wantError(t, header, 401, want[0], want[1])
+	}
 	kind, multi := multiform(t, part{field: "pubKey", data: key}, part{field: "addresses", data: "/ip4/127.0.0.1/tcp/1"})
 	if a := f.do(http.MethodPost, "/admin/autoretrieve/init", admin, strings.NewReader(string(multi)), "Content-Type", kind); a.code != 200 {
 		t.Errorf("a form in parts = %d %s", a.code, a.body)

@@ -76,7 +76,9 @@ func TestUploadErrors(t *testing.T) {
 		if cut {
 			t.Fatalf("%s: the connection was cut", route)
 		}
-		answer{w.Code, w.Header(), w.Body.String()}.wantReason(t, route+" broken off", 400, "ERR_BAD_REQUEST")
+		a := answer{w.Code, w.Header(), w.Body.String()}
+		checkDocumented(t, r, a)
+		a.wantReason(t, route+" broken off", 400, "ERR_BAD_REQUEST")
 		if a := send("ignore-dupes=true"); a.code != 409 || !a.has(`{"message":"this content is already preserved under cid:`) {
 			t.Errorf("%s again: %d %s", route, a.code, a.body)
 		}
@@ -85,6 +87,11 @@ func TestUploadErrors(t *testing.T) {
 	for route, way := range ways {
 		f.do(http.MethodPost, route, token, strings.NewReader(way[1]), "Content-Type", way[0]).wantReason(t, route+" beyond the quota", 400, "ERR_CONTENT_SIZE_OVER_LIMIT")
 	}
+}
+
+// pinning says that a route takes down what is still to come.
+func pinning(route string) bool {
+	return strings.Contains(route, "pin") || strings.Contains(route, "ipfs") || route == "/content/create"
 }
 
 // Every way to add something to a collection refuses the same.
@@ -106,6 +113,9 @@ func TestCollectionErrors(t *testing.T) {
 		"/collections/add-content": func(c string, id uint64, dir string) answer {
 			return f.postJSON("/collections/add-content", token, object{"coluuid": c, "contents": []uint64{id}, "dir": dir})
 		},
+		"/content/create": func(c string, id uint64, dir string) answer {
+			return f.postJSON("/content/create", token, object{"root": rawCID(t, "absent"), "name": "a.txt", "coluuid": c, "dir": dir})
+		},
 		"/pinning/pins": func(c string, id uint64, dir string) answer {
 			return f.postJSON("/pinning/pins", token, object{"cid": rawCID(t, "absent"), "name": "a.txt", "meta": object{"collection": c, "dir": dir}})
 		},
@@ -117,7 +127,7 @@ func TestCollectionErrors(t *testing.T) {
 		},
 	}
 	for route, add := range ways {
-		pins := strings.Contains(route, "pin") || strings.Contains(route, "ipfs")
+		pins := pinning(route)
 		if a := add(hers, file, route); a.code >= 300 {
 			t.Fatalf("%s: %d %s", route, a.code, a.body)
 		}
@@ -133,7 +143,7 @@ func TestCollectionErrors(t *testing.T) {
 	f.full(u)
 	for route, add := range ways {
 		to := bucket.UUID // into which contents are copied
-		if strings.Contains(route, "pin") || strings.Contains(route, "ipfs") {
+		if pinning(route) {
 			to = hers
 		}
 		add(to, file, "/other").wantReason(t, route+", beyond the quota", 400, "ERR_CONTENT_SIZE_OVER_LIMIT")

@@ -1,8 +1,10 @@
 package estuaryapi_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,5 +105,27 @@ func TestFailureEverywhere(t *testing.T) {
 		if strings.Contains(line, "EST1") || strings.Contains(line, admin) {
 			t.Errorf("the log has a key or an invite: %s", line)
 		}
+	}
+}
+
+// accountsAway is an authorization service that nobody reaches.
+type accountsAway struct{}
+
+func (accountsAway) Call(context.Context, accounts.Call) (accounts.Answer, error) {
+	return accounts.Answer{}, accounts.ErrUnavailable
+}
+
+// Where accounts are elsewhere and nobody reaches them, every route that needs
+// them says so.
+func TestAccountsAwayEverywhere(t *testing.T) {
+	f := newTest(t, publish, estuaryapi.Options{})
+	f.serveFrom(estuaryapi.New(f.buckets, f.collections, f.deals, accounts.At(accountsAway{}), f.node, estuaryapi.Options{}))
+	for _, row := range estuaryapi.Rows() {
+		if row.Level == 0 && !slices.Contains([]string{"/public/stats", "/register", "/login"}, row.Path) {
+			continue
+		}
+		path := wildcard.ReplaceAllStringFunc(row.Path, goodWildcard)
+		a := f.do(row.Method, path, unknown, strings.NewReader(`{"username":"ann","passwordHash":"x","inviteCode":"y"}`))
+		a.wantReason(t, row.Method+" "+path, 503, "ERR_INTERNAL_SERVER")
 	}
 }

@@ -53,6 +53,10 @@ type Row struct {
 	Level        accounts.Level
 	// Reasons are the documented errors, by status code.
 	Reasons map[int][]string
+	// Own are those of them that the row declares itself, besides what every row
+	// of its kind has. Others are the codes of its errors with another body.
+	Own    map[int][]string
+	Others []int
 	// Given are the parameters that are only there or not.
 	Given []string
 }
@@ -62,7 +66,7 @@ func Rows() []Row {
 	var out []Row
 	for _, g := range routes() {
 		for _, rt := range g.routes {
-			row := Row{Method: rt.method, Path: rt.path, Level: rt.level, Reasons: map[int][]string{}}
+			row := Row{Method: rt.method, Path: rt.path, Level: rt.level, Reasons: map[int][]string{}, Own: map[int][]string{}}
 			for _, f := range rt.in.fields {
 				if f.kind == givenType {
 					row.Given = append(row.Given, f.names...)
@@ -70,6 +74,12 @@ func Rows() []Row {
 			}
 			for _, e := range rt.errors() {
 				row.Reasons[e.Code] = append(row.Reasons[e.Code], e.Reason)
+			}
+			for _, e := range rt.failures {
+				row.Own[e.Code] = append(row.Own[e.Code], e.Reason)
+			}
+			for _, o := range rt.others {
+				row.Others = append(row.Others, o.code)
 			}
 			out = append(out, row)
 		}

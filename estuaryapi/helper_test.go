@@ -2,6 +2,7 @@ package estuaryapi_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,15 +54,26 @@ func (s *signalStore) failure() error {
 	return s.broken
 }
 
+// onTransaction is the key of a context's value: what is called before each
+// transaction that is made with it, and may refuse it.
+type onTransaction struct{}
+
+func turn(ctx context.Context, update bool) error {
+	if on, ok := ctx.Value(onTransaction{}).(func(update bool) error); ok {
+		return on(update)
+	}
+	return nil
+}
+
 func (s *signalStore) View(ctx context.Context, fn func(kv.Tx) error) error {
-	if err := s.failure(); err != nil {
+	if err := cmp.Or(s.failure(), turn(ctx, false)); err != nil {
 		return err
 	}
 	return s.Store.View(ctx, fn)
 }
 
 func (s *signalStore) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	if err := s.failure(); err != nil {
+	if err := cmp.Or(s.failure(), turn(ctx, true)); err != nil {
 		return err
 	}
 	err := s.Store.Update(ctx, fn)
@@ -147,6 +159,12 @@ func newTestWith(t testing.TB, policy buckets.Policy, opt estuaryapi.Options, of
 		}
 	})
 	return f
+}
+
+// serveFrom has another handler answer from now on.
+func (f *fixture) serveFrom(h http.Handler) {
+	f.srv.Close()
+	f.srv = httptest.NewServer(h)
 }
 
 // publish is the usual policy.

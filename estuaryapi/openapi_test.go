@@ -76,7 +76,11 @@ func checkAnswer(t testing.TB, r *http.Request, a answer) *openapi3.Operation {
 		t.Errorf("%s answered %d, which is not as documented: %v", what, a.code, err)
 	}
 	var e struct{ Error struct{ Reason string } }
-	if a.code < 400 || json.Unmarshal([]byte(a.body), &e) != nil || e.Error.Reason == "" {
+	usual := a.code >= 400 && json.Unmarshal([]byte(a.body), &e) == nil && e.Error.Reason != ""
+	if a.code >= 300 {
+		provoked.Store(provocation{pattern, a.code, e.Error.Reason}, true)
+	}
+	if !usual {
 		return op
 	}
 	if !slices.Contains(row.Reasons[a.code], e.Error.Reason) {

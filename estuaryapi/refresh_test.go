@@ -29,7 +29,9 @@ func TestRefresh(t *testing.T) {
 	_, admin := f.user("root", 10, 0)
 	a := f.add(token, "a.txt", "the first file")
 	path := "/admin/cm/refresh/" + itoa(a.ID)
-	f.get(path, admin).wantError(t, "of what is in no piece", 409, "ERR_CONTENT_NOT_PACKED", "content: "+itoa(a.ID)+" is in no piece yet, so nobody can give it back")
+	for _, path := range []string{path, "/admin/retrieval/querytest/" + itoa(a.ID)} {
+		f.get(path, admin).wantError(t, path+" of what is in no piece", 409, "ERR_CONTENT_NOT_PACKED", "content: "+itoa(a.ID)+" is in no piece yet, so nobody can give it back")
+	}
 	f.get("/admin/cm/refresh/77", admin).wantError(t, "of nothing", 404, "ERR_CONTENT_NOT_FOUND", "content: 77 was not found")
 	f.get(path, token).wantError(t, "for a user", 403, "ERR_NOT_AUTHORIZED", "user not authorized")
 }

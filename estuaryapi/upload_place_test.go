@@ -146,7 +146,7 @@ func TestIgnoreDupesAtOnce(t *testing.T) {
 }
 
 // aCAR is a CAR of one leaf for each body, with those roots.
-func aCAR(t *testing.T, roots []string, bodies ...string) []byte {
+func aCAR(t testing.TB, roots []string, bodies ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	// {"roots": […], "version": 1} as DAG-CBOR.
@@ -230,9 +230,9 @@ func TestUploadLimits(t *testing.T) {
 		}
 		body, _ := io.ReadAll(res.Body)
 		res.Body.Close()
-		if res.StatusCode != 400 || !strings.Contains(string(body), "ERR_CONTENT_ADDING_DISABLED") || !strings.Contains(string(body), off) {
-			t.Errorf("%s = %d %s", path, res.StatusCode, body)
-		}
+		a := answer{res.StatusCode, res.Header, string(body)}
+		checkDocumented(t, r, a)
+		a.wantError(t, path, 400, "ERR_CONTENT_ADDING_DISABLED", off)
 	}
 	create := `{"root":"` + rawCID(t, "x") + `","name":"x"}`
 	f.do("POST", "/content/create", token, strings.NewReader(create)).wantError(t, "create", 400, "ERR_CONTENT_ADDING_DISABLED", off)

@@ -131,8 +131,10 @@ func TestAddRefuses(t *testing.T) {
 		{"huge header", "", []part{{"data", "a", "text/" + strings.Repeat("x", estuaryapi.MaxBesides), "x"}}, 413, "ERR_INVALID_INPUT", besides},
 	}
 	for _, tt := range tests {
-		f.send("/content/add"+tt.path, token, tt.parts...).wantError(t, tt.what, tt.code, tt.reason, tt.details)
-		f.none(tt.what)
+		for _, route := range []string{"/content/add", "/put"} {
+			f.send(route+tt.path, token, tt.parts...).wantError(t, route+" with "+tt.what, tt.code, tt.reason, tt.details)
+			f.none(tt.what)
+		}
 	}
 	_, body := multiform(t, file)
 	for _, kind := range []string{"application/json", "", "multipart/mixed; boundary=x", "multipart/form-data", "multipart/form-data; boundary", "text/plain;;"} {
