@@ -27,9 +27,9 @@ var provoked sync.Map // of provocation
 // What every row of a kind has is not asked of each row again: everywhere_test.go
 // goes over all rows with keys that are none (401), too many requests (429), large
 // bodies (413), a store that fails (500) and accounts that are away (503),
-// level_test.go with keys of too low a level (403), auth_test.go has keys that
-// have expired or whose user is suspended, and the hostile tests have input that
-// is malformed (400).
+// level_test.go with keys of too low a level (403). auth_test.go has keys that
+// have expired or that nobody knows, user_test.go a suspended user's, and the
+// hostile tests have input that is malformed (400).
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
