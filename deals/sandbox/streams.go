@@ -96,23 +96,21 @@ func (p *provider) stream(answer answerFunc) network.StreamHandler {
 			if err != nil {
 				return err
 			}
-			if err := s.SetDeadline(time.Now().Add(streamDeadline)); err != nil { // it may have been held
-				return err
+			err = s.SetDeadline(time.Now().Add(streamDeadline)) // it may have been held
+			if err == nil {
+				_, err = s.Write(out)
 			}
-			if _, err := s.Write(out); err != nil {
-				return err
-			}
-			if err := s.CloseWrite(); err != nil {
-				return err
+			if err == nil {
+				err = s.CloseWrite()
 			}
 			toEnd := func() { // until the client has closed its side, too
 				_, _ = io.Copy(io.Discard, s)
 				_ = s.Close()
 			}
-			if p.leave(toEnd) {
+			if p.leave(toEnd) { // also if the client has gone before it
 				return nil
 			}
-			return s.Close()
+			return errors.Join(err, s.Close())
 		}()
 		if err != nil {
 			p.n.log.Debug("sandbox stream", "miner", p.addr.String(), "peer", s.Conn().RemotePeer().String(), "err", err)
