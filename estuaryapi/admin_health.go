@@ -121,22 +121,6 @@ func (s *server) cmHealth(r *request, in healthQuery) (contentHealth, error) {
 	return out, err
 }
 
-// eachMember calls fn with the contents of a zone that are not deleted.
-func (s *server) eachMember(ctx context.Context, zone uint64, fn func(buckets.Content) error) error {
-	for after := uint64(0); ; {
-		list, err := s.buckets.ZoneContents(ctx, zone, after, batch)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		after = list[len(list)-1].ID
-		for _, c := range alive(list) {
-			if err := fn(c); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 type cidHealthQuery struct {
 	anyCID
 	Fetch given `query:"fetch" doc:"anything: have what is missing brought back"`

@@ -105,21 +105,15 @@ func (s *server) offloadContent(r *request, in refreshedContent) (blocksRemoved,
 }
 
 func (s *server) offloadZone(ctx context.Context, zone uint64) error {
-	for after := uint64(0); ; {
-		list, err := s.buckets.ZoneContents(ctx, zone, after, batch)
-		if err != nil || len(list) == 0 {
+	return s.eachMember(ctx, zone, func(c buckets.Content) error {
+		if c.Offloaded {
+			return nil
+		}
+		if err := s.buckets.Offload(ctx, c.ID); err != nil && !errors.Is(err, buckets.ErrNoContent) {
 			return err
 		}
-		after = list[len(list)-1].ID
-		for _, c := range alive(list) {
-			if c.Offloaded {
-				continue
-			}
-			if err := s.buckets.Offload(ctx, c.ID); err != nil && !errors.Is(err, buckets.ErrNoContent) {
-				return err
-			}
-		}
-	}
+		return nil
+	})
 }
 
 type collectOrder struct {

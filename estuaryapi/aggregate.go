@@ -172,6 +172,22 @@ func (s *server) aggregated(w http.ResponseWriter, r *request, in contentID) err
 	})
 }
 
+// eachMember calls fn with the contents of a zone that are not deleted.
+func (s *server) eachMember(ctx context.Context, zone uint64, fn func(buckets.Content) error) error {
+	for after := uint64(0); ; {
+		list, err := s.buckets.ZoneContents(ctx, zone, after, batch)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		after = list[len(list)-1].ID
+		for _, c := range alive(list) {
+			if err := fn(c); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 func alive(list []buckets.Content) []buckets.Content {
 	out := list[:0]
 	for _, c := range list {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -90,28 +91,21 @@ func (s *server) pairs(ctx context.Context, z buckets.Zone, in dealSpan, now tim
 // within returns the roots of a zone's contents that stand, at least in part, in one of its pieces.
 func (s *server) within(ctx context.Context, z buckets.Zone, pieceCID string) ([]cid.Cid, error) {
 	out := []cid.Cid{}
-	for after := uint64(0); ; {
-		list, err := s.buckets.ZoneContents(ctx, z.ID, after, batch)
-		if err != nil || len(list) == 0 {
-			return out, err
-		}
-		after = list[len(list)-1].ID
-		for _, c := range alive(list) {
-			is := len(z.Pieces) == 1
-			if !is {
-				of, err := s.deals.PiecesOf(ctx, z.ID, c.ID)
-				if err != nil {
-					return nil, err
-				}
-				for _, p := range of {
-					is = is || p == pieceCID
-				}
+	err := s.eachMember(ctx, z.ID, func(c buckets.Content) error {
+		is := len(z.Pieces) == 1
+		if !is {
+			of, err := s.deals.PiecesOf(ctx, z.ID, c.ID)
+			if err != nil {
+				return err
 			}
-			if is {
-				out = append(out, c.CID)
-			}
+			is = slices.Contains(of, pieceCID)
 		}
-	}
+		if is {
+			out = append(out, c.CID)
+		}
+		return nil
+	})
+	return out, err
 }
 
 // ensureReplication has the deals of the caller's contents with a root looked
