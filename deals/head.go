@@ -7,12 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/whypfs/whypfs/kv"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/whypfs/whypfs/deals/chain"
+	"github.com/whypfs/whypfs/kv"
 )
 
 const (
-	epochTime = 30 * time.Second
+	epochTime = chain.EpochTime
 	// youngDeal is for how long after its last step a deal is looked at with every new head.
 	youngDeal = 10 * time.Minute
 )

@@ -15,9 +15,11 @@ const (
 	// tryTimeout is how long one of several endpoints gets before the next is asked.
 	tryTimeout = 10 * time.Second
 	// headLag is how many epochs the heads of endpoints may be apart.
-	headLag   = 20
-	epochTime = 30 * time.Second
+	headLag = 20
 )
+
+// EpochTime is how long an epoch of a Filecoin chain takes.
+const EpochTime = 30 * time.Second
 
 // A pool is the endpoints of one chain.
 type pool struct {
@@ -160,7 +162,7 @@ func (p *pool) bound(head int64, confirmed bool, answers int) (int64, error) {
 	case confirmed || len(p.endpoints) == 1:
 		p.agreed, p.at = head, now
 	case p.agreed > 0:
-		head = min(head, p.agreed+int64(now.Sub(p.at)/epochTime)+headLag)
+		head = min(head, p.agreed+int64(now.Sub(p.at)/EpochTime)+headLag)
 	case answers < 2:
 		return 0, fmt.Errorf("%w: only one of %d endpoints answers, and none has confirmed a head since the start", ErrUnavailable, len(p.endpoints))
 	}
